@@ -1,0 +1,58 @@
+"""Files that are either whole or absent: written to a temporary name in the same folder, then renamed."""
+import hashlib
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path | str, mode: str = "wb"):
+    """Open a temporary file beside `path`; on success it is flushed to disk and takes `path`'s place, on error it goes."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": "\n"})) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, value) -> None:
+    """Write `value` with sorted keys, so that equal values give equal bytes. NaN and infinity are errors."""
+    with replacing(path, "w") as handle:
+        json.dump(value, handle, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        handle.write("\n")
+
+
+def read_json(path: Path | str):
+    """The value in a JSON file; the error of a damaged file names it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error})") from error
+
+
+def sha256(path: Path | str) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_of(value) -> str:
+    """Hex digest of a JSON-able value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def need_space(folder: Path | str, wanted: int, what: str) -> None:
+    """Raise OSError when the disk that holds `folder` has fewer than `wanted` bytes free."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < wanted:
+        raise OSError(f"{what} needs {wanted / 2**20:,.0f} MiB in {folder}, only {free / 2**20:,.0f} MiB are free")
