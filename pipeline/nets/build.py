@@ -1,0 +1,38 @@
+"""Networks by name: `pipeline/nets/<arch>.py` holds one architecture and its function `build`.
+
+They are imported by name rather than listed in one file, so that adding an architecture changes no file that another
+network's training depends on.
+"""
+import importlib
+import inspect
+from pathlib import Path
+
+from torch import nn
+
+
+def architectures() -> list[str]:
+    """The names `arch` may have."""
+    here = Path(__file__)
+    return sorted(path.stem for path in here.parent.glob("*.py") if path != here and path.stem != "__init__")
+
+
+def source(arch: str) -> Path:
+    """The file that holds an architecture."""
+    return Path(__file__).with_name(f"{arch}.py")
+
+
+def build(arch: str, options: dict) -> nn.Module:
+    """A freshly initialised network; its attributes `scale` and `radius` (receptive radius in input pixels) are integers.
+
+    It maps float32 NCHW RGB in [0, 1] to the same with `scale` times the height and width. Raises ValueError for an
+    unknown architecture, an unknown or missing option, or an option with an impossible value.
+    """
+    if arch not in architectures():
+        raise ValueError(f"arch: got {arch!r}, there are {', '.join(architectures())}")
+    module = importlib.import_module(f"pipeline.nets.{arch}")
+    allowed = inspect.signature(module.build)
+    try:
+        allowed.bind(**options)
+    except TypeError as error:
+        raise ValueError(f"{arch}: options {options}: {error}; allowed are {allowed}") from error
+    return module.build(**options)

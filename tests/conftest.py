@@ -1,0 +1,57 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.images.shards import ShardWriter
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real images that RESTAGE_DATA names; the test is skipped when it is unset and fails when it is unusable."""
+    folder = os.environ.get("RESTAGE_DATA")
+    if not folder:
+        pytest.skip("RESTAGE_DATA is unset: no folder of real images to test on")
+    assert (Path(folder) / "benchmarks" / "Set5" / "HR").is_dir(), f"RESTAGE_DATA={folder} holds no benchmarks/Set5/HR"
+    return Path(folder)
+
+
+def smooth_image(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A uint8 RGB image with some structure: coarse noise enlarged, plus an edge."""
+    coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
+    image = np.kron(coarse, np.ones((8, 8, 1)))[:height, :width]
+    image[:, width // 3] = 255 - image[:, width // 3]
+    return image.astype(np.uint8)
+
+
+def write_shard(folder: Path, images: dict[str, np.ndarray]) -> None:
+    """A shard of uint8 or uint16 images by name; each is its own scene."""
+    with ShardWriter(folder, str(next(iter(images.values())).dtype)) as writer:
+        for name, image in images.items():
+            writer.add(name, name, image)
+
+
+@pytest.fixture
+def tiny_project(tmp_path, monkeypatch) -> Path:
+    """A project folder with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
+    import yaml
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for section, steps in (("stage1", 12), ("stage2", 8), ("supervised", 8)):
+        values[section] |= {"steps": steps, "batch": 2, "patch": 12, "validate_every": 5}
+    values["threads"] = 1
+    for network in values["networks"].values():
+        network["options"] = {"scale": 2, "blocks": 1, "features": 8}
+    values["pairs"]["sr"]["scale"] = 2
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    rng = np.random.default_rng(3)
+    for split, count in (("train", 3), ("val", 1)):
+        small = {f"{split}{i}": smooth_image(rng, 21 + i, 33) for i in range(count)}
+        large = {name: np.kron(image, np.ones((2, 2, 1), np.uint8)) for name, image in small.items()}
+        for folder, images in (("pairs/sr/inputs", small), ("pairs/sr/targets", large), ("sets/sr-captures", small),
+                               ("sets/sr-truth", large), ("sets/clean", large)):
+            write_shard(tmp_path / "data" / folder / split, images)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,65 @@
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from pipeline.core import params
+
+DEFAULTS = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value) -> dict:
+    values = copy.deepcopy(DEFAULTS)
+    *parents, last = path.split("/")
+    section = values
+    for key in parents:
+        section = section[key]
+    section[last] = value
+    return values
+
+
+@pytest.mark.parametrize("path, value, message", [
+    ("stage2/lamda", 1, "stage2.lamda: no such key"),
+    ("stage1/steps", 0, "stage1.steps: got 0; .*greater than or equal to 1"),
+    ("stage1/lr", float("nan"), "stage1.lr: got nan; .*finite"),
+    ("stage1/loss", "l3", "stage1.loss: got 'l3'; .*'l1' or 'mse'"),
+    ("systems/sr-edsr/captures", "x", "systems.sr-edsr.captures: 'x' names nothing; there are clean"),
+    ("systems/sr-edsr/stage2", {"lambda": 1}, "systems.sr-edsr.stage2.lambda: stage2.lambda always acts"),
+    ("networks/sr-edsr/stage1", {"stepz": 1}, "networks.sr-edsr.stage1.stepz: no such key; allowed are steps"),
+    ("networks/sr-edsr/stage1", {"lr": -1}, "networks.sr-edsr.stage1.lr: got -1"),
+    ("builtin/camera/psf_sigma", [3, 1], "builtin.camera.psf_sigma: the first of the two"),
+    ("sets/clean/scene", "(", "scene: not a regular expression"),
+    ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
+])
+def test_what_cannot_be_meant_is_named(path, value, message):
+    with pytest.raises(params.ParamsError, match=message):
+        params.parse(changed(path, value))
+
+
+def test_numbers_that_yaml_reads_as_text():
+    assert params.parse(changed("stage2/lambda", "1e-05")).stage2.lambda_ == 1e-5
+
+
+def test_a_missing_value_is_named():
+    values = copy.deepcopy(DEFAULTS)
+    del values["stage2"]["clip"]
+    with pytest.raises(params.ParamsError, match="stage2.clip: is missing"):
+        params.parse(values)
+
+
+def test_overrides_and_lambda_scale():
+    values = changed("systems/sr-edsr/stage2", {"discriminator": "highpass"})
+    values["systems"]["sr-edsr"]["lambda_scale"] = 0.5
+    p = params.parse(values)
+    assert p.stage2_of("sr-edsr").discriminator == "highpass"
+    assert p.stage2_of("sr-edsr").lambda_ == 0.5 * p.stage2.lambda_
+    assert p.stage2_of("sr-edsr-random").lambda_ == p.stage2.lambda_
+    with pytest.raises(ValueError):
+        p.stage2.steps = 3  # frozen
+
+
+def test_a_broken_file_is_named(tmp_path):
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(params.ParamsError, match="params.yaml: not valid YAML"):
+        params.load(tmp_path / "params.yaml")
