@@ -1,0 +1,20 @@
+"""Stage 1: train a network from scratch on pairs.
+
+    python -m pipeline.stages.stage1 sr-edsr
+
+Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and metrics/curves/<name>.{csv,png}.
+"""
+import sys
+
+from pipeline.core import params
+from pipeline.train.run import run
+
+
+def main(name: str) -> None:
+    p = params.load()
+    entry = p.networks[name]
+    run(name, p.stage1_of(name), p.seed, p.threads, entry.inputs, entry.targets, arch=entry.arch, options=entry.options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,32 @@
+"""Stage 2 and all that starts from a trained network.
+
+    python -m pipeline.stages.stage2 stage2 sr-edsr     P1's stage 2: captures and their surrogates, eq. 6
+    python -m pipeline.stages.stage2 gan sr-edsr        control: the same settings on synthetic pairs
+    python -m pipeline.stages.stage2 oracle sr-edsr     reference: supervised on captures and their truth
+    python -m pipeline.stages.stage2 finetune NAME      a further round, or a specialised network (params finetunes)
+
+Writes models/<name> and metrics/curves/<name>.{csv,png}; <name> is the system's with the kind behind it.
+"""
+import sys
+
+from pipeline.core import params
+from pipeline.train.run import run
+
+
+def main(kind: str, key: str) -> None:
+    p = params.load()
+    if kind == "finetune":
+        entry = p.finetunes[key]
+        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, clean=entry.clean, start=entry.start)
+        return
+    entry = p.systems[key]
+    settings, inputs, targets = {
+        "stage2": (p.stage2_of(key), f"sets/{entry.captures}", f"labels/{key}"),
+        "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
+        "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
+    }[kind]
+    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, clean=entry.clean, start=entry.start)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,53 @@
+"""The adversarial part of stage 2: a discriminator trained beside the network (P1, eqs. 3-5)."""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pipeline.core.params import Stage2
+from pipeline.train.crops import Crops
+from pipeline.train.discriminator import DISCRIMINATORS
+
+
+class Adversary:
+    """Discriminates restored patches from unpaired clean ones, and lends the network its opinion as a loss."""
+
+    def __init__(self, settings: Stage2, clean: Crops, device: torch.device):
+        self.settings, self.clean, self.device = settings, clean, device
+        self.network = DISCRIMINATORS[settings.discriminator](settings.d_features).to(device)
+        if settings.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas)
+
+    def update(self, step: int, fake: torch.Tensor) -> tuple[float, torch.Tensor, torch.Tensor]:
+        """P1's k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""
+        self.network.requires_grad_(True)
+        for turn in range(self.settings.d_steps):
+            (clean,) = self.clean(step * self.settings.d_steps + turn)
+            real, fakes = self.network(clean.to(self.device)), self.network(fake.detach())
+            loss = _cross_entropy(real, self.settings.d_real) + _cross_entropy(fakes, 0.0)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+        return loss.item(), real.detach().flatten(1).mean(1), fakes.detach().flatten(1).mean(1)
+
+    def loss(self, fake: torch.Tensor) -> torch.Tensor:
+        """The generator's term in its non-saturating form, -log D(G(y)) (P1, eq. 4; the form is our reading)."""
+        self.network.requires_grad_(False)
+        return _cross_entropy(self.network(fake), 1.0)
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def auc(real: torch.Tensor, fake: torch.Tensor) -> float:
+    """Probability that a clean patch's logit exceeds a restored one's: 0.5 is chance, ties count half."""
+    difference = real[:, None] - fake[None, :]
+    return ((difference > 0).double() + 0.5 * (difference == 0).double()).mean().item()

@@ -1,0 +1,57 @@
+"""Training data: random crops as a pure function of (seed, step, sample), so that a resumed run sees the same ones."""
+import numpy as np
+import torch
+
+from pipeline.core.seeds import rng
+from pipeline.images.shards import Shard
+
+
+class Crops:
+    """Square crops of `patch` pixels, positions uniform over all images; `aligned` shards are cropped at the same places.
+
+    `aligned` is a list of (shard, scale); the patch is in pixels of a shard with scale 1.
+    """
+
+    def __init__(self, aligned: list[tuple[Shard, int]], patch: int, batch: int, seed: int, purpose: str):
+        self.aligned, self.patch, self.batch, self.seed, self.purpose = aligned, patch, batch, seed, purpose
+        shard, scale = aligned[0]
+        if not len(shard):
+            raise ValueError(f"{shard.folder}: no images to train on" + (f" ({shard.absent})" if shard.absent else ""))
+        sizes = np.array([(image["height"] // scale, image["width"] // scale) for image in shard.images])
+        if (small := np.flatnonzero(sizes.min(axis=1) < patch)).size:
+            image = shard.images[small[0]]
+            raise ValueError(f"{shard.folder}: image {image['name']!r} is {image['width']}x{image['height']}, "
+                             f"smaller than a patch of {patch * scale} pixels")
+        self.free = sizes - patch + 1
+        self.ends = np.cumsum(self.free.prod(axis=1))
+
+    def place(self, step: int, sample: int) -> tuple[int, int, int, int]:
+        """Image, top, left and one of eight orientations of one crop."""
+        draw = rng(self.seed, self.purpose, step * self.batch + sample)
+        position, orientation = draw.integers(self.ends[-1]), int(draw.integers(8))
+        image = int(np.searchsorted(self.ends, position, side="right"))
+        top, left = divmod(int(position - (self.ends[image - 1] if image else 0)), int(self.free[image, 1]))
+        return image, top, left, orientation
+
+    def __call__(self, step: int) -> list[torch.Tensor]:
+        """The batch of a step: one float32 NCHW tensor in [0, 1], in channels_last order, per aligned shard."""
+        places = [self.place(step, sample) for sample in range(self.batch)]
+        batches = []
+        for shard, scale in self.aligned:
+            size = self.patch * scale
+            batch = np.empty((self.batch, size, size, 3), shard.dtype)
+            for crop, (image, top, left, orientation) in zip(batch, places):
+                crop[:] = turn(shard[image][top * scale : top * scale + size, left * scale : left * scale + size], orientation)
+            batches.append(torch.from_numpy(batch).permute(0, 3, 1, 2).float().div_(shard.full_scale))
+        return batches
+
+    def names(self, step: int) -> list[str]:
+        """The images behind a step's batch."""
+        shard = self.aligned[0][0]
+        return [shard.images[self.place(step, sample)[0]]["name"] for sample in range(self.batch)]
+
+
+def turn(crop: np.ndarray, orientation: int) -> np.ndarray:
+    """One of the eight flips and quarter turns of a square HWC crop."""
+    crop = np.rot90(crop, orientation % 4)
+    return crop[:, ::-1] if orientation >= 4 else crop

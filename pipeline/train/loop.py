@@ -1,0 +1,157 @@
+"""The training loop: supervised (stage 1, oracle, specialised networks) and with an adversary (stage 2 and later rounds).
+
+Everything random is a function of the step, and the state holds the rest, so a run that was stopped anywhere and resumed
+ends with the same bits as one that was not.
+"""
+import copy
+import os
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from pipeline.core.params import Stage2, Training
+from pipeline.core.progress import progress
+from pipeline.core.stop import Stop
+from pipeline.train.adversary import Adversary, auc
+from pipeline.train.checkpoint import Checkpoint
+from pipeline.train.crops import Crops
+from pipeline.train.schedule import learning_rate
+
+# How much work a kill -9 may cost. When a checkpoint is taken does not touch the result.
+CHECKPOINT_SECONDS = float(os.environ.get("RESTAGE_CHECKPOINT_SECONDS", 15))
+
+
+class Diverged(RuntimeError):
+    """The loss or the gradient is not finite."""
+
+
+@dataclass(frozen=True)
+class Data:
+    train: Crops
+    """Batches of (input, target)."""
+    val: Crops | None
+    """The same from the val split; None when it is empty."""
+
+
+def train(network, settings: Training, data: Data, adversary: Adversary | None, checkpoint: Checkpoint, device,
+          title: str) -> list[dict]:
+    """Train `network` in place (to its moving average if `settings.ema`). Returns the curve, a row every `validate_every` steps.
+
+    Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
+    """
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    network.to(device, memory_format=layout).train()
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas)
+    average = copy.deepcopy(network) if settings.ema else network
+    warmup = settings.d_warmup if adversary else 0  # these steps train the discriminator alone
+    step, curve, window = 0, [], []
+
+    def state():
+        return {"step": step, "curve": curve, "window": window, "network": network.state_dict(),
+                "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+                "adversary": adversary.state_dict() if adversary else {}}
+
+    if (saved := checkpoint.load()) is not None:
+        step, curve, window = saved["step"], saved["curve"], saved["window"]
+        network.load_state_dict(saved["network"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        if adversary:
+            adversary.load_state_dict(saved["adversary"])
+        print(f"{title}: resuming at step {step - warmup}", flush=True)
+
+    saved_at = time.monotonic()
+    with Stop() as stop, progress(title, settings.steps + warmup, step) as bar:
+        while step < settings.steps + warmup:
+            inputs, targets = (batch.to(device, memory_format=layout) for batch in data.train(step))
+            warming = step < warmup
+            with torch.set_grad_enabled(not warming), torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
+                outputs = network(inputs)
+            record, loss = {}, None
+            if adversary:
+                record["d_loss"], record["real"], record["fake"] = adversary.update(step, outputs.float())
+            if not warming:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(settings, step - warmup)
+                terms, loss = losses(outputs.float(), targets, settings, adversary)
+                record |= {name: term.item() for name, term in terms.items()}
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                norm = torch.nn.utils.clip_grad_norm_(weights, settings.clip or float("inf"))
+                if not (torch.isfinite(loss) and torch.isfinite(norm)):
+                    raise Diverged(explain(title, step, warmup, loss, norm, data, checkpoint))
+                optimizer.step()
+                if settings.ema:
+                    for mean, weight in zip(average.parameters(), network.parameters()):
+                        mean.data.lerp_(weight.data, 1 - settings.ema)
+                    for kept, buffer in zip(average.buffers(), network.buffers()):
+                        kept.copy_(buffer)
+            window.append(record)
+            step += 1
+            done = step - warmup
+            if done > 0 and (done % settings.validate_every == 0 or done == settings.steps):
+                curve.append({"step": done, "lr": learning_rate(settings, done - 1), **summary(window),
+                              **validate(average, data.val, device)})
+                window = []
+            bar.advance(f"loss {loss.item():.5f}" if loss is not None else "discriminator warm-up")
+            reason = stop.asked()
+            if reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                checkpoint.save(state())
+                saved_at = time.monotonic()
+            if reason:
+                print(f"{title}: stopped at step {done} ({reason}); the next run goes on from here", flush=True)
+                raise SystemExit(stop.exit_code)
+    if average is not network:
+        network.load_state_dict(average.state_dict())
+    return curve
+
+
+def losses(outputs, targets, settings, adversary) -> tuple[dict, torch.Tensor]:
+    """The terms of the loss by name, and their weighted sum. Means over all values of images in [0, 1].
+
+    Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (P1, eq. 6).
+    """
+    if not isinstance(settings, Stage2):
+        fidelity = {"l1": F.l1_loss, "mse": F.mse_loss}[settings.loss](outputs, targets)
+        return {"fidelity": fidelity}, fidelity
+    terms = {"fidelity": F.mse_loss(outputs, targets)}
+    terms["anchor"] = F.mse_loss(F.avg_pool2d(outputs, 8), F.avg_pool2d(targets, 8))
+    loss = terms["fidelity"] + settings.anchor * terms["anchor"]
+    if adversary:
+        terms["adversarial"] = adversary.loss(outputs)
+        loss = loss + settings.lambda_ * terms["adversarial"]
+    return terms, loss
+
+
+def summary(window: list[dict]) -> dict:
+    """The means of what was recorded since the last row, and the discriminator's AUC over the same steps."""
+    names = sorted({name for record in window for name in record} - {"real", "fake"})
+    row = {name: sum(record[name] for record in window if name in record) / sum(name in record for record in window)
+           for name in names}
+    if "real" in window[0]:
+        row["d_auc"] = auc(*(torch.cat([record[side] for record in window]) for side in ("real", "fake")))
+    return row
+
+
+@torch.no_grad()
+def validate(network, crops: Crops | None, device) -> dict:
+    """PSNR over one fixed batch of val crops, against their targets: the surrogates, in stage 2."""
+    if crops is None:
+        return {}
+    inputs, targets = (batch.to(device) for batch in crops(0))
+    network.eval()
+    errors = (network(inputs).clamp(0, 1) - targets).square().mean((1, 2, 3))
+    network.train()
+    return {"val_psnr": (-10 * torch.log10(errors.clamp_min(1e-10))).mean().item()}
+
+
+def explain(title, step, warmup, loss, norm, data, checkpoint) -> str:
+    """What a diverged run says: where, on which images, and what is left."""
+    last = checkpoint.load()
+    kept = f"the last good checkpoint is step {last['step'] - warmup} in {checkpoint.path}" if last else "there is no checkpoint yet"
+    return (f"{title} diverged at step {step - warmup}: loss {loss.item()}, gradient norm {norm.item()}. "
+            f"The batch holds {', '.join(sorted(set(data.train.names(step))))}; {kept}. "
+            f"A smaller lr or clip usually helps; nothing was written.")

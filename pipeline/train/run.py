@@ -1,0 +1,104 @@
+"""From shards to a network on disk: what stage 1, stage 2, the oracle and further rounds have in common."""
+import time
+from pathlib import Path
+
+import torch
+
+from pipeline.core.device import pick
+from pipeline.core.files import sha256, sha256_of, write_json
+from pipeline.core.params import Stage2, Training
+from pipeline.core.seeds import torch_seed
+from pipeline.images.shards import Shard, check_pairing
+from pipeline.nets.build import build, source
+from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.train.adversary import Adversary
+from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
+from pipeline.train.crops import Crops
+from pipeline.train.curves import write_curve
+from pipeline.train.loop import Data, Diverged, train
+
+VAL_CROPS = 64
+
+
+def run(name: str, settings: Training, seed: int, threads: int, inputs: str, targets: str, *, clean: str | None = None,
+        start: str | None = None, arch: str | None = None, options: dict | None = None) -> None:
+    """Train the network `name` and write it to models/ and its curve to metrics/curves/.
+
+    `inputs`, `targets` and `clean` are sets below data/; it begins from the network `start`, or anew from `arch` and
+    `options`. When something is absent (captures without truth), the network is written as absent, with the reason.
+    """
+    shards = {side: {split: Shard(Path("data", path, split)) for split in ("train", "val")}
+              for side, path in (("inputs", inputs), ("targets", targets))}
+    for side in shards.values():
+        if side["train"].absent:
+            return _absent(name, side["train"].absent)
+    scale = check_pairing(shards["inputs"]["train"], shards["targets"]["train"], None, f"data/{inputs}", f"data/{targets}")
+    if start:
+        try:
+            manifest = read_manifest(Path("models", start))
+        except AbsentNetwork as reason:
+            return _absent(name, f"{start} is absent: {reason}")
+        arch, options = manifest["arch"], manifest["options"]
+        network = load_network(Path("models", start)).requires_grad_(True)
+        _refreeze(network, arch, options)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(torch_seed(seed, f"{name}/weights"))
+            network = build(arch, options)
+    if network.scale != scale:
+        raise SystemExit(f"{name}: {arch} enlarges {network.scale} times, but data/{targets} is {scale} times data/{inputs}")
+
+    adversarial = isinstance(settings, Stage2) and settings.lambda_ > 0
+    unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
+    if adversarial and unpaired.absent:
+        return _absent(name, unpaired.absent)
+    device = pick(threads)
+    made = {"seed": seed, "threads": threads, "settings": settings.model_dump(by_alias=True), "start": start,
+            "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
+            "targets": shards["targets"]["train"].sha256, "clean": unpaired.sha256 if unpaired else None}
+    fingerprint = sha256_of([made, options, device.type, torch.__version__, _code(arch),
+                             shards["inputs"]["val"].sha256, shards["targets"]["val"].sha256])
+    with only_one(name):
+        checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
+        data = Data(Crops([(shards["inputs"]["train"], 1), (shards["targets"]["train"], scale)], settings.patch,
+                          settings.batch, seed, f"{name}/crops"), _validation(shards, scale, settings.patch, seed))
+        adversary = None
+        if adversarial:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(torch_seed(seed, f"{name}/discriminator"))
+                adversary = Adversary(settings, Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed,
+                                                      f"{name}/clean"), device)
+        started = time.monotonic()
+        try:
+            curve = train(network, settings, data, adversary, checkpoint, device, name)
+            save_network(Path("models", name), network, arch, options, made)
+        except (Diverged, ValueError) as error:
+            raise SystemExit(str(error)) from error
+        write_curve(Path("metrics/curves"), name, curve)
+        write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": round(time.monotonic() - started, 1)})
+        checkpoint.remove()
+
+
+def _absent(name: str, reason: str) -> None:
+    save_absent(Path("models", name), reason)
+    write_curve(Path("metrics/curves"), name, [])
+    print(f"{name}: not trained: {reason}", flush=True)
+
+
+def _refreeze(network, arch: str, options: dict) -> None:
+    """Freeze again what the architecture itself keeps frozen, such as EDSR's mean shift."""
+    for weight, fresh in zip(network.parameters(), build(arch, options).parameters()):
+        weight.requires_grad_(fresh.requires_grad)
+
+
+def _validation(shards: dict, scale: int, patch: int, seed: int) -> Crops | None:
+    inputs, targets = shards["inputs"]["val"], shards["targets"]["val"]
+    if not len(inputs):
+        return None
+    check_pairing(inputs, targets, scale, str(inputs.folder), str(targets.folder))
+    return Crops([(inputs, 1), (targets, scale)], patch, VAL_CROPS, seed, "validation crops")
+
+
+def _code(arch: str) -> list[str]:
+    """Hashes of the files that decide how a step is computed: a checkpoint of other code is not resumed."""
+    return [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py")), source(arch)]]

@@ -1,0 +1,13 @@
+"""The learning rate as a function of the step."""
+import math
+
+from pipeline.core.params import Training
+
+
+def learning_rate(settings: Training, step: int) -> float:
+    """`constant`; `cosine`: falls to zero over the run; `halve`: halved every `halve_every` steps."""
+    if settings.schedule == "cosine":
+        return settings.lr * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    if settings.schedule == "halve":
+        return settings.lr * 0.5 ** (step // settings.halve_every)
+    return settings.lr

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from conftest import smooth_image, write_shard
+
+from pipeline.images.shards import Shard
+from pipeline.train.crops import Crops, turn
+
+
+@pytest.fixture
+def shards(tmp_path):
+    rng = np.random.default_rng(0)
+    small = {"a": smooth_image(rng, 11, 9), "b": smooth_image(rng, 8, 23)}
+    write_shard(tmp_path / "small", small)
+    write_shard(tmp_path / "large", {n: np.kron(i, np.ones((3, 3, 1), np.uint8)).astype(np.uint16) * 257 for n, i in small.items()})
+    return Shard(tmp_path / "small"), Shard(tmp_path / "large")
+
+
+def test_inputs_and_targets_show_the_same_place(shards):
+    inputs, targets = Crops([(shards[0], 1), (shards[1], 3)], 7, 5, seed=1, purpose="t")(4)
+    assert inputs.shape == (5, 3, 7, 7) and targets.shape == (5, 3, 21, 21) and targets.max() <= 1
+    np.testing.assert_allclose(targets[:, :, ::3, ::3], inputs, atol=1e-6)
+
+
+def test_a_step_is_a_function_of_seed_purpose_and_step(shards):
+    crops = Crops([(shards[0], 1)], 7, 4, seed=1, purpose="t")
+    (first,) = crops(9)
+    crops(3)
+    np.testing.assert_array_equal(crops(9)[0], first)
+    assert not np.array_equal(crops(10)[0], first)
+    assert not np.array_equal(Crops([(shards[0], 1)], 7, 4, seed=2, purpose="t")(9)[0], first)
+
+
+def test_every_position_and_orientation_is_equally_likely(shards):
+    crops = Crops([(shards[0], 1)], 8, 1, seed=0, purpose="t")
+    places = [crops.place(step, 0) for step in range(8000)]
+    positions = (11 - 7) * (9 - 7) + 1 * (23 - 7)
+    _, counts = np.unique([place[:3] for place in places], axis=0, return_counts=True)
+    assert len(counts) == positions
+    assert ((counts - 8000 / positions) ** 2 / (8000 / positions)).sum() < 60  # chi-square, 23 degrees: p < 1e-4
+    _, counts = np.unique([place[3] for place in places], return_counts=True)
+    assert len(counts) == 8 and counts.min() > 880
+
+
+def test_the_eight_turns_are_all_different_and_keep_pixels():
+    crop = np.arange(27).reshape(3, 3, 3)
+    turned = [turn(crop, i) for i in range(8)]
+    assert len({t.tobytes() for t in turned}) == 8
+    assert all(sorted(t[..., 0].ravel()) == sorted(crop[..., 0].ravel()) for t in turned)
+
+
+def test_an_image_smaller_than_a_patch_is_named(shards):
+    with pytest.raises(ValueError, match="image 'b' is 23x8, smaller than a patch of 9"):
+        Crops([(shards[0], 1)], 9, 1, seed=0, purpose="t")
+
+
+def test_names_are_those_of_the_batch(shards):
+    crops = Crops([(shards[0], 1)], 7, 6, seed=0, purpose="t")
+    assert crops.names(2) == ["ab"[crops.place(2, i)[0]] for i in range(6)]

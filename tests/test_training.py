@@ -1,0 +1,177 @@
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from pipeline.core import params
+from pipeline.core.files import read_json
+from pipeline.images.shards import Shard, write_absent
+from pipeline.restore.network import load_network
+from pipeline.stages import label, stage1, stage2
+from pipeline.train import loop
+from pipeline.train.schedule import learning_rate
+
+
+def change(**sections):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    for section, settings in sections.items():
+        values[section] |= settings
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+
+
+def weights(name):
+    return Path("models", name, "network.safetensors").read_bytes()
+
+
+def curve(name):
+    return list(csv.DictReader(open(f"metrics/curves/{name}.csv")))
+
+
+def test_the_whole_chain_trains_and_every_network_differs(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    for kind in ("stage2", "gan", "oracle"):
+        stage2.main(kind, "sr-edsr")
+    label.main("labels", "sr-edsr-round2")
+    stage2.main("finetune", "sr-edsr-round2")
+    names = ["sr-edsr", "sr-edsr-stage2", "sr-edsr-gan", "sr-edsr-oracle", "sr-edsr-round2"]
+    assert len({weights(name) for name in names}) == 5
+    assert [row["step"] for row in curve("sr-edsr")] == ["5", "10", "12"]
+    assert 0 <= float(curve("sr-edsr-stage2")[-1]["d_auc"]) <= 1
+    assert all(Path(f"metrics/curves/{name}.png").stat().st_size > 1000 for name in names)
+    manifest = read_json("models/sr-edsr-round2/manifest.json")
+    assert manifest["made"]["start"] == "sr-edsr-stage2" and manifest["made"]["clean"]
+    assert not list(Path(".work").glob("*/*/state.pt"))
+
+
+def test_labels_are_the_networks_outputs_in_16_bits(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    labels, captures = Shard("data/labels/sr-edsr/train"), Shard("data/sets/sr-captures/train")
+    network = load_network("models/sr-edsr")
+    with torch.no_grad():
+        x = torch.from_numpy(captures[1].copy()).permute(2, 0, 1)[None] / 255
+        wanted = network(x)[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    assert labels.names == captures.names and labels.dtype == np.uint16
+    np.testing.assert_allclose(labels[1] / 65535, wanted, atol=1 / 65535)
+
+
+def test_same_params_same_bytes_and_another_seed_others(tiny_project):
+    stage1.main("sr-edsr")
+    first, first_curve = weights("sr-edsr"), Path("metrics/curves/sr-edsr.csv").read_bytes()
+    stage1.main("sr-edsr")
+    assert weights("sr-edsr") == first and Path("metrics/curves/sr-edsr.csv").read_bytes() == first_curve
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("seed: 1", "seed: 2"))
+    stage1.main("sr-edsr")
+    assert weights("sr-edsr") != first
+
+
+def test_deleting_the_truth_leaves_everything_but_the_oracle_as_it_was(tiny_project):
+    def train_all():
+        stage1.main("sr-edsr")
+        label.main("systems", "sr-edsr")
+        stage2.main("stage2", "sr-edsr")
+        return weights("sr-edsr"), Path("data/labels/sr-edsr/train/images.npy").read_bytes(), weights("sr-edsr-stage2")
+
+    with_truth = train_all()
+    for split in ("train", "val"):
+        for file in Path("data/sets/sr-truth", split).iterdir():
+            file.unlink()
+    assert train_all() == with_truth
+    for split in ("train", "val"):
+        write_absent(Path("data/sets/sr-truth", split), "sets.sr-truth.folder is data/none")
+    stage2.main("oracle", "sr-edsr")
+    assert read_json("models/sr-edsr-oracle/manifest.json") == {"absent": "sets.sr-truth.folder is data/none"}
+    assert not Path("models/sr-edsr-oracle/network.safetensors").exists()
+
+
+def test_without_lambda_there_is_no_discriminator_and_the_output_stays_at_the_surrogate(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    fidelity = {}
+    for weight in (0.0, 1.0):
+        change(stage2={"lambda": weight, "anchor": 0.0, "lr": 0.002})
+        stage2.main("stage2", "sr-edsr")
+        rows = curve("sr-edsr-stage2")
+        assert ("d_auc" in rows[0]) == (weight > 0)
+        fidelity[weight] = float(rows[-1]["fidelity"])
+    assert fidelity[0.0] < 0.7 * fidelity[1.0]
+
+
+def test_divergence_names_step_images_and_checkpoint_and_writes_nothing(tiny_project):
+    change(stage1={"lr": 1e30, "clip": 0.0})
+    with pytest.raises(SystemExit, match=r"sr-edsr diverged at step \d+: loss .*batch holds .*train\d.*checkpoint"):
+        stage1.main("sr-edsr")
+    assert not Path("models/sr-edsr").exists()
+
+
+def test_a_pair_whose_scale_is_not_the_networks_is_refused(tiny_project):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["networks"]["sr-edsr"]["options"]["scale"] = 4
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(SystemExit, match="edsr enlarges 4 times, but data/pairs/sr/targets is 2 times"):
+        stage1.main("sr-edsr")
+
+
+@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"ema": 0.9}, {"loss": "mse"},
+                                      {"schedule": "halve", "halve_every": 4}])
+def test_every_setting_trains_and_matters(tiny_project, settings):
+    stage1.main("sr-edsr")
+    before = weights("sr-edsr")
+    change(stage1=settings)
+    stage1.main("sr-edsr")
+    assert weights("sr-edsr") != before
+
+
+def test_channels_last_changes_speed_and_not_the_mathematics(tiny_project):
+    stage1.main("sr-edsr")
+    before = load_network("models/sr-edsr").state_dict()
+    change(stage1={"channels_last": False})
+    stage1.main("sr-edsr")
+    for name, value in load_network("models/sr-edsr").state_dict().items():
+        torch.testing.assert_close(value, before[name], atol=1e-3, rtol=1e-3)
+
+
+def test_stage2_settings_train_and_matter(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    seen = set()
+    for settings in ({}, {"discriminator": "highpass"}, {"d_steps": 2}, {"d_warmup": 3}, {"lambda": 0.1}, {"d_real": 1.0}):
+        change(stage2=settings)
+        stage2.main("stage2", "sr-edsr")
+        seen.add(weights("sr-edsr-stage2"))
+    assert len(seen) == 6
+
+
+def test_losses_against_closed_forms():
+    settings = params.load(Path(__file__).parent.parent / "params.yaml")
+    outputs, targets = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.3)
+    assert loop.losses(outputs, targets, settings.stage1, None)[1].item() == pytest.approx(0.2)
+    terms, total = loop.losses(outputs, targets, settings.stage2, None)
+    assert terms["fidelity"].item() == pytest.approx(0.04) and total.item() == pytest.approx(0.04 * (1 + settings.stage2.anchor))
+
+    class Opinion:
+        def loss(self, x):
+            return torch.tensor(math.log(2))
+
+    total = loop.losses(outputs, targets, settings.stage2, Opinion())[1].item()
+    assert total == pytest.approx(0.04 * (1 + settings.stage2.anchor) + settings.stage2.lambda_ * math.log(2))
+
+
+def test_the_anchor_sees_colour_and_not_texture():
+    settings = params.load(Path(__file__).parent.parent / "params.yaml").stage2
+    targets = torch.full((1, 3, 16, 16), 0.5)
+    checks = targets + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
+    assert loop.losses(checks, targets, settings, None)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
+
+
+def test_schedules():
+    base = params.load(Path(__file__).parent.parent / "params.yaml").stage1
+    rates = {kind: [learning_rate(base.model_copy(update={"schedule": kind, "halve_every": 300, "steps": 1000, "lr": 1.0}), s)
+                    for s in (0, 500, 999)] for kind in ("constant", "cosine", "halve")}
+    assert rates["constant"] == [1, 1, 1] and rates["halve"] == [1, 0.5, 0.125]
+    assert rates["cosine"][0] == 1 and rates["cosine"][1] == pytest.approx(0.5) and 0 < rates["cosine"][2] < 1e-5
