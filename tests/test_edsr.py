@@ -49,6 +49,19 @@ def test_radius_is_the_receptive_field(scale):
     assert network.radius - 2 <= reach <= network.radius
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_begun_as_bilinear_it_enlarges_bilinearly(scale):
+    network = build("edsr", {"scale": scale, "blocks": 2, "features": 6, "start": "bilinear"})
+    x = torch.rand(1, 3, 9, 8)
+    wanted = F.interpolate(x, scale_factor=scale, mode="bilinear")
+    inner = (..., slice(2 * scale, -2 * scale), slice(2 * scale, -2 * scale))  # at the border convolutions see zeros
+    if scale == 4:  # two steps of x2 are not quite one of x4
+        wanted = F.interpolate(F.interpolate(x, scale_factor=2, mode="bilinear"), scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(network(x)[inner], wanted[inner], atol=1e-4, rtol=1e-4)
+    network(x).sum().backward()
+    assert network.tail[1].weight.grad.abs().min() > 0  # nothing is stuck
+
+
 def test_gradient():
     network = build("edsr", {"scale": 2, "blocks": 1, "features": 2}).double()
     assert torch.autograd.gradcheck(network, torch.rand(1, 3, 3, 4, dtype=torch.double, requires_grad=True))

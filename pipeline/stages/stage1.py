@@ -2,7 +2,7 @@
 
     python -m pipeline.stages.stage1 sr-edsr
 
-Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and metrics/curves/<name>.{csv,png}.
+Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and metrics/curves/<name>.csv.
 """
 import sys
 

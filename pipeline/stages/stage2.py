@@ -5,11 +5,12 @@
     python -m pipeline.stages.stage2 oracle sr-edsr     reference: supervised on captures and their truth
     python -m pipeline.stages.stage2 finetune NAME      a further round, or a specialised network (params finetunes)
 
-Writes models/<name> and metrics/curves/<name>.{csv,png}; <name> is the system's with the kind behind it.
+Writes models/<name> and metrics/curves/<name>.csv; <name> is the system's with the kind behind it.
 """
 import sys
 
 from pipeline.core import params
+from pipeline.train.adversary import Adversary
 from pipeline.train.run import run
 
 
@@ -17,7 +18,8 @@ def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "finetune":
         entry = p.finetunes[key]
-        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, clean=entry.clean, start=entry.start)
+        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, adversary=Adversary,
+            clean=entry.clean, start=entry.start)
         return
     entry = p.systems[key]
     settings, inputs, targets = {
@@ -25,7 +27,8 @@ def main(kind: str, key: str) -> None:
         "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
         "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
     }[kind]
-    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, clean=entry.clean, start=entry.start)
+    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
+        start=entry.start)
 
 
 if __name__ == "__main__":

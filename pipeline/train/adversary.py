@@ -35,6 +35,10 @@ class Adversary:
         self.network.requires_grad_(False)
         return _cross_entropy(self.network(fake), 1.0)
 
+    def summary(self, window: list[dict]) -> dict:
+        """AUC of the logits recorded over several steps: how well the discriminator tells clean from restored."""
+        return {"d_auc": auc(*(torch.cat([record[side] for record in window]) for side in ("real", "fake")))}
+
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 

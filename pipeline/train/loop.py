@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from pipeline.core.params import Stage2, Training
 from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
-from pipeline.train.adversary import Adversary, auc
 from pipeline.train.checkpoint import Checkpoint
 from pipeline.train.crops import Crops
 from pipeline.train.schedule import learning_rate
@@ -35,9 +34,10 @@ class Data:
     """The same from the val split; None when it is empty."""
 
 
-def train(network, settings: Training, data: Data, adversary: Adversary | None, checkpoint: Checkpoint, device,
-          title: str) -> list[dict]:
+def train(network, settings: Training, data: Data, adversary, checkpoint: Checkpoint, device, title: str) -> list[dict]:
     """Train `network` in place (to its moving average if `settings.ema`). Returns the curve, a row every `validate_every` steps.
+
+    `adversary` is a train.adversary.Adversary or None; it is not imported here, so that work on it does not retrain stage 1.
 
     Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
     """
@@ -93,8 +93,8 @@ def train(network, settings: Training, data: Data, adversary: Adversary | None, 
             step += 1
             done = step - warmup
             if done > 0 and (done % settings.validate_every == 0 or done == settings.steps):
-                curve.append({"step": done, "lr": learning_rate(settings, done - 1), **summary(window),
-                              **validate(average, data.val, device)})
+                curve.append({"step": done, "lr": learning_rate(settings, done - 1), **means(window),
+                              **(adversary.summary(window) if adversary else {}), **validate(average, data.val, device)})
                 window = []
             bar.advance(f"loss {loss.item():.5f}" if loss is not None else "discriminator warm-up")
             reason = stop.asked()
@@ -126,14 +126,14 @@ def losses(outputs, targets, settings, adversary) -> tuple[dict, torch.Tensor]:
     return terms, loss
 
 
-def summary(window: list[dict]) -> dict:
-    """The means of what was recorded since the last row, and the discriminator's AUC over the same steps."""
-    names = sorted({name for record in window for name in record} - {"real", "fake"})
-    row = {name: sum(record[name] for record in window if name in record) / sum(name in record for record in window)
-           for name in names}
-    if "real" in window[0]:
-        row["d_auc"] = auc(*(torch.cat([record[side] for record in window]) for side in ("real", "fake")))
-    return row
+def means(window: list[dict]) -> dict:
+    """The mean of every number that was recorded since the last row."""
+    columns = {}
+    for record in window:
+        for name, value in record.items():
+            if isinstance(value, float):
+                columns.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in sorted(columns.items())}
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ from pipeline.core.seeds import torch_seed
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build, source
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
-from pipeline.train.adversary import Adversary
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
 from pipeline.train.crops import Crops
 from pipeline.train.curves import write_curve
@@ -20,12 +19,12 @@ from pipeline.train.loop import Data, Diverged, train
 VAL_CROPS = 64
 
 
-def run(name: str, settings: Training, seed: int, threads: int, inputs: str, targets: str, *, clean: str | None = None,
-        start: str | None = None, arch: str | None = None, options: dict | None = None) -> None:
-    """Train the network `name` and write it to models/ and its curve to metrics/curves/.
+def run(name: str, settings: Training, seed: int, threads: int, inputs: str, targets: str, *, adversary=None,
+        clean: str | None = None, start: str | None = None, arch: str | None = None, options: dict | None = None) -> None:
+    """Train the network `name` and write it to models/ and its curve to metrics/curves/<name>.csv.
 
-    `inputs`, `targets` and `clean` are sets below data/; it begins from the network `start`, or anew from `arch` and
-    `options`. When something is absent (captures without truth), the network is written as absent, with the reason.
+    `inputs` and `targets` are sets below data/, `clean` one below data/sets; it begins from the network `start`, or anew from
+    `arch` and `options`. When something is absent (captures without truth), the network is written as absent, with the reason.
     """
     shards = {side: {split: Shard(Path("data", path, split)) for split in ("train", "val")}
               for side, path in (("inputs", inputs), ("targets", targets))}
@@ -62,26 +61,26 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
         checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
         data = Data(Crops([(shards["inputs"]["train"], 1), (shards["targets"]["train"], scale)], settings.patch,
                           settings.batch, seed, f"{name}/crops"), _validation(shards, scale, settings.patch, seed))
-        adversary = None
+        opponent = None
         if adversarial:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(seed, f"{name}/discriminator"))
-                adversary = Adversary(settings, Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed,
-                                                      f"{name}/clean"), device)
+                patches = Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed, f"{name}/clean")
+                opponent = adversary(settings, patches, device)
         started = time.monotonic()
         try:
-            curve = train(network, settings, data, adversary, checkpoint, device, name)
+            curve = train(network, settings, data, opponent, checkpoint, device, name)
             save_network(Path("models", name), network, arch, options, made)
         except (Diverged, ValueError) as error:
             raise SystemExit(str(error)) from error
-        write_curve(Path("metrics/curves"), name, curve)
+        write_curve(Path("metrics/curves", f"{name}.csv"), curve)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": round(time.monotonic() - started, 1)})
         checkpoint.remove()
 
 
 def _absent(name: str, reason: str) -> None:
     save_absent(Path("models", name), reason)
-    write_curve(Path("metrics/curves"), name, [])
+    write_curve(Path("metrics/curves", f"{name}.csv"), [])
     print(f"{name}: not trained: {reason}", flush=True)
 
 

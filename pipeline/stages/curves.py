@@ -1,0 +1,19 @@
+"""Curves: every training curve as a picture for `dvc plots show` and the report.
+
+    python -m pipeline.stages.curves
+
+Reads metrics/curves/*.csv of the networks in params; writes metrics/plots/<network>.png.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.report.curves import draw_curve
+
+
+def main() -> None:
+    for name in sorted(params.load().network_names()):
+        draw_curve(Path("metrics/curves", f"{name}.csv"), Path("metrics/plots", f"{name}.png"))
+
+
+if __name__ == "__main__":
+    main()
