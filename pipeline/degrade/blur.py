@@ -1,0 +1,22 @@
+"""Gaussian blur, isotropic or stretched and rotated."""
+import cv2
+import numpy as np
+
+
+def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float = 0.0) -> np.ndarray:
+    """Sampled Gaussian as a float64 (n, n) kernel, n odd, cut at four times the larger sigma, with sum one.
+
+    Sigmas in pixels along the kernel's own axes (0 leaves an axis alone); `angle` in radians turns its x axis from the
+    image's x towards the image's y, that is downwards.
+    """
+    radius = int(4 * max(sigma_x, sigma_y) + 0.5)
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    kernel = np.exp(-0.5 * ((along / max(sigma_x, 1e-6)) ** 2 + (across / max(sigma_y, 1e-6)) ** 2))
+    return kernel / kernel.sum()
+
+
+def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """HWC image -> float32 image correlated with `kernel` (odd sides); symmetric border (edge pixel repeated)."""
+    image = image.astype(np.float32)
+    return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT).reshape(image.shape)

@@ -1,0 +1,105 @@
+"""The proxy camera: what a modest camera makes of a scene. Stands in for real captures where the truth must be known.
+
+scene -> linear light -> point spread -> sensor cells -> [colour mosaic] + shot noise -> sRGB -> [sharpening] -> read
+noise -> JPEG
+"""
+import cv2
+import numpy as np
+
+from pipeline.core.params import Camera
+from pipeline.degrade.jpeg import jpeg
+
+SHARPEN_SIGMA = 1.0  # pixels of the capture
+MOTION_SAMPLES_PER_PIXEL = 4
+NARROWEST = 0.2  # pixels; a Gaussian of this sigma is a point: 4e-6 of its peak one pixel away
+
+
+def capture(scene: np.ndarray, scale: int, camera: Camera, rng: np.random.Generator) -> np.ndarray:
+    """Photograph a scene: uint8 (height, width, 3) sRGB to uint8 (height/scale, width/scale, 3) sRGB.
+
+    One value of each range of `camera` is drawn from `rng`, all uniformly: psf_sigma and motion_length in pixels of the
+    scene, psf_ratio (short over long axis), shot_variance (variance over signal, linear light, full scale 1),
+    read_sigma (8-bit levels, after the sRGB curve), jpeg_quality (whole numbers), sharpen (amount of an unsharp mask on
+    the capture). Raises ValueError when the scene's sides are not multiples of `scale`.
+    """
+    height, width, _ = scene.shape
+    if height % scale or width % scale:
+        raise ValueError(f"scene is {width}x{height}, wanted sides that are multiples of {scale}")
+    kernel = point_spread(rng.uniform(*camera.psf_sigma), rng.uniform(*camera.psf_ratio), rng.uniform(0, np.pi),
+                          rng.uniform(*camera.motion_length), rng.uniform(0, np.pi))
+    shot_variance, read_sigma = rng.uniform(*camera.shot_variance), rng.uniform(*camera.read_sigma)
+    sharpen, quality = rng.uniform(*camera.sharpen), round(rng.uniform(*camera.jpeg_quality))
+
+    light = cv2.filter2D(to_linear(scene), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    light = sample(light, scale)
+    if camera.mosaic:
+        light = demosaic(shot_noise(mosaic(light), shot_variance, rng))
+    else:
+        light = shot_noise(light, shot_variance, rng)
+    image = to_srgb(light)
+    if sharpen > 0:
+        image = image + np.float32(sharpen) * (image - cv2.GaussianBlur(image, (0, 0), SHARPEN_SIGMA))
+    image = image + rng.standard_normal(image.shape, np.float32) * np.float32(read_sigma / 255)
+    return jpeg(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), quality)
+
+
+def to_linear(image: np.ndarray) -> np.ndarray:
+    """uint8 sRGB to float32 linear light in [0, 1] (IEC 61966-2-1)."""
+    value = np.arange(256) / 255
+    table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return table.astype(np.float32)[image]
+
+
+def to_srgb(light: np.ndarray) -> np.ndarray:
+    """float32 linear light to float32 sRGB; values beyond [0, 1] are clipped (IEC 61966-2-1)."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - 0.055).astype(np.float32)
+
+
+def point_spread(sigma: float, ratio: float, angle: float, motion: float = 0.0, heading: float = 0.0) -> np.ndarray:
+    """Kernel (odd square, float32, sum 1) of an anisotropic Gaussian dragged along a straight line.
+
+    `sigma` along the long axis and `sigma * ratio` across it, `motion` the length of the line, in pixels; angles in
+    radians.
+    """
+    radius = int(np.ceil(4 * max(sigma, NARROWEST) + motion / 2))
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
+    long, short = max(sigma, NARROWEST), max(sigma * ratio, NARROWEST)
+    count = int(np.ceil(motion * MOTION_SAMPLES_PER_PIXEL)) + 1
+    kernel = np.zeros_like(x)
+    for t in np.linspace(-motion / 2, motion / 2, count):
+        u, v = x - t * np.cos(heading), y - t * np.sin(heading)
+        along, across = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
+        kernel += np.exp(-0.5 * ((along / long) ** 2 + (across / short) ** 2))
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def sample(light: np.ndarray, scale: int) -> np.ndarray:
+    """One value per sensor cell of scale x scale pixels: the mean of its light-sensitive centre, 1x1 or 2x2 pixels.
+
+    float32 (height, width, 3) to (height/scale, width/scale, 3); an odd scale has one central pixel, an even one has
+    four.
+    """
+    first, side = (scale - 1) // 2, 2 - scale % 2
+    return np.mean([light[first + i :: scale, first + j :: scale] for i in range(side) for j in range(side)], axis=0)
+
+
+def shot_noise(light: np.ndarray, variance: float, rng: np.random.Generator) -> np.ndarray:
+    """Add photon noise as a Gaussian whose variance is `variance` times the signal; clipped to [0, 1]."""
+    noise = rng.standard_normal(light.shape, np.float32) * np.sqrt(np.float32(variance) * np.clip(light, 0, 1))
+    return np.clip(light + noise, 0, 1)
+
+
+def mosaic(light: np.ndarray) -> np.ndarray:
+    """The one colour each pixel of an RGGB sensor sees: (height, width, 3) to (height, width)."""
+    raw = light[..., 1].copy()
+    raw[0::2, 0::2] = light[0::2, 0::2, 0]
+    raw[1::2, 1::2] = light[1::2, 1::2, 2]
+    return raw
+
+
+def demosaic(raw: np.ndarray) -> np.ndarray:
+    """RGGB mosaic, float32 (height, width) in [0, 1], to RGB (height, width, 3), edge-aware, by OpenCV in 16 bits."""
+    raw = np.rint(raw * 65535).astype(np.uint16)
+    padded = np.pad(raw, 2, mode="reflect")  # keeps the mosaic's phase, and OpenCV's crude rim out
+    return cv2.demosaicing(padded, cv2.COLOR_BayerRGGB2RGB_EA)[2:-2, 2:-2].astype(np.float32) / 65535

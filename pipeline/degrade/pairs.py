@@ -1,0 +1,56 @@
+"""One synthetic pair at a time, and many of them by several processes."""
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+
+from pipeline.core.params import Pairs, Recipe
+from pipeline.core.seeds import rng
+from pipeline.degrade.recipe import degrade
+from pipeline.images.shards import Shard
+
+
+def is_cropped(entry: Pairs, split: str) -> bool:
+    return split == "train" and entry.patches > 0
+
+
+def place_of(shard: Shard, areas: np.ndarray, entry: Pairs, split: str, index: int, draw: np.random.Generator) -> dict:
+    """Which image the target of pair `index` is cut from, and where."""
+    if not is_cropped(entry, split):
+        height, width = (shard.images[index][side] // entry.scale * entry.scale for side in ("height", "width"))
+        return {"image": index, "top": 0, "left": 0, "height": height, "width": width}
+    image = int(np.searchsorted(areas, draw.integers(areas[-1]), side="right"))
+    top, left = (int(draw.integers(shard.images[image][side] - entry.size + 1)) for side in ("height", "width"))
+    return {"image": image, "top": top, "left": left, "height": entry.size, "width": entry.size}
+
+
+def cut(shard: Shard, place: dict) -> np.ndarray:
+    top, left = place["top"], place["left"]
+    return shard[place["image"]][top : top + place["height"], left : left + place["width"]]
+
+
+def make_input(clean: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str, index: int) -> tuple[np.ndarray, dict]:
+    """The input of one pair, and where its target lies and what was drawn for it."""
+    cv2.setNumThreads(1)
+    shard, areas = _opened(clean, (clean / "index.json").stat().st_mtime_ns, entry.size)
+    draw = rng(seed, f"pairs/{key}/{split}", index)
+    place = place_of(shard, areas, entry, split, index, draw)
+    image, drawn = degrade(np.array(cut(shard, place)), recipe, entry.scale, draw)
+    return image, place | drawn
+
+
+@lru_cache(maxsize=4)
+def _opened(clean: Path, made: int, size: int) -> tuple[Shard, np.ndarray]:
+    """A shard, and the running sum of the areas of its images that hold a crop of `size`; kept open between pairs."""
+    shard = Shard(clean)
+    areas = [image["height"] * image["width"] * (min(image["height"], image["width"]) >= size) for image in shard.images]
+    return shard, np.cumsum(areas, dtype=np.int64)
+
+
+def make_inputs(jobs: int, count: int, slab: int, *arguments):
+    """Yield `make_input(*arguments, index)` for every index in order, computed by `jobs` processes, `slab` at a time."""
+    with joblib.Parallel(jobs, return_as="generator", pre_dispatch="2*n_jobs") as pool:
+        for start in range(0, count, slab):
+            yield from pool(joblib.delayed(make_input)(*arguments, index) for index in range(start, min(start + slab, count)))

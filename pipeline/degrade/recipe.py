@@ -1,0 +1,53 @@
+"""From a clean image to a degraded one by a recipe of params.yaml, with a record of what was drawn."""
+import numpy as np
+
+from pipeline.core.params import Bicubic, Random, UpDown
+from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.degrade.blur import blur, gaussian_kernel
+from pipeline.degrade.jpeg import jpeg
+from pipeline.degrade.noise import add_noise
+
+
+def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random, scale: int,
+            rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+    """uint8 RGB HWC, sides multiples of `scale` -> (uint8 RGB of 1/scale the sides, the drawn values by name)."""
+    height, width = image.shape[:2]
+    if height % scale or width % scale:
+        raise ValueError(f"an image of {width}x{height} pixels cannot be divided by {scale}: crop it first")
+    return KINDS[recipe.kind](image, recipe, scale, rng)
+
+
+def _bicubic(image, recipe: Bicubic, scale, rng):
+    return downscale(image, scale), {}
+
+
+def _updown(image, recipe: UpDown, scale, rng):
+    """Down by the drawn factor, then to the target size; rounded once, at the end."""
+    factor = float(rng.choice(recipe.factors))
+    return quantise(_to_target(_by_factor(image, 1 / factor), image, scale)), {"factor": factor}
+
+
+def _random(image, recipe: Random, scale, rng):
+    """The usual order: blur -> detour resize -> resize to the target size -> white noise -> rounding -> JPEG.
+
+    Every value is drawn uniformly from its range, the blur's angle from [0, pi).
+    """
+    drawn = {"blur_sigma": rng.uniform(*recipe.blur_sigma), "blur_ratio": rng.uniform(*recipe.blur_ratio),
+             "blur_angle": rng.uniform(0, np.pi), "resize": rng.uniform(*recipe.resize),
+             "noise_sigma": rng.uniform(*recipe.noise_sigma), "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
+    kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
+    detour = _by_factor(blur(image, kernel), drawn["resize"])
+    noisy = add_noise(_to_target(detour, image, scale), drawn["noise_sigma"], rng)
+    return jpeg(quantise(noisy), drawn["jpeg_quality"]), drawn
+
+
+def _by_factor(image, factor):
+    height, width = image.shape[:2]
+    return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
+
+
+def _to_target(resized, image, scale):
+    return resize(resized, image.shape[0] // scale, image.shape[1] // scale)
+
+
+KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random}

@@ -1,0 +1,115 @@
+"""Score outputs on a test set: numbers for what can be computed, reasons for what cannot.
+
+PSNR, SSIM and LPIPS compare each output with its truth. NIQE scores each output by itself and SWD all of a test set
+together, both against the reference: clean images that no training has seen.
+"""
+import csv
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.files import replacing
+from pipeline.core.params import Bench
+from pipeline.core.progress import track
+from pipeline.images.shards import Shard
+from pipeline.measure import niqe, psnr, ssim, swd
+from pipeline.measure.lpips import Lpips, MissingTrunk
+
+DIGITS = 4
+PER_IMAGE = ("psnr", "ssim", "lpips_alex", "niqe")
+WITH_TRUTH = ("psnr", "ssim", "lpips_alex")
+
+
+@dataclass
+class Result:
+    """Scores of some rows, what is missing and why, and a line per row, test set and image."""
+    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    absent: list[dict[str, str]] = field(default_factory=list)
+    images: list[dict] = field(default_factory=list)
+
+    def miss(self, row: str, test_set: str, metric: str, reason: str) -> None:
+        """Note that something was not computed; `*` stands for all."""
+        self.absent.append({"row": row, "test_set": test_set, "metric": metric, "reason": reason})
+
+    def write_images(self, path: Path | str) -> None:
+        """The line per image as CSV; what was not computed is an empty field."""
+        with replacing(path, "w") as handle:
+            writer = csv.DictWriter(handle, ["row", "test_set", "image", "scene", *PER_IMAGE], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({name: f"{value:.{DIGITS}f}" if name in PER_IMAGE else value for name, value in line.items()}
+                             for line in self.images)
+
+
+class Scorer:
+    """The metrics, made ready once for all rows."""
+
+    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, seed: int):
+        self.settings, self.seed = settings, seed
+        self.reasons: dict[str, str] = {}
+        try:
+            self.lpips = Lpips(trunks, net="alex")
+        except MissingTrunk as reason:
+            self.reasons["lpips_alex"] = str(reason)
+        if reference.absent:
+            self.reasons |= dict.fromkeys(("swd", "niqe"), f"no clean reference: {reference.absent}")
+            return
+        for metric, prepare in (("swd", self._sample), ("niqe", self._fit)):
+            try:
+                prepare(reference)
+            except ValueError as error:
+                self.reasons[metric] = f"the clean reference does not do: {error}"
+
+    def score(self, result: Result, row: str, test_set: str, outputs: Shard, targets: Shard) -> None:
+        """Add the scores of a row's outputs (uint8) on one test set to `result`.
+
+        Images for which a metric does not exist (an infinite PSNR, too few patches for NIQE) are left out of its mean, and
+        the result says so.
+        """
+        reasons = dict(self.reasons)
+        if targets.absent:
+            reasons |= dict.fromkeys(WITH_TRUTH, f"no truth: {targets.absent}")
+        wanted = [metric for metric in PER_IMAGE if metric not in reasons]
+        found: dict[str, list[float]] = {metric: [] for metric in wanted}
+        for i, image in enumerate(track(outputs.images, f"{row}: {test_set}, scoring", len(outputs))):
+            line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
+            for metric in wanted:
+                try:
+                    line[metric] = self._one(metric, outputs[i], None if targets.absent else targets[i])
+                    found[metric].append(line[metric])
+                except ValueError as error:
+                    reasons.setdefault(metric, str(error))
+            result.images.append(line)
+        scores = {metric: float(np.mean(values)) for metric, values in found.items() if values}
+        if "swd" not in reasons:
+            try:
+                sample = swd.sample(outputs, self.settings.swd_patches, self.seed)
+                scores["swd"] = swd.distances(sample, self.reference, self.settings.swd_projections, self.seed)[1]
+            except ValueError as error:
+                reasons["swd"] = str(error)
+        if scores:
+            result.rows.setdefault(row, {})[test_set] = {metric: round(value, DIGITS) for metric, value in scores.items()}
+        for metric, reason in reasons.items():
+            if values := found.get(metric):
+                reason = f"{len(outputs) - len(values)} of {len(outputs)} images are left out of the mean: {reason}"
+            result.miss(row, test_set, metric, reason)
+
+    def _one(self, metric: str, output: np.ndarray, target: np.ndarray | None) -> float:
+        if metric == "psnr":
+            value = psnr.psnr(output, target, self.settings.border, self.settings.channel)
+        elif metric == "ssim":
+            value = ssim.ssim(output, target, self.settings.border, self.settings.channel)
+        elif metric == "lpips_alex":
+            value = self.lpips(output, target)
+        else:
+            value = niqe.score(output, self.niqe_model)
+        if not math.isfinite(value):
+            raise ValueError(f"{metric} is not finite (the output equals the truth)")
+        return value
+
+    def _sample(self, reference: Shard) -> None:
+        self.reference = swd.sample(reference, self.settings.swd_patches, self.seed)
+
+    def _fit(self, reference: Shard) -> None:
+        self.niqe_model = niqe.fit(reference, self.settings.niqe_patch)

@@ -1,0 +1,184 @@
+"""Ingest a folder of images as a set: strictly decoded once, split by scene, packed, optionally cut into patches.
+
+Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
+(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why.
+
+Files are split by name before any is opened, so a damaged file only goes missing: it moves no other image. Patches are
+cut from train and val images at places that depend on seed and name alone, in steps of an eighth of `size`: a set of
+captures and the set of their truth, with sizes in proportion, are cut alike. A train or val image smaller than a patch
+is rejected; patches of an image that turns out damaged are missing.
+"""
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.files import need_space, write_json
+from pipeline.core.params import Ingest, ParamsError, Set, load
+from pipeline.core.progress import track
+from pipeline.core.seeds import rng
+from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, decode, read_size
+from pipeline.images.shards import ShardWriter, write_absent
+from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split
+
+NONE = Path("data/none")
+SETS = Path("data/sets")
+CUT = ("train", "val")  # the splits that patches are cut from
+SHOWN = 5  # rejected files in an error message
+
+
+def main(key: str) -> None:
+    try:
+        params = load()
+    except (ParamsError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    if key not in params.sets:
+        raise SystemExit(f"sets.{key}: no such set; there are {', '.join(params.sets)}")
+    entry, out = params.sets[key], SETS / key
+    if Path(entry.folder) == NONE:
+        reason = f"sets.{key}.folder is {NONE}"
+        shutil.rmtree(out, ignore_errors=True)
+        for part in SPLITS:
+            write_absent(out / part, reason)
+        write_json(out / "manifest.json", {"absent": reason})
+        return
+    try:
+        manifest = ingest(entry, params.ingest, params.seed, f"sets.{key}", out)
+    except (SplitError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
+
+
+def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
+    """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
+    files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder")
+    names = name_images(files, entry.include, where)
+    if not names:
+        raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
+                         f"the first is {files[0]!r}")
+    scenes = {name: scene_of(name, entry.scene, where) for name in names}
+    claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
+    parts = split(names, scenes, claims, where)
+
+    sizes = {}
+    for name, path in track(names.items(), f"{where}: headers", len(names)):
+        try:
+            sizes[name] = read_size(Path(entry.folder, path), limits.max_megapixels)
+            if entry.patches and parts[name] in CUT and min(sizes[name]) < entry.size:
+                height, width = sizes.pop(name)
+                raise BadImage(f"{width}x{height} is smaller than a patch of {entry.size}x{entry.size}")
+        except BadImage as error:
+            rejected[path] = str(error)
+    _refuse_if_too_many(rejected, limits.max_rejected, where)
+
+    counts = share_out(entry.patches, parts, sizes, where) if entry.patches else {}
+    values = sum(counts[name] * entry.size**2 if name in counts else h * w for name, (h, w) in sizes.items()) * 3
+    need_space(out, values, where)
+
+    made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
+    with ExitStack() as stack:
+        shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
+        for name in track(sizes, where, len(sizes)):
+            try:
+                image = decode(Path(entry.folder, names[name]), limits.max_megapixels)
+            except BadImage as error:
+                rejected[names[name]] = str(error)
+                continue
+            part, scene = parts[name], scenes[name]
+            pieces = cut(image, name, counts[name], entry.size, seed) if name in counts else [(name, image)]
+            for piece, pixels in pieces:
+                shards[part].add(piece, scene, pixels)
+                made[part]["images"] += 1
+                made[part]["scenes"].add(scene)
+        _refuse_if_too_many(rejected, limits.max_rejected, where)
+
+    settings = entry.model_dump(exclude={"folder"}) | {"max_megapixels": limits.max_megapixels}
+    manifest = {
+        "params": settings | ({"seed": seed} if entry.patches else {}),
+        "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
+        "ignored": ignored,
+        "not_included": len(files) - len(names),
+        "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
+    }
+    write_json(out / "manifest.json", manifest)
+    return manifest
+
+
+def find_images(folder: Path, where: str) -> tuple[list[str], int, dict[str, str]]:
+    """Sorted paths, below `folder`, of the files with an image's ending; how many others there are; {unusable name:
+    reason}.
+
+    Hidden files and folders are passed over. Links are followed. Raises SplitError naming `where` when there is nothing
+    to find, or a folder that cannot be read.
+    """
+    def unreadable(error):
+        raise SplitError(f"{where}: {error.filename} cannot be read ({error.strerror})")
+
+    files, ignored, unusable, seen = [], 0, {}, set()
+    for root, folders, found in os.walk(folder, onerror=unreadable, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _new(Path(root, name), seen)]
+        for name in (name for name in found if not name.startswith(".")):
+            path = Path(root, name).relative_to(folder).as_posix()
+            if Path(name).suffix.lower() not in IMAGE_SUFFIXES:
+                ignored += 1
+            elif (printable := os.fsencode(path).decode("utf-8", "backslashreplace")) != path:
+                unusable[printable] = "its name is not valid UTF-8"
+            else:
+                files.append(path)
+    if not files:
+        raise SplitError(f"{where}: no images in {folder} ({ignored} files with other endings); wanted are "
+                         f"{', '.join(sorted(IMAGE_SUFFIXES))}")
+    return sorted(files), ignored, unusable
+
+
+def _new(folder: Path, seen: set) -> bool:
+    """Whether a folder was not met before, which a circle of links would do for ever."""
+    status = folder.stat()
+    identity = (status.st_dev, status.st_ino)
+    return identity not in seen and not seen.add(identity)
+
+
+def share_out(total: int, parts: dict[str, str], sizes: dict[str, tuple[int, int]], where: str) -> dict[str, int]:
+    """{name: number of patches}: `total` over the train images by area, and as many per image, at least one, over val.
+
+    Whole-number arithmetic on ratios of areas: images all `scale` times as large get the same numbers.
+    """
+    members = {part: [name for name in sizes if parts[name] == part] for part in CUT}
+    if not members["train"]:
+        raise SplitError(f"{where}.patches: {total} patches wanted, but no image is in train")
+    val = _rounded(total * len(members["val"]), len(members["train"]))
+    counts = {}
+    for part, left in (("train", total), ("val", max(1, val))):
+        area_left = sum(height * width for height, width in (sizes[name] for name in members[part]))
+        for name in members[part]:
+            area = sizes[name][0] * sizes[name][1]
+            counts[name] = _rounded(left * area, area_left)
+            left, area_left = left - counts[name], area_left - area
+    return counts
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def cut(image: np.ndarray, name: str, count: int, size: int, seed: int):
+    """Yield `count` random patches (name#k, uint8 size x size x 3) of an image."""
+    step = max(1, size // 8)
+    places = [(side - size) // step + 1 for side in image.shape[:2]]
+    draws = rng(seed, f"ingest/patches/{name}").integers(places, size=(count, 2)) * step
+    for k, (top, left) in enumerate(draws.tolist()):
+        yield f"{name}#{k}", image[top : top + size, left : left + size]
+
+
+def _refuse_if_too_many(rejected: dict[str, str], allowed: int, where: str) -> None:
+    if len(rejected) > allowed:
+        shown = "; ".join(f"{path!r}: {reason}" for path, reason in sorted(rejected.items())[:SHOWN])
+        more = f"; and {len(rejected) - SHOWN} more" if len(rejected) > SHOWN else ""
+        raise SplitError(f"{where}: {len(rejected)} refused, ingest.max_rejected is {allowed}: {shown}{more}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

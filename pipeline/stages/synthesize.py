@@ -1,0 +1,102 @@
+"""Degrade clean images into training pairs: `python -m pipeline.stages.synthesize KEY`, an entry of `pairs` in params.
+
+Reads data/sets/<clean>/{train,val,test}; writes data/pairs/KEY/{inputs,targets}/{train,val,test}, a manifest.json in
+inputs/ and in targets/, and inputs/<split>/draws.json: for each pair, where its target was cut and what was drawn.
+
+With `patches: 0` each image is degraded whole, once; its target is cropped from the top left to a multiple of the
+scale. Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
+probability proportional to its area, then a position in it. Validation and test images always stay whole.
+
+Pair i of a split depends on (seed, KEY, split, i) and the clean images alone: it can be made again by itself
+(`degrade.pairs.make_input`), and the number of worker processes changes nothing.
+"""
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from pipeline.core.files import need_space, write_json
+from pipeline.core.params import Pairs, ParamsError, Recipe, load
+from pipeline.core.progress import track
+from pipeline.degrade.pairs import cut, is_cropped, make_inputs
+from pipeline.images.shards import Shard, ShardWriter, write_absent
+
+DATA = Path("data")
+SPLITS = ("train", "val", "test")
+IN_FLIGHT = 2**26  # pixels of targets between two waits for the workers: bounds the finished inputs held in memory
+PER_WORKER = 2**24  # pixels of targets that are worth the second it takes to start one more worker
+
+
+def check(shard: Shard, entry: Pairs, key: str, split: str) -> None:
+    """Raise ValueError when pairs cannot be made of this split."""
+    if shard.dtype != np.uint8:
+        raise ValueError(f"sets.{entry.clean}: {split} holds {shard.dtype} images, wanted uint8")
+    sides = [min(image["height"], image["width"]) for image in shard.images]
+    if is_cropped(entry, split):
+        if max(sides, default=0) < entry.size:
+            raise ValueError(f"pairs.{key}.size: no {split} image of sets.{entry.clean} holds a crop of "
+                             f"{entry.size}x{entry.size} pixels (there are {len(sides)} images)")
+    elif sides and min(sides) < entry.scale:
+        name = shard.names[int(np.argmin(sides))]
+        raise ValueError(f"pairs.{key}.scale: image {name!r} of sets.{entry.clean} is {min(sides)} pixels across, "
+                         f"too small to be divided by {entry.scale}")
+
+
+def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str,
+                     jobs: int | None) -> dict:
+    """Write both shards of one split and the draws; returns its part of the manifest. `jobs` None: as many as pay."""
+    shard = Shard(clean)
+    if shard.absent:
+        for side in ("inputs", "targets"):
+            write_absent(output / side / split, shard.absent)
+        return {"absent": shard.absent}
+    check(shard, entry, key, split)
+    sizes = [image["height"] * image["width"] for image in shard.images]
+    count, pixels = len(shard), sum(sizes)
+    if is_cropped(entry, split):
+        count, pixels = entry.patches, entry.patches * entry.size**2
+    need_space(output, int(3 * pixels * (1 + 1 / entry.scale**2)), f"pairs.{key}")
+    jobs = jobs or min(joblib.cpu_count(), 1 + pixels // PER_WORKER)
+    slab = max(2 * jobs, IN_FLIGHT * count // max(pixels, 1))
+    draws = []
+    with ShardWriter(output / "inputs" / split) as inputs, ShardWriter(output / "targets" / split) as targets:
+        made = make_inputs(jobs, count, slab, clean, entry, recipe, seed, key, split)
+        for index, (image, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
+            source = shard.images[place["image"]]
+            name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
+            inputs.add(name, source["scene"], image)
+            targets.add(name, source["scene"], cut(shard, place))
+            draws.append(place | {"name": name, "image": source["name"]})
+    write_json(output / "inputs" / split / "draws.json", draws)
+    left_out = sum(min(image["height"], image["width"]) < entry.size for image in shard.images)
+    left_out *= is_cropped(entry, split)
+    return {"pairs": count, "images": len(shard) - left_out, "scenes": len(set(shard.scenes)), "clean": shard.sha256,
+            "images_smaller_than_a_crop": left_out}
+
+
+def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | None = None) -> dict[str, dict]:
+    """Make all pairs of the entry `pairs.key`; returns the manifest's word on each split."""
+    clean, output = DATA / "sets" / entry.clean, DATA / "pairs" / key
+    splits = {split: synthesize_split(clean / split, output, entry, recipe, seed, key, split, jobs) for split in SPLITS}
+    made = {"pairs": entry.model_dump(), "recipe": recipe.model_dump(mode="json"), "seed": seed, "splits": splits}
+    for side in ("inputs", "targets"):
+        write_json(output / side / "manifest.json", made)
+    return splits
+
+
+def main(key: str) -> None:
+    try:
+        params = load()
+        if key not in params.pairs:
+            raise ParamsError(f"pairs.{key}: no such entry, there are {', '.join(params.pairs)}")
+        entry = params.pairs[key]
+        splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"synthesize@{key}: {error}") from error
+    counts = ", ".join(f"{made.get('pairs', 'no')} {split}" for split, made in splits.items())
+    print(f"synthesize@{key}: {counts} pairs")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+from conftest import smooth_image
+from scipy import ndimage
+
+from pipeline.core.params import Bicubic, ParamsError, Random, UpDown
+from pipeline.core.seeds import rng
+from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.degrade.blur import blur, gaussian_kernel
+from pipeline.degrade.jpeg import jpeg
+from pipeline.degrade.noise import add_noise
+from pipeline.degrade.recipe import degrade
+
+WIDE = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
+              jpeg_quality=(60, 97))
+
+
+def second_moments(kernel):
+    radius = kernel.shape[0] // 2
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return (kernel * x * x).sum(), (kernel * y * y).sum(), (kernel * x * y).sum()
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.5, 3.0])
+def test_isotropic_blur_is_scipys(sigma):
+    image = smooth_image(np.random.default_rng(0), 37, 29)
+    wanted = ndimage.gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="reflect", truncate=4)
+    np.testing.assert_allclose(blur(image, gaussian_kernel(sigma, sigma)), wanted, atol=2e-3)
+
+
+def test_the_kernel_has_the_covariance_it_was_asked_for():
+    kernel, angle = gaussian_kernel(2.5, 1.2, 0.6), 0.6
+    assert kernel.shape == (21, 21) and kernel.sum() == pytest.approx(1)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    covariance = turn @ np.diag([2.5**2, 1.2**2]) @ turn.T
+    xx, yy, xy = second_moments(kernel)
+    np.testing.assert_allclose([xx, yy, xy], [covariance[0, 0], covariance[1, 1], covariance[0, 1]], rtol=0.01)
+
+
+def test_no_blur_is_the_identity():
+    image = smooth_image(np.random.default_rng(0), 9, 12)
+    assert (blur(image, gaussian_kernel(0, 0)) == image).all()
+
+
+def test_noise_has_the_sigma_it_was_asked_for():
+    image = np.full((200, 201, 3), 100, np.float32)
+    noise = add_noise(image, 5, rng(1, "test")) - image
+    assert noise.dtype == np.float32 and noise.std() == pytest.approx(5, rel=0.01) and abs(noise.mean()) < 0.05
+    assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.02
+
+
+def test_jpeg_keeps_the_channels_in_order_and_loses_more_at_lower_quality():
+    red = np.zeros((16, 24, 3), np.uint8)
+    red[..., 0] = 200
+    assert abs(jpeg(red, 95).astype(int) - red).max() < 4
+    image = smooth_image(np.random.default_rng(0), 37, 29)
+    errors = [abs(jpeg(image, quality).astype(float) - image).mean() for quality in (97, 60, 10)]
+    assert 0 < errors[0] < errors[1] < errors[2]
+
+
+def test_bicubic_is_the_plain_downscale():
+    image = smooth_image(np.random.default_rng(0), 36, 28)
+    made, drawn = degrade(image, Bicubic(kind="bicubic"), 4, rng(1, "test"))
+    assert (made == downscale(image, 4)).all() and drawn == {}
+
+
+def test_updown_returns_to_the_size_by_the_drawn_factor():
+    image = smooth_image(np.random.default_rng(0), 41, 30)
+    recipe, factors = UpDown(kind="updown", factors=(2, 2.5, 3)), set()
+    for index in range(20):
+        made, drawn = degrade(image, recipe, 1, rng(1, "test", index))
+        small = resize(image, round(41 / drawn["factor"]), round(30 / drawn["factor"]))
+        assert (made == quantise(resize(small, 41, 30))).all()
+        factors.add(drawn["factor"])
+    assert factors == {2.0, 2.5, 3.0}
+
+
+def test_random_draws_lie_in_their_ranges_and_fill_them():
+    image, draws = smooth_image(np.random.default_rng(0), 24, 32), []
+    for index in range(60):
+        made, drawn = degrade(image, WIDE, 4, rng(1, "test", index))
+        assert made.shape == (6, 8, 3) and made.dtype == np.uint8
+        draws.append(drawn)
+    for field in ("blur_sigma", "blur_ratio", "resize", "noise_sigma", "jpeg_quality"):
+        low, high = getattr(WIDE, field)
+        values = [drawn[field] for drawn in draws]
+        edge = 0.15 * (high - low)
+        assert low <= min(values) < low + edge and high - edge < max(values) <= high, field
+
+
+def test_random_is_blur_then_both_resizes_then_noise_then_jpeg_of_the_drawn_values():
+    image, draw = smooth_image(np.random.default_rng(0), 48, 64), rng(1, "test")
+    made, drawn = degrade(image, WIDE, 4, rng(1, "test"))
+    for low, high in (WIDE.blur_sigma, WIDE.blur_ratio, (0, np.pi), WIDE.resize, WIDE.noise_sigma, WIDE.jpeg_quality):
+        draw.uniform(low, high)
+    kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
+    detour = resize(blur(image, kernel), round(48 * drawn["resize"]), round(64 * drawn["resize"]))
+    noise = drawn["noise_sigma"] * draw.standard_normal((12, 16, 3), dtype=np.float32)
+    assert (made == jpeg(quantise(resize(detour, 12, 16) + noise.astype(np.float32)), drawn["jpeg_quality"])).all()
+
+
+def test_random_with_nothing_to_draw_is_bicubic_and_jpeg():
+    image = smooth_image(np.random.default_rng(0), 24, 32)
+    still = Random(kind="random", blur_sigma=(0, 0), blur_ratio=(1, 1), resize=(1, 1), noise_sigma=(0, 0),
+                   jpeg_quality=(90, 90))
+    made, _ = degrade(image, still, 2, rng(1, "test"))
+    assert (made == jpeg(quantise(resize(image, 12, 16)), 90)).all()
+
+
+def test_the_same_stream_gives_the_same_bytes_and_another_gives_others():
+    image = smooth_image(np.random.default_rng(0), 24, 32)
+    first, again, other = (degrade(image, WIDE, 2, rng(1, "test", index))[0] for index in (0, 0, 1))
+    assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("field, value", [("jpeg_quality", (60, 101)), ("blur_ratio", (0.5, 1.5)), ("resize", (0, 1))])
+def test_impossible_ranges_are_refused_by_name(field, value):
+    from pathlib import Path
+
+    import yaml
+
+    from pipeline.core.params import parse
+    values = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())
+    values["recipes"]["random"][field] = list(value)
+    with pytest.raises(ParamsError, match=f"recipes.random.*{field}"):
+        parse(values)
+
+
+def test_sizes_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="15x16 pixels cannot be divided by 4"):
+        degrade(np.zeros((16, 15, 3), np.uint8), WIDE, 4, rng(1, "test"))

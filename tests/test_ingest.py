@@ -1,0 +1,323 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT, smooth_image
+from PIL import Image
+
+from pipeline.images.shards import Shard
+from pipeline.stages import ingest
+
+SPLITS = ("train", "val", "test", "holdout")
+DEFAULTS = {"folder": "photos", "include": "**", "scene": "(.*)", "val": 0, "test": 0, "holdout": 0, "patches": 0,
+            "size": 16}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def picture(path, height=20, width=30, seed=0) -> np.ndarray:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = smooth_image(np.random.default_rng(seed), height, width)
+    Image.fromarray(image).save(path)
+    return image
+
+
+def run(key="mine", max_rejected=0, seed=1, **settings) -> dict:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["sets"][key] = DEFAULTS | settings
+    values["ingest"]["max_rejected"] = max_rejected
+    values["seed"] = seed
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    ingest.main(key)
+    return json.loads(Path(f"data/sets/{key}/manifest.json").read_text())
+
+
+def names(key="mine") -> dict[str, list[str]]:
+    return {split: Shard(f"data/sets/{key}/{split}").names for split in SPLITS}
+
+
+def refused(**settings) -> str:
+    with pytest.raises(SystemExit) as error:
+        run(**settings)
+    assert not Path("data/sets/mine/train/index.json").exists()
+    return str(error.value)
+
+
+def test_whole_images_arrive_exactly_by_name_and_split(project):
+    images = {f"{folder}/{n}": picture(f"photos/{folder}/capture/{n}.png", 20 + n, 31, seed=n)
+              for folder, numbers in (("train", range(5)), ("val", range(5, 7))) for n in numbers}
+    picture("photos/train/truth/0.png")
+    manifest = run(include="*/capture/*", test="val/*/*", val=0.2)
+    found = names()
+    assert found["test"] == ["val/5", "val/6"] and len(found["val"]) == 1 and len(found["train"]) == 4
+    for split in SPLITS:
+        shard = Shard(f"data/sets/mine/{split}")
+        assert shard.scenes == shard.names
+        for name, image in zip(shard.names, shard):
+            assert np.array_equal(image, images[name])
+    assert manifest["splits"]["test"] == {"images": 2, "scenes": ["val/5", "val/6"]}
+    assert manifest["not_included"] == 1 and manifest["ignored"] == 0 and manifest["rejected"] == []
+
+
+def test_truth_splits_like_its_captures_and_in_the_same_order(project):
+    for n in range(12):
+        picture(f"photos/lr/z{n}_LR4.png", 10, 12, n)
+        picture(f"photos/hr/z{n}_HR.png", 40, 48, n)
+    run("captures", include="lr/*_LR4", val=0.2, test=0.3)
+    run("truth", include="hr/*_HR", val=0.2, test=0.3)
+    assert names("captures") == names("truth")
+    assert [len(found) for found in names("truth").values()] == [6, 2, 4, 0]
+
+
+def test_captures_of_one_scene_stay_together(project):
+    for k in range(6):
+        for shot in range(2):
+            picture(f"photos/deadleaves-{k:02d}_{shot}.png")
+    manifest = run(scene="(.*)_[0-9]+", val=0.2, test=0.3)
+    found = manifest["splits"]
+    assert [found[split]["images"] for split in SPLITS] == [6, 2, 4, 0]
+    together = [scene for split in SPLITS for scene in found[split]["scenes"]]
+    assert sorted(together) == sorted(set(together)) and len(together) == 6
+
+
+def test_odd_names_and_files_that_are_no_images(project):
+    for path in ("photos/a b/ü ñ.JPG", "photos/日本/x.y.TIF", "photos/#1@home.bmp", "photos/deep/er/still/w.webp"):
+        picture(path)
+    for path in ("photos/README", "photos/notes.txt", "photos/movie.mp4"):
+        Path(path).write_text("text")
+    picture("photos/.hidden.png")
+    picture("photos/.thumbnails/a.png")
+    manifest = run()
+    assert names()["train"] == sorted(["a b/ü ñ", "日本/x.y", "#1@home", "deep/er/still/w"])
+    assert manifest["ignored"] == 3
+
+
+def test_links_are_followed_but_not_in_circles(project):
+    picture("elsewhere/a.png")
+    picture("photos/sub/b.png")
+    os.symlink(project / "elsewhere", "photos/linked")
+    os.symlink(project / "photos" / "sub", "photos/sub/self")
+    run()
+    assert names()["train"] == ["linked/a", "sub/b"]
+
+
+def test_a_name_that_is_no_text_is_refused_by_name(project):
+    picture("photos/a.png")
+    try:
+        os.link("photos/a.png", b"photos/\xff.png")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert run(max_rejected=1)["rejected"] == [{"file": "\\xff.png", "reason": "its name is not valid UTF-8"}]
+    assert names()["train"] == ["a"]
+
+
+def test_bad_files_are_named_with_reasons(project):
+    for k in range(4):
+        picture(f"photos/{k}.png", seed=k)
+    Path("photos/empty.jpg").touch()
+    Path("photos/fake.png").write_text("not a picture")
+    data = Path("photos/0.png").read_bytes()
+    Path("photos/cut.png").write_bytes(data[: len(data) // 2])  # its header is whole
+    manifest = run(max_rejected=3)
+    assert [entry["file"] for entry in manifest["rejected"]] == ["cut.png", "empty.jpg", "fake.png"]
+    assert [entry["reason"].split("(")[0].strip() for entry in manifest["rejected"]] == [
+        "damaged", "an empty file", "not a PNG, JPEG, TIFF, WebP or BMP image"]
+    assert names()["train"] == ["0", "1", "2", "3"]
+    shutil.rmtree("data")
+    message = refused(max_rejected=2)
+    assert "ingest.max_rejected is 2" in message and "sets.mine: 3 refused" in message
+    assert all(file in message for file in ("cut.png", "empty.jpg", "fake.png")) and "\n" not in message
+
+
+def test_a_damaged_file_moves_no_other_image(project):
+    for k in range(10):
+        picture(f"photos/{k}.png", seed=k)
+    run(val=0.2, test=0.3)
+    before = names()
+    Path("photos/4.png").write_bytes(b"")
+    run(val=0.2, test=0.3, max_rejected=1)
+    assert names() == {split: [name for name in found if name != "4"] for split, found in before.items()}
+
+
+def test_only_the_first_of_many_bad_files_are_told(project):
+    for k in range(30):
+        Path("photos").mkdir(exist_ok=True)
+        Path(f"photos/{k:02d}.png").touch()
+    message = refused()
+    assert "30 refused" in message and "'04.png'" in message and "'05.png'" not in message and "and 25 more" in message
+
+
+def test_too_large_for_the_limit(project):
+    picture("photos/a.png", 400, 500)
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["sets"]["mine"] = DEFAULTS
+    values["ingest"] = {"max_rejected": 0, "max_megapixels": 0.1}
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(SystemExit, match="500x400, allowed are 0.1 megapixels"):
+        ingest.main("mine")
+
+
+@pytest.mark.parametrize("prepare, wanted", [
+    (lambda: None, "photos cannot be read .No such file"),
+    (lambda: Path("photos").mkdir(), "no images in photos .0 files"),
+    (lambda: Path("photos").touch(), "photos cannot be read .Not a directory"),
+    (lambda: (Path("photos").mkdir(), Path("photos/a.txt").touch()), "no images in photos .1 files with other endings"),
+])
+def test_a_folder_without_images_names_the_param(project, prepare, wanted):
+    prepare()
+    assert re.match(f"sets.mine.folder: {wanted}", refused())
+
+
+def test_an_unreadable_folder_names_the_param(project, monkeypatch):
+    picture("photos/a.png")
+    picture("photos/private/b.png")
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("private"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert refused() == "sets.mine.folder: photos/private cannot be read (Permission denied)"
+
+
+def test_a_pattern_that_matches_nothing_names_the_param(project):
+    picture("photos/train/a.png")
+    message = refused(include="*/capture/*")
+    assert message.startswith("sets.mine.include: '*/capture/*' matches none") and "'train/a.png'" in message
+
+
+def test_an_unknown_set(project):
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+    with pytest.raises(SystemExit, match="sets.nothing: no such set; there are clean"):
+        ingest.main("nothing")
+
+
+def test_a_set_that_does_not_exist_is_absent(project):
+    picture("photos/a.png")
+    run()
+    manifest = run(folder="data/none/")
+    assert manifest == {"absent": "sets.mine.folder is data/none"}
+    assert all(Shard(f"data/sets/mine/{split}").absent == manifest["absent"] for split in SPLITS)
+    assert not list(Path("data/sets/mine").rglob("images.npy"))
+
+
+def tree(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_the_same_bytes_again_wherever_the_folder_lies(project):
+    for k in range(6):
+        picture(f"photos/{k}.png", 40, 50, k)
+    run(val=0.2, patches=20)
+    before = tree("data/sets/mine")
+    shutil.move("photos", "moved")
+    run(val=0.2, patches=20, folder=str(project / "moved"))
+    assert tree("data/sets/mine") == before
+    assert not any(str(project).encode() in data for data in before.values())
+    run(val=0.2, patches=20, folder="moved", seed=2)
+    assert tree("data/sets/mine")["train/images.npy"] != before["train/images.npy"]
+
+
+# Patches
+
+def test_patches_come_from_train_and_val_in_proportion_to_area(project):
+    images = {f"{k}": picture(f"photos/{k}.png", 40, 40 * (1 + k % 2), k) for k in range(8)}
+    manifest = run(test=0.25, val=0.25, patches=100, size=16)
+    found = names()
+    assert manifest["splits"]["train"]["images"] == 100 == len(found["train"]) == len(set(found["train"]))
+    assert manifest["splits"]["val"]["images"] == 50  # as many per image: 100 * 2/4
+    assert len(found["test"]) == 2 and all("#" not in name for name in found["test"])
+    shard = Shard("data/sets/mine/train")
+    area = {name: image.shape[0] * image.shape[1] for name, image in images.items() if name in shard.scenes}
+    for name in area:
+        assert abs(shard.scenes.count(name) - 100 * area[name] / sum(area.values())) <= 1
+    for patch, name, scene in zip(shard, shard.names, shard.scenes):
+        assert name.split("#")[0] == scene and patch.shape == (16, 16, 3)
+        windows = np.lib.stride_tricks.sliding_window_view(images[scene], (16, 16, 3))[..., 0, :, :, :]
+        assert (windows == patch).all((-1, -2, -3)).any()
+
+
+def test_patches_of_captures_and_truth_lie_in_the_same_places(project):
+    for k in range(4):
+        small = picture(f"photos/lr/{k}.png", 25 + k, 33, k)
+        Path("photos/hr").mkdir(exist_ok=True)
+        Image.fromarray(np.kron(small, np.ones((4, 4, 1), np.uint8))).save(f"photos/hr/{k}.png")
+    run("captures", include="lr/*", val=0.3, patches=30, size=16)
+    run("truth", include="hr/*", val=0.3, patches=30, size=64)
+    for split in ("train", "val"):
+        captures, truth = Shard(f"data/sets/captures/{split}"), Shard(f"data/sets/truth/{split}")
+        assert captures.names == truth.names and len(captures) > 0
+        for small, large in zip(captures, truth):
+            assert np.array_equal(np.kron(small, np.ones((4, 4, 1), np.uint8)), large)
+
+
+def test_an_image_smaller_than_a_patch_is_rejected(project):
+    picture("photos/large.png", 40, 40)
+    picture("photos/low.png", 15, 40)
+    assert "'low.png': 40x15 is smaller than a patch of 16x16" in refused(patches=5)
+    manifest = run(patches=5, max_rejected=1)
+    assert manifest["splits"]["train"] == {"images": 5, "scenes": ["large"]}
+
+
+def test_an_image_of_just_a_patch(project):
+    image = picture("photos/a.png", 16, 16)
+    run(patches=3)
+    assert all(np.array_equal(patch, image) for patch in Shard("data/sets/mine/train")) and len(names()["train"]) == 3
+
+
+def test_patches_without_train_images(project):
+    picture("photos/a.png")
+    assert refused(patches=5, test="**") == "sets.mine.patches: 5 patches wanted, but no image is in train"
+
+
+@pytest.mark.parametrize("patches, needed", [(0, 2 * 20 * 30 * 3), (10**6, 10**6 * 16 * 16 * 3 + 0)])
+def test_a_full_disk_is_told_before_anything_is_written(project, monkeypatch, patches, needed):
+    for k in range(2):
+        picture(f"photos/{k}.png", 20, 30, k)
+    usage = shutil.disk_usage(project)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=needed - 1))
+    message = refused(patches=patches)
+    assert message.startswith("sets.mine needs ") and "only " in message
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=needed))
+    if not patches:
+        run()
+
+
+def test_memory_does_not_grow_with_the_set(project):
+    picture("photos/few/0.png", 600, 800)
+    Path("photos/many").mkdir()
+    for k in range(50):
+        os.link("photos/few/0.png", f"photos/{'few' if k < 9 else 'many'}/{k + 1}.png")
+    peaks = []
+    for include in ("few/*", "many/*"):  # 10 images, 14 MB; 41 images, 59 MB
+        values = yaml.safe_load((ROOT / "params.yaml").read_text())
+        values["sets"]["mine"] = DEFAULTS | {"include": include}
+        Path("params.yaml").write_text(yaml.safe_dump(values))
+        code = ("import resource; from pipeline.stages import ingest; ingest.main('mine');"
+                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                              env=os.environ | {"PYTHONPATH": str(ROOT)})
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout.split()[-1]) / 1024)
+    assert peaks[1] - peaks[0] < 15, peaks
+
+
+def test_real_captures(project, data_folder):
+    folder = data_folder / "captures" / "city100-iphone"
+    manifest = run(folder=str(folder), include="*/capture/*", test="val/*/*", val=0.1)
+    assert [manifest["splits"][split]["images"] for split in SPLITS] == [14, 2, 4, 0]
+    assert manifest["not_included"] == 20
+    assert Shard("data/sets/mine/test")[0].shape == (600, 840, 3)
