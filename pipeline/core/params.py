@@ -53,7 +53,8 @@ class Ingest(Strict):
 
 
 class Camera(Strict):
-    """Ranges of the proxy camera (degrade/camera.py). Lengths in pixels of the scene, noise in linear units of full scale."""
+    """Ranges of the proxy camera (degrade/camera.py). Lengths in pixels of the scene; shot_variance is variance over signal in
+    linear light of full scale 1, read_sigma in 8-bit levels after the sRGB curve."""
     psf_sigma: Range
     psf_ratio: Range
     shot_variance: Range
@@ -65,12 +66,13 @@ class Camera(Strict):
 
 
 class Builtin(Strict):
+    """Numbers of rendered scenes; the bundled photographs come on top. Half of the captured scenes are screens."""
     natural_scenes: Count
     screen_scenes: Count
     capture_scenes: Count
     far_scenes: Count
     size: Annotated[int, Field(ge=64, multiple_of=16)]
-    """Side of a rendered scene in pixels; captures show a centred part of at most this size."""
+    """Side of a scene in pixels, rendered or cut from a photograph."""
     scale: Annotated[int, Field(ge=1, le=4)]
     """The captures have 1/scale of the scene's pixels on each side."""
     shots: Count
@@ -216,11 +218,11 @@ class System(Strict):
     captures: Name
     truth: Name
     clean: Name
-    lambda_scale: NonNegative = 1.0
+    lambda_scale: NonNegative
     """Multiplies stage2.lambda for this entry."""
-    stage2: dict[str, Any] = {}
-    supervised: dict[str, Any] = {}
-    """Overrides of the sections of these names."""
+    stage2: dict[str, Any]
+    supervised: dict[str, Any]
+    """Overrides of the sections of these names; {} for none. DVC wants to find the keys it tracks."""
 
 
 class Labels(Strict):

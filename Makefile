@@ -1,0 +1,22 @@
+# make repro   build everything from params.yaml: data, networks, tables
+# make test    run the tests
+# Both first make .venv and install requirements.txt into it, once.
+
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# so that `python` in a stage's command is the right one
+IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1
+
+.PHONY: repro test
+repro: .venv/installed
+	$(IN_VENV) dvc repro
+
+test: .venv/installed
+	$(IN_VENV) python -m pytest -q
+
+.venv/installed: requirements.txt
+	$(if $(PYTHON),,$(error no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3.11))
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@

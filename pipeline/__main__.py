@@ -1,0 +1,4 @@
+"""`python -m pipeline COMMAND`."""
+from pipeline.cli import app
+
+app(prog_name="python -m pipeline")

@@ -1,0 +1,163 @@
+"""The commands of `python -m pipeline`, run from the project's root. What is slow to import is imported where it is used."""
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from pipeline.core.params import PARAMS_FILE, ParamsError, parse
+
+MODELS, PRESETS, TRUNKS = Path("models"), Path("presets"), Path("data/trunks")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  context_settings={"max_content_width": 110},
+                  help="Two-stage training for image restoration. `dvc repro` builds everything; these commands use it.")
+
+
+def fail(message) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    inputs: Annotated[list[Path], typer.Argument(help="Photos (PNG, JPEG, TIFF, WebP, BMP), or folders of them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .png file for one photo, otherwise a folder.")],
+    model: Annotated[list[str], typer.Option(help="A network below models/. Given twice, the second takes the first one's output.")],
+    tile: Annotated[int, typer.Option(min=16, help="Pixels of the photo computed at a time, on a side; fewer need less memory.")] = 256,
+    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
+):
+    """Restore photos with a trained network.
+
+    \b
+    Example: python -m pipeline restore photo.jpg -o restored.png --model sr-edsr-stage2
+    """
+    from pipeline.core.device import pick
+    from pipeline.core.progress import track
+    from pipeline.images.decode import BadImage, decode
+    from pipeline.images.encode import write_png
+    from pipeline.restore.apply import apply, quantise
+    from pipeline.restore.network import AbsentNetwork, load_network
+
+    jobs = _jobs(inputs, output)
+    try:
+        device = pick()
+        networks = [load_network(MODELS / name, device) for name in model]
+    except (AbsentNetwork, FileNotFoundError, ValueError) as error:
+        there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
+        fail(f"{error}. Networks in {MODELS}/: {there}")
+    refused = 0
+    for photo, restored in track(jobs.items(), "restoring", len(jobs)):
+        try:
+            image = decode(photo, max_megapixels)
+        except BadImage as error:
+            refused += 1
+            typer.echo(f"error: {photo}: {error}", err=True)
+            continue
+        write_png(restored, quantise(apply(networks, image, tile)))
+    if refused:
+        fail(f"{refused} of {len(jobs)} photos could not be read")
+
+
+def _jobs(inputs: list[Path], output: Path) -> dict[Path, Path]:
+    """Photo -> where its restoration goes. Never one of the inputs, and no two to the same place."""
+    from pipeline.images.decode import IMAGE_SUFFIXES
+    photos = []
+    for path in inputs:
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+            if not inside:
+                fail(f"{path}: no images in this folder")
+            photos += inside
+        elif path.exists():
+            photos.append(path)
+        else:
+            fail(f"{path}: no such file")
+    single = output.suffix.lower() == ".png" and not output.is_dir()
+    if single and len(photos) > 1:
+        fail(f"{output}: one file for {len(photos)} photos; name a folder")
+    if not single and output.is_file():
+        fail(f"{output}: is a file, but not a .png; restorations are written as PNG")
+    originals = {photo.resolve() for photo in photos}
+    jobs, taken = {}, {}
+    for photo in photos:
+        target = output if single else output / f"{photo.stem}.png"
+        if target.resolve() in originals:
+            fail(f"{target}: would overwrite an input; name another place")
+        if taken.setdefault(target, photo) != photo:
+            fail(f"{photo} and {taken[target]} would both become {target}")
+        jobs[photo] = target
+    return jobs
+
+
+@app.command()
+def preset(
+    name: Annotated[str, typer.Argument(help="A file of presets/, without its ending.")],
+    show: Annotated[bool, typer.Option("--show", help="Only say what would change.")] = False,
+):
+    """Merge a preset into params.yaml. Comments stay; `git checkout params.yaml` takes it back.
+
+    \b
+    Example: python -m pipeline preset smoke
+    """
+    import yaml
+
+    from pipeline.core.files import replacing
+    from pipeline.core.presets import difference, merge
+
+    file = PRESETS / f"{name}.yaml"
+    if not file.is_file():
+        there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none: run this in the project's root"
+        fail(f"no preset {name!r}, there are {there}")
+    before = PARAMS_FILE.read_text(encoding="utf-8")
+    after = merge(before, file.read_text(encoding="utf-8"))
+    try:
+        parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
+    except ParamsError as error:
+        fail(error)
+    typer.echo("\n".join(difference(yaml.safe_load(before), yaml.safe_load(after))) or "nothing changes")
+    if not show:
+        with replacing(PARAMS_FILE, "w") as handle:
+            handle.write(after)
+
+
+@app.command()
+def fetch_trunks(
+    source: Annotated[Path | None, typer.Option("--from", help="A folder that has the files; without it they are downloaded.")] = None,
+):
+    """Fill data/trunks/, so that LPIPS can be computed. No stage ever downloads anything.
+
+    \b
+    Example: python -m pipeline fetch-trunks --from ~/weights
+    """
+    from pipeline.measure.trunks import fetch
+
+    try:
+        written = fetch(TRUNKS, source)
+    except (OSError, ValueError) as error:
+        fail(error)
+    typer.echo("\n".join(str(path) for path in written))
+
+
+@app.command()
+def picture(
+    system: Annotated[str, typer.Argument(help="An entry of `systems` in params.yaml.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the PNG goes.")] = Path("comparison.png"),
+    scene: Annotated[list[str] | None, typer.Option(help="A scene of the test captures; may be given more than once.")] = None,
+):
+    """Draw crops of test captures side by side: input, stage 1, stage 2, truth.
+
+    \b
+    Example: python -m pipeline picture sr-edsr -o comparison.png
+    """
+    from pipeline.core.params import load
+    from pipeline.images.encode import write_png
+    from pipeline.report.picture import comparison
+    from pipeline.restore.network import AbsentNetwork
+
+    try:
+        params = load()
+        if system not in params.systems:
+            fail(f"systems.{system}: no such entry, there are {', '.join(params.systems)}")
+        write_png(output, comparison(params.systems[system].task, params.systems[system].start, f"{system}-stage2", scene or []))
+    except (ParamsError, AbsentNetwork, FileNotFoundError, ValueError) as error:
+        fail(error)

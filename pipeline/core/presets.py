@@ -1,0 +1,118 @@
+"""Presets: `presets/<name>.yaml` holds what differs from params.yaml, and is merged into it.
+
+Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Comments and the order
+of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on the value before
+it and would take the next section's heading along.
+"""
+import io
+import textwrap
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+
+
+def _round_trip() -> YAML:
+    parser = YAML()
+    parser.preserve_quotes = True
+    parser.width = 4096  # no wrapping
+    return parser
+
+
+def _dump(values) -> str:
+    buffer = io.StringIO()
+    _round_trip().dump(values, buffer)
+    return buffer.getvalue()
+
+
+def merge(text: str, preset: str) -> str:
+    """The YAML `text` with the YAML `preset` merged in; both have a mapping at the top."""
+    changes = [(path, _with_lists_inline(value), exists)
+               for path, value, exists in _changes(yaml.safe_load(text), yaml.safe_load(preset) or {})]
+    values = _round_trip().load(text)
+    for path, value, exists in changes:
+        if exists and value is not None:
+            _at(values, path[:-1])[path[-1]] = value
+    text = _dump(values)
+    for path, value, exists in changes:
+        if exists and value is None:
+            text = _without(text, path)
+        elif not exists:
+            text = _with(text, path, value)
+    return text
+
+
+def difference(before: dict, after: dict, where: str = "") -> list[str]:
+    """What changed from one mapping to another, a line per value: `stage1.steps: 1000 -> 40`."""
+    lines = []
+    for key in [*before, *(key for key in after if key not in before)]:
+        old, new, name = before.get(key), after.get(key), f"{where}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += difference(old, new, f"{name}.")
+        elif key not in after:
+            lines.append(f"{name}: removed")
+        elif key not in before:
+            lines.append(f"{name}: added, {new}")
+        elif old != new:
+            lines.append(f"{name}: {old} -> {new}")
+    return lines
+
+
+def _changes(values: dict, preset: dict, path: tuple = ()):
+    """Yields (path, value, whether the path exists) for each place where the preset says something of its own."""
+    for key, value in preset.items():
+        if isinstance(values.get(key), dict) and isinstance(value, dict):
+            yield from _changes(values[key], value, (*path, key))
+        elif key in values or value is not None:
+            yield (*path, key), value, key in values
+
+
+def _with_lists_inline(value):
+    if isinstance(value, dict):
+        return {key: _with_lists_inline(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        value = CommentedSeq(value)
+        value.fa.set_flow_style()
+    return value
+
+
+def _at(values, path):
+    for key in path:
+        values = values[key]
+    return values
+
+
+def _block(text: str, path: tuple) -> tuple[list[str], int, int]:
+    """The lines of `text`, and where those begin and end that hold the key at `path` and its value."""
+    lines = text.splitlines()
+    start, column = _at(_round_trip().load(text), path[:-1]).lc.key(path[-1])
+    end = start + 1
+    for number in range(start + 1, len(lines)):
+        line = lines[number]
+        if line.strip() and len(line) - len(line.lstrip()) <= column:
+            break
+        if line.strip():
+            end = number + 1
+    return lines, start, end
+
+
+def _without(text: str, path: tuple) -> str:
+    parent = _at(_round_trip().load(text), path[:-1])
+    if len(parent) == 1 or parent.fa.flow_style():
+        values = _round_trip().load(text)
+        del _at(values, path[:-1])[path[-1]]
+        return _dump(values)
+    lines, start, end = _block(text, path)
+    return "\n".join(lines[:start] + lines[end:]) + "\n"
+
+
+def _with(text: str, path: tuple, value) -> str:
+    parent = _at(_round_trip().load(text), path[:-1])
+    if not parent or parent.fa.flow_style() or len(path) == 1:
+        values = _round_trip().load(text)
+        _at(values, path[:-1])[path[-1]] = value
+        return _dump(values)
+    lines, _, end = _block(text, path[:-1])
+    column = parent.lc.key(next(iter(parent)))[1]
+    added = textwrap.indent(_dump({path[-1]: value}), " " * column).splitlines()
+    return "\n".join(lines[:end] + added + lines[end:]) + "\n"

@@ -1,0 +1,79 @@
+"""One picture that compares, crop by crop: the input, stage 1, stage 2 and the truth of test captures."""
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.images.shards import Shard
+from pipeline.restore.apply import apply, quantise
+from pipeline.restore.network import load_network
+
+CROP = 96  # pixels of the output on a side
+ZOOM = 3
+GAP, LABEL = 6, 22  # pixels between panels, and for the line of text above them
+STRIDE = 8  # of the search for the crop
+
+
+def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndarray:
+    """uint8 RGB picture: a line per scene (the first of the test captures by default), a panel per network.
+
+    The crop of each scene is the one with most detail in the stage-1 output. Raises FileNotFoundError for sets or networks
+    not made yet, ValueError for captures that are absent or a scene they do not hold.
+    """
+    folder = Path("data/tests", task, "captures")
+    inputs, targets = Shard(folder / "inputs"), Shard(folder / "targets")
+    if inputs.absent:
+        raise ValueError(f"{folder}: no captures: {inputs.absent}")
+    networks = {"stage 1": load_network(Path("models", start)), "stage 2": load_network(Path("models", stage2))}
+    return stack([panels(inputs[i], networks, None if targets.absent else targets[i])
+                  for i in (_find(inputs, scene) for scene in scenes or inputs.scenes[:1])])
+
+
+def panels(capture: np.ndarray, networks: dict, truth: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Title -> crop of the input, of each network's output and of the truth, all of the same place and size."""
+    outputs = {title: quantise(apply([network], capture)) for title, network in networks.items()}
+    first = next(iter(outputs.values()))
+    scale = first.shape[0] // capture.shape[0]
+    side = min(CROP, *first.shape[:2]) // scale * scale
+    top, left = (offset // scale * scale for offset in most_detail(first, side))
+    enlarged = capture.repeat(scale, axis=0).repeat(scale, axis=1)
+    images = {"input": enlarged} | outputs | ({} if truth is None else {"truth": truth})
+    return {title: image[top : top + side, left : left + side] for title, image in images.items()}
+
+
+def most_detail(image: np.ndarray, side: int) -> tuple[int, int]:
+    """Top and left of the square with the largest sum of absolute differences between neighbouring pixels."""
+    grey = image.astype(np.float64).mean(axis=2)
+    detail = np.zeros_like(grey)
+    detail[1:] += abs(np.diff(grey, axis=0))
+    detail[:, 1:] += abs(np.diff(grey, axis=1))
+    total = np.pad(detail.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    sums = sums[::STRIDE, ::STRIDE]
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return int(top) * STRIDE, int(left) * STRIDE
+
+
+def stack(lines: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Lines of panels below one another, with the titles on top; nearest-neighbour enlargement, so that pixels can be judged."""
+    width = max(sum(ZOOM * crop.shape[1] + GAP for crop in line.values()) for line in lines) + GAP
+    height = LABEL + sum(ZOOM * next(iter(line.values())).shape[0] + GAP for line in lines)
+    canvas = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=15)
+    y = LABEL
+    for number, line in enumerate(lines):
+        x = GAP
+        for title, crop in line.items():
+            size = (ZOOM * crop.shape[1], ZOOM * crop.shape[0])
+            if number == 0:
+                draw.text((x, 2), title, fill="black", font=font)
+            canvas.paste(Image.fromarray(crop).resize(size, Image.Resampling.NEAREST), (x, y))
+            x += size[0] + GAP
+        y += size[1] + GAP
+    return np.asarray(canvas)
+
+
+def _find(shard: Shard, scene: str) -> int:
+    if scene not in shard.scenes:
+        raise ValueError(f"scene {scene!r} is not among the test captures: {', '.join(sorted(set(shard.scenes)))}")
+    return shard.scenes.index(scene)

@@ -1,0 +1,150 @@
+"""The tables of a task: Markdown to read, CSV to compute with."""
+import csv
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.core.files import replacing
+from pipeline.core.params import Bench
+from pipeline.measure.names import METRICS, TEST_SETS
+
+TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE"}
+DIGITS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "swd": 2, "niqe": 2}
+ARROWS = {"up": "↑", "down": "↓"}
+WIDTH = 118  # columns of running text
+
+
+@dataclass
+class Scores:
+    """The scores of some rows on the test sets of one entry of `tests`."""
+    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """Row -> test set -> metric -> value."""
+    absent: list[dict[str, str]] = field(default_factory=list)
+    """What could not be computed: row, test_set, metric (each may be *, for all) and reason."""
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Test set, or reference -> images, scenes."""
+    parameters: dict[str, int] = field(default_factory=dict)
+    """Row -> trainable weights of its networks."""
+
+    def add(self, bench: dict) -> None:
+        """Take over the content of one file of data/bench."""
+        self.rows |= bench["rows"]
+        self.absent += bench["absent"]
+        self.counts |= bench["counts"]
+        self.parameters |= bench["parameters"]
+
+    def sort(self, order: list[str]) -> None:
+        self.rows = {row: self.rows[row] for row in order if row in self.rows}
+
+
+def heading(metric: str) -> str:
+    return f"{TITLES[metric]} {ARROWS[METRICS[metric]]}"
+
+
+def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
+    """The metrics computed on a test set, and for each row their values as text, each with whether it is the best.
+
+    The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
+    """
+    rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
+    metrics = [metric for metric in METRICS if any(metric in values for values in rows.values())]
+    texts = {row: [f"{values[metric]:.{DIGITS[metric]}f}" if metric in values else "" for metric in metrics]
+             for row, values in rows.items()}
+    best = []
+    for column, metric in enumerate(metrics):
+        values = [float(line[column]) for row, line in texts.items() if line[column] and not row.endswith("-oracle")]
+        best.append((max if METRICS[metric] == "up" else min)(values, default=None))
+    return metrics, {row: [(text, bool(text) and not row.endswith("-oracle") and float(text) == top)
+                           for text, top in zip(line, best)] for row, line in texts.items()}
+
+
+def conventions(bench: Bench, counts: dict) -> list[str]:
+    """Lines that say how the numbers were made, as a Markdown list."""
+    channel = {"rgb": "RGB", "y": "the Y channel (BT.601)"}[bench.channel]
+    reference = counts.get("reference", {"images": 0, "scenes": 0})
+    items = [
+        "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the truth.",
+        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channel}, {bench.border} pixels cut from each side; each is "
+        "the mean over the images.",
+        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen; NIQE is fitted on "
+        f"them, in patches of {bench.niqe_patch} pixels, so it does not compare with published values.",
+        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, a control that "
+        "learns nothing. A gain that it reaches too is no restoration.",
+    ]
+    return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
+
+
+def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
+    """The tables of a task, a heading for each test set; `scores` by entry of `tests`."""
+    lines = [f"# {title}", ""] if scores else [f"# {title}", "", "params.yaml names nothing to score."]
+    for group in list(scores.values())[:1]:
+        lines += [*conventions(bench, group.counts), ""]
+    for tests, group in scores.items():
+        for test_set in TEST_SETS:
+            if any(test_set in sets for sets in group.rows.values()):
+                name = test_set if len(scores) == 1 else f"{tests}: {test_set}"
+                lines += [f"## {name} ({count(group.counts[test_set])})", "", *_table(group, test_set), ""]
+        lines += _not_computed(group, "" if len(scores) == 1 else f"{tests}: ")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
+    """One line per row and test set; a metric that was not computed is an empty field."""
+    with replacing(path, "w") as handle:
+        writer = csv.DictWriter(handle, ["tests", "row", "test_set", "images", "scenes", "parameters", *METRICS],
+                                lineterminator="\n")
+        writer.writeheader()
+        for tests, group in scores.items():
+            for row, sets in group.rows.items():
+                for test_set in (name for name in TEST_SETS if name in sets):
+                    writer.writerow({"tests": tests, "row": row, "test_set": test_set, **group.counts[test_set],
+                                     "parameters": group.parameters[row], **sets[test_set]})
+
+
+def read_csv(path: Path | str) -> dict[str, Scores]:
+    """The rows and counts of a file of `write_csv`, by entry of `tests`."""
+    scores = {}
+    with open(path, encoding="utf-8", newline="") as handle:
+        for line in csv.DictReader(handle):
+            group = scores.setdefault(line["tests"], Scores())
+            values = {metric: float(line[metric]) for metric in METRICS if line[metric]}
+            group.rows.setdefault(line["row"], {})[line["test_set"]] = values
+            group.counts[line["test_set"]] = {"images": int(line["images"]), "scenes": int(line["scenes"])}
+            group.parameters[line["row"]] = int(line["parameters"])
+    return scores
+
+
+def count(counts: dict[str, int]) -> str:
+    return f"{counts['images']} images of {counts['scenes']} scenes"
+
+
+def _table(scores: Scores, test_set: str) -> list[str]:
+    metrics, rows = cells(scores, test_set)
+    lines = [["row", "weights", *map(heading, metrics)]]
+    for row, values in rows.items():
+        lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values)])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    return [f"| {line[0]:{widths[0]}} | " + " | ".join(f"{text:>{width}}" for text, width in zip(line[1:], widths[1:])) + " |"
+            for line in lines]
+
+
+def _not_computed(scores: Scores, prefix: str) -> list[str]:
+    """One line per reason."""
+    reasons = {}
+    for item in scores.absent:
+        reasons.setdefault(item["reason"], []).append(item)
+    lines = []
+    for reason, items in reasons.items():
+        metrics = _joined(items, "metric", list(METRICS))
+        rows = _joined(items, "row", list(scores.rows))
+        sets = _joined(items, "test_set", list(TEST_SETS))
+        lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
+    return ["Not computed:", "", *lines, ""] if lines else []
+
+
+def _joined(items: list[dict], key: str, everything: list[str]) -> str:
+    names = {item[key] for item in items}
+    if "*" in names or (len(everything) > 1 and names >= set(everything)):
+        return f"all {key.replace('_', ' ')}s"
+    return " ".join(TITLES.get(name, name) for name in [*everything, *sorted(names - set(everything))] if name in names)

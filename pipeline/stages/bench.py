@@ -1,0 +1,140 @@
+"""Score networks on the test sets of their task.
+
+    python -m pipeline.stages.bench systems KEY   stage 1 with its sharpen control, KEY-gan, KEY-stage2 and KEY-oracle
+    python -m pipeline.stages.bench rows KEY      one chain of networks, or the degraded input enlarged by bicubic
+
+Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json and, one line per image,
+metrics/images/KEY.csv. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
+"""
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.device import pick
+from pipeline.core.files import need_space, write_json
+from pipeline.core.params import Params, ParamsError, load
+from pipeline.core.progress import track
+from pipeline.core.seeds import rng
+from pipeline.degrade.bicubic import resize_uint8
+from pipeline.images.shards import Shard, ShardWriter
+from pipeline.measure.control import sharpen
+from pipeline.measure.names import CONTROL_SETS, SYSTEM_NETWORKS, TEST_SETS, control_rows, row_name
+from pipeline.measure.score import Result, Scorer
+from pipeline.restore.apply import apply, quantise
+from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+
+MODELS, TRUNKS = Path("models"), Path("data/trunks")
+
+Restorer = Callable[[np.ndarray], np.ndarray]  # uint8 HWC -> uint8 HWC
+
+
+def rows_of(params: Params, kind: str, key: str) -> dict[str, list[str]]:
+    """Row -> the networks of its chain, none for the input itself."""
+    if kind == "systems":
+        start = params.systems[key].start
+        return {start: [start]} | {f"{key}-{name}": [f"{key}-{name}"] for name in SYSTEM_NETWORKS}
+    row = params.rows[key]
+    return {row_name(params, key): [name for name in (row.first, row.second, row.third) if name != "none"]}
+
+
+def restorer(networks: list[str], scale: int, device) -> tuple[Restorer, int]:
+    """A chain as a function, and its number of weights. Raises AbsentNetwork."""
+    if not networks:
+        return lambda image: resize_uint8(image, scale * image.shape[0], scale * image.shape[1]), 0
+    models = [load_network(MODELS / name, device) for name in networks]
+    weights = sum(read_manifest(MODELS / name)["parameters"] for name in networks)
+    return lambda image: quantise(apply(models, image)), weights
+
+
+def scale_of(folder: Path) -> int:
+    """How many times larger the truth is than the input, from the first test set that has both; 1 when none has."""
+    for name in TEST_SETS:
+        inputs, targets = Shard(folder / name / "inputs"), Shard(folder / name / "targets")
+        if len(inputs) and len(targets):
+            return targets.images[0]["height"] // inputs.images[0]["height"]
+    return 1
+
+
+def run(restore: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
+    """The outputs for a whole test set, as a shard in `folder`."""
+    with ShardWriter(folder) as writer:
+        for entry, image in track(zip(inputs.images, inputs), what, len(inputs)):
+            writer.add(entry["name"], entry["scene"], restore(image))
+    return Shard(folder)
+
+
+def control(outputs: Shard, folder: Path, row: str, amount: float, noise: float, seed: int) -> Shard:
+    """Outputs sharpened, and noise added."""
+    with ShardWriter(folder) as writer:
+        for i, (entry, image) in enumerate(zip(outputs.images, outputs)):
+            writer.add(entry["name"], entry["scene"], sharpen(image, amount, noise, rng(seed, f"bench/{row}", i)))
+    return Shard(folder)
+
+
+def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
+    """Raise ValueError unless each output has the size of its truth."""
+    for ours, theirs in zip(outputs.images, targets.images):
+        if (ours["height"], ours["width"]) != (theirs["height"], theirs["width"]):
+            raise ValueError(f"{row} makes {ours['width']}x{ours['height']} pixels of {ours['name']!r}, its truth has "
+                             f"{theirs['width']}x{theirs['height']}")
+
+
+def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int]]:
+    """The scores of an entry, and the number of weights behind each row."""
+    result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
+    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, params.seed)
+    controlled = params.systems[key].start if kind == "systems" else None
+    for row, networks in rows_of(params, kind, key).items():
+        try:
+            restore, weights = restorer(networks, scale, device)
+        except AbsentNetwork as reason:
+            result.miss(row, "*", "*", str(reason))
+            continue
+        controls = control_rows(row, params.bench.sharpen, params.bench.noise) if row == controlled else {}
+        parameters |= dict.fromkeys([row, *controls], weights)
+        for test_set in TEST_SETS:
+            inputs, targets = Shard(tests / test_set / "inputs"), Shard(tests / test_set / "targets")
+            if inputs.absent:
+                result.miss(row, test_set, "*", inputs.absent)
+                continue
+            need_space(work, 6 * scale**2 * sum(image["height"] * image["width"] for image in inputs.images), f"bench of {row}")
+            outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+            if not targets.absent:
+                check_sizes(outputs, targets, row)
+            scorer.score(result, row, test_set, outputs, targets)
+            for name, (amount, noise) in controls.items() if test_set in CONTROL_SETS else ():
+                changed = control(outputs, work / "control", name, amount, noise, params.seed)
+                scorer.score(result, name, test_set, changed, targets)
+    return result, parameters
+
+
+def counts(tests: Path) -> dict[str, dict[str, int]]:
+    """Images and scenes of each test set and of the reference."""
+    shards = {name: Shard(tests / name / "inputs") for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
+    return {name: {"images": len(shard), "scenes": len(set(shard.scenes))} for name, shard in shards.items()}
+
+
+def main(kind: str, key: str) -> None:
+    work = Path(".work/bench", key)
+    try:
+        params = load()
+        entries = {"systems": params.systems, "rows": params.rows}[kind]
+        if key not in entries:
+            raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
+        task = entries[key].task
+        tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
+        result, parameters = bench(params, kind, key, tests, work)
+    except (ParamsError, ValueError, OSError) as error:
+        raise SystemExit(f"bench {kind}.{key}: {error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    write_json(Path("data/bench", task, f"{key}.json"), {"rows": result.rows, "absent": result.absent,
+                                                          "counts": counts(tests), "parameters": parameters})
+    result.write_images(Path("metrics/images", f"{key}.csv"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,41 @@
+"""Join the scores of a task: `python -m pipeline.stages.evaluate TASK`.
+
+Reads data/bench/TASK/<entry>.json of the entries that params.yaml names, other files there being left over from removed
+ones; writes metrics/TASK.json ({row: {test set: {metric: value}}}) and metrics/tables/TASK.{md,csv}.
+"""
+import sys
+from pathlib import Path
+
+from pipeline.core.files import read_json, replacing, write_json
+from pipeline.core.params import Params, ParamsError, load
+from pipeline.measure.names import entries, reading_order
+from pipeline.report.tables import Scores, markdown, write_csv
+
+def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
+    """The scores of a task by entry of `tests`, rows in reading order. Raises FileNotFoundError for an entry without scores."""
+    scores = {}
+    for key, tests in entries(params, task).items():
+        if not (folder / f"{key}.json").is_file():
+            raise FileNotFoundError(f"{folder / key}.json is missing: `dvc repro evaluate@{task}` makes it")
+        scores.setdefault(tests, Scores()).add(read_json(folder / f"{key}.json"))
+    for group in scores.values():
+        group.sort(reading_order(params, task))
+    return scores
+
+
+def main(task: str) -> None:
+    try:
+        params = load()
+        if task not in params.tasks:
+            raise ParamsError(f"tasks.{task}: no such entry, there are {', '.join(params.tasks)}")
+        scores = collect(params, task, Path("data/bench", task))
+    except (ParamsError, ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"evaluate@{task}: {error}") from error
+    write_json(Path(f"metrics/{task}.json"), {row: sets for group in scores.values() for row, sets in group.rows.items()})
+    with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
+        handle.write(markdown(params.tasks[task].title, scores, params.bench))
+    write_csv(Path(f"metrics/tables/{task}.csv"), scores)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,52 @@
+"""Join the tables of all tasks, and print the ones that matter most: `python -m pipeline.stages.report`.
+
+Reads metrics/tables/<task>.{md,csv} of the tasks in params.yaml; writes metrics/report/tables.md.
+"""
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.core.files import replacing
+from pipeline.core.params import ParamsError, load
+from pipeline.report.tables import Scores, cells, count, heading, read_csv
+
+TABLES, REPORT = Path("metrics/tables"), Path("metrics/report/tables.md")
+PRINTED = ("captures", "synthetic")
+PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
+
+
+def printed(scores: Scores, test_set: str) -> Table:
+    """The scores on one test set for the terminal, the best in bold."""
+    metrics, rows = cells(scores, test_set)
+    table = Table("row", box=None, pad_edge=False)
+    for metric in metrics:
+        table.add_column(heading(metric), justify="right", no_wrap=True)
+    for row, values in rows.items():
+        table.add_row(row, *(f"[bold]{text}[/bold]" if bold else text for text, bold in values))
+    return table
+
+
+def main() -> None:
+    try:
+        params = load()
+        with replacing(REPORT, "w") as handle:
+            handle.write("\n".join((TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks))
+        scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
+    except (ParamsError, FileNotFoundError) as error:
+        raise SystemExit(f"report: {error}") from error
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPED_WIDTH)
+    for task, groups in scores.items():
+        for tests, group in groups.items():
+            for test_set in PRINTED:
+                if any(test_set in sets for sets in group.rows.values()):
+                    name = test_set if len(groups) == 1 else f"{tests}: {test_set}"
+                    console.print(f"[bold]{params.tasks[task].title}, {name} ({count(group.counts[test_set])})[/bold]")
+                    console.print(printed(group, test_set), "")
+    console.print(f"Conventions, the other test sets and what could not be computed: {REPORT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+import csv
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT, smooth_image, write_shard
+from skimage.metrics import peak_signal_noise_ratio
+
+from pipeline.core.params import parse
+from pipeline.images.shards import Shard, write_absent
+from pipeline.measure.names import TEST_SETS, control_row, reading_order
+from pipeline.nets.build import build
+from pipeline.restore.network import save_absent, save_network
+from pipeline.stages import bench
+
+OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle."""
+    monkeypatch.chdir(tmp_path)
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7], "noise": [0, 3]}
+    values["threads"] = 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    rng = np.random.default_rng(7)
+    for name in TEST_SETS:
+        folder = tmp_path / "data/tests/sr" / name
+        large = {f"{name}{i}": noisy(rng, 66 + 2 * i, 50) for i in range(2)}
+        write_shard(folder / "inputs", {n: cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for n, x in large.items()})
+        write_shard(folder / "targets", large)
+    shutil.rmtree(tmp_path / "data/tests/sr/captures-far/targets")
+    write_absent(tmp_path / "data/tests/sr/captures-far/targets", "sets.sr-far-truth.folder is data/none")
+    write_shard(tmp_path / "data/tests/sr/reference", {"r0": noisy(rng, 80, 64), "r1": noisy(rng, 64, 80)})
+    for i, name in enumerate(("sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2")):
+        torch.manual_seed(i)
+        save_network(tmp_path / "models" / name, build("edsr", OPTIONS), "edsr", OPTIONS, {})
+    save_absent(tmp_path / "models/sr-edsr-oracle", "sets.sr-truth.folder is data/none")
+    return tmp_path
+
+
+def noisy(rng, height, width):
+    """Structure with enough noise that no patch of it is flat."""
+    return np.clip(smooth_image(rng, height, width) + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def scores(key, task="sr"):
+    with open(f"data/bench/{task}/{key}.json") as handle:
+        return json.load(handle)
+
+
+def per_image(key):
+    with open(f"metrics/images/{key}.csv", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_a_system_has_its_rows_and_says_what_is_missing(project):
+    bench.main("systems", "sr-edsr")
+    found = scores("sr-edsr")
+    controls = {control_row("sr-edsr", a, n) for a in (0.3, 0.7) for n in (0, 3)}
+    assert "sr-edsr+sharpen70+noise3" in controls
+    assert set(found["rows"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"} | controls
+    assert set(found["rows"]["sr-edsr-stage2"]) == set(TEST_SETS)
+    assert set(found["rows"]["sr-edsr+sharpen70"]) == {"captures", "captures-val"}
+    assert set(found["rows"]["sr-edsr"]["captures"]) == {"psnr", "ssim", "swd", "niqe"}
+    assert set(found["rows"]["sr-edsr"]["captures-far"]) == {"swd", "niqe"}
+    missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
+    assert missing["sr-edsr-oracle", "*", "*"] == "sets.sr-truth.folder is data/none"
+    assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
+    assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
+    assert found["counts"]["captures"] == {"images": 2, "scenes": 2} and found["counts"]["reference"]["images"] == 2
+    weights = sum(p.numel() for p in build("edsr", OPTIONS).parameters() if p.requires_grad)
+    assert found["parameters"] == dict.fromkeys(found["rows"], weights)
+    assert not (project / ".work/bench/sr-edsr").exists()
+
+
+def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(project):
+    bench.main("rows", "sr-input")
+    found = scores("sr-input")
+    assert list(found["rows"]) == ["input"] and found["parameters"] == {"input": 0}
+    inputs, targets = (Shard(project / "data/tests/sr/synthetic" / side) for side in ("inputs", "targets"))
+    values = []
+    for small, large in zip(inputs, targets):
+        image = torch.from_numpy(small.copy()).permute(2, 0, 1)[None].float()
+        bigger = torch.nn.functional.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)  # another a = -0.5
+        output = bigger[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
+        values.append(peak_signal_noise_ratio(large[2:-2, 2:-2], output[2:-2, 2:-2], data_range=255))
+    assert found["rows"]["input"]["synthetic"]["psnr"] == pytest.approx(np.mean(values), abs=0.1)
+    lines = [line for line in per_image("sr-input") if line["test_set"] == "synthetic"]
+    assert [float(line["psnr"]) for line in lines] == pytest.approx(values, abs=0.1)
+    assert [line["image"] for line in lines] == inputs.names
+
+
+def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(project):
+    bench.main("rows", "sr-edsr-round2")
+    row = scores("sr-edsr-round2")["rows"]["sr-edsr-round2"]
+    lines = per_image("sr-edsr-round2")
+    assert len(lines) == 2 * len(TEST_SETS)
+    for metric in ("psnr", "ssim", "niqe"):
+        values = [float(line[metric]) for line in lines if line["test_set"] == "captures"]
+        assert row["captures"][metric] == pytest.approx(np.mean(values), abs=1e-4)
+    assert {line["lpips_alex"] for line in lines} == {""}
+    assert {line["psnr"] for line in lines if line["test_set"] == "captures-far"} == {""}
+    assert all(value == round(value, 4) for sets in row.values() for value in sets.values())
+
+
+def test_scoring_twice_gives_the_same_bytes(project):
+    files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
+    bench.main("systems", "sr-edsr")
+    first = [file.read_bytes() for file in files]
+    bench.main("systems", "sr-edsr")
+    assert first == [file.read_bytes() for file in files]
+
+
+def test_a_chain_runs_its_networks_in_turn(project):
+    save_network(project / "models/map", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
+    params = parse(edited(project, lambda v: v["finetunes"].update(map=v["finetunes"]["sr-edsr-round2"])
+                          or v["rows"].update(chain={"task": "sr", "tests": "sr", "first": "map", "second": "sr-edsr"})))
+    assert bench.rows_of(params, "rows", "chain") == {"chain": ["map", "sr-edsr"]}
+    restore, weights = bench.restorer(["map", "sr-edsr"], 2, "cpu")
+    image = Shard(project / "data/tests/sr/captures/inputs")[0]
+    assert restore(image).shape == (2 * image.shape[0], 2 * image.shape[1], 3)
+    single = {name: bench.restorer([name], 2, "cpu") for name in ("map", "sr-edsr")}
+    assert weights == single["map"][1] + single["sr-edsr"][1]
+    two_steps = single["sr-edsr"][0](single["map"][0](image)).astype(int)
+    assert abs(two_steps - restore(image)).max() <= 30  # the chain does not round in between
+    assert (restore(image) != single["sr-edsr"][0](image)).any()
+
+
+def edited(project, change):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    change(values)
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    return values
+
+
+def test_outputs_of_the_wrong_size_are_refused(project):
+    save_network(project / "models/sr-edsr", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
+    with pytest.raises(SystemExit, match=r"bench systems\.sr-edsr: sr-edsr makes 25x33 pixels of 'captures0', its truth has 50x66"):
+        bench.main("systems", "sr-edsr")
+    assert not (project / "data/bench").exists() and not (project / "metrics").exists()
+
+
+def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
+    shutil.rmtree(project / "data/tests/sr/reference")
+    write_absent(project / "data/tests/sr/reference", "no set is named here")
+    bench.main("rows", "sr-input")
+    found = scores("sr-input")
+    assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim"}
+    assert "captures-far" not in found["rows"]["input"]  # neither truth nor reference
+    assert {item["reason"] for item in found["absent"] if item["metric"] == "swd"} == {"no clean reference: no set is named here"}
+
+
+def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
+    folder = project / "data/tests/sr/synthetic"
+    grey, noise = np.full((32, 32, 3), 99, np.uint8), noisy(np.random.default_rng(1), 64, 64)
+    write_shard(folder / "inputs", {"flat": grey, "textured": cv2.resize(noise, (32, 32))})
+    write_shard(folder / "targets", {"flat": np.full((64, 64, 3), 99, np.uint8), "textured": noise})
+    bench.main("rows", "sr-input")
+    text = (project / "data/bench/sr/sr-input.json").read_text()
+    assert "NaN" not in text and "Infinity" not in text and "null" not in text
+    found, lines = scores("sr-input"), {line["image"]: line for line in per_image("sr-input")}
+    assert lines["flat"]["psnr"] == lines["flat"]["niqe"] == "" and lines["flat"]["ssim"] == "1.0000"
+    assert found["rows"]["input"]["synthetic"]["psnr"] == pytest.approx(float(lines["textured"]["psnr"]), abs=1e-4)
+    reasons = {item["metric"]: item["reason"] for item in found["absent"] if item["test_set"] == "synthetic"}
+    assert reasons["psnr"].startswith("1 of 2 images are left out of the mean: psnr is not finite")
+    assert reasons["niqe"].startswith("1 of 2 images are left out of the mean: NIQE needs")
+
+
+def test_lpips_is_scored_when_its_trunk_is_there(project, data_folder):
+    (project / "data/trunks").mkdir()
+    shutil.copy(data_folder / "weights/alexnet_features.pth", project / "data/trunks")
+    bench.main("rows", "sr-input")
+    row = scores("sr-input")["rows"]["input"]
+    assert 0 < row["captures"]["lpips_alex"] < 2 and "lpips_alex" not in row["captures-far"]
+
+
+def test_rows_are_read_from_input_to_oracle():
+    params = parse(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    order = reading_order(params, "sr")
+    system = [row for row in order if row.startswith("sr-edsr") and not row.startswith("sr-edsr-random")]
+    assert order[0] == "input"
+    assert [row for row in system if "+" not in row] == ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
+    assert system[1:7] == [control_row("sr-edsr", a, n) for a in params.bench.sharpen for n in params.bench.noise]

@@ -1,0 +1,121 @@
+import json
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from pipeline.core.files import write_json
+from pipeline.report.tables import Scores, cells, markdown, read_csv
+from pipeline.stages import evaluate, report
+
+COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "scenes": 3}, "reference": {"images": 9, "scenes": 8}}
+
+
+def file(rows, absent=()):
+    return {"rows": rows, "absent": list(absent), "counts": COUNTS, "parameters": dict.fromkeys(rows, 1234)}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Scores of all entries of the default params, and a file that a removed entry left behind."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    no_truth = [{"row": "sr-edsr-random-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]
+    no_trunk = [{"row": row, "test_set": test_set, "metric": "lpips_alex", "reason": "no trunk"}
+                for row in ("sr-edsr", "sr-edsr-gan") for test_set in ("captures", "synthetic")]
+    bench = {
+        "sr-input": {"input": {"captures": {"psnr": 22.7, "swd": 30.0}, "synthetic": {"psnr": 25.9}}},
+        "sr-edsr": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}}, "sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
+                    "sr-edsr+sharpen30": {"captures": {"psnr": 22.5, "swd": 25.0}}, "sr-edsr-gan": {"captures": {"psnr": 22.8, "swd": 26.0}},
+                    "sr-edsr-stage2": {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}},
+        "sr-edsr-random": {"sr-edsr-random": {"captures": {"psnr": 23.4}}},
+        "sr-edsr-round2": {"sr-edsr-round2": {"captures": {"psnr": 22.5, "swd": 21.5}}},
+        "removed": {"removed": {"captures": {"psnr": 99.0}}},
+    }
+    for key, rows in bench.items():
+        absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
+        write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
+    return tmp_path
+
+
+def test_scores_of_the_entries_in_params_are_joined_and_left_over_files_ignored(project):
+    evaluate.main("sr")
+    scores = json.loads((project / "metrics/sr.json").read_text())
+    assert "removed" not in scores and set(scores) >= {"input", "sr-edsr", "sr-edsr-round2", "sr-edsr-oracle", "sr-edsr-random"}
+    assert scores["sr-edsr-stage2"]["captures"] == {"psnr": 22.6, "swd": 21.1234}
+    assert list(scores) == sorted(scores)
+
+
+def test_the_table_reads_from_input_to_oracle_with_the_best_in_bold(project):
+    evaluate.main("sr")
+    text = (project / "metrics/tables/sr.md").read_text()
+    table = text[text.index("## captures (4 images of 2 scenes)") : text.index("## synthetic")]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ") and "---" not in line]
+    assert rows == ["row", "input", "sr-edsr", "sr-edsr+sharpen30", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2",
+                    "sr-edsr-oracle", "sr-edsr-random"]
+    assert "PSNR ↑" in table and "SWD ↓" in table
+    assert table.count("**23.40**") == 1 and table.count("**21.12**") == 1 and table.count("**") == 4  # never the oracle's 23.80, 20.00
+    assert "**23.80**" not in table
+    assert all(part in " ".join(text.split()) for part in ("9 images of 8 scenes", "on RGB", "4 pixels cut from each side"))
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_what_could_not_be_computed_is_a_line_per_reason(project):
+    evaluate.main("sr")
+    notes = (project / "metrics/tables/sr.md").read_text().partition("Not computed:")[2].strip().splitlines()
+    assert notes == ["- LPIPS-Alex; sr-edsr sr-edsr-gan; captures synthetic: no trunk",
+                     "- all metrics; sr-edsr-random-oracle; all test sets: no truth to train with"]
+
+
+def test_a_missing_file_of_an_entry_is_named(project):
+    (project / "data/bench/sr/sr-input.json").unlink()
+    with pytest.raises(SystemExit, match=r"data/bench/sr/sr-input\.json is missing"):
+        evaluate.main("sr")
+    assert not (project / "metrics").exists()
+    with pytest.raises(SystemExit, match=r"tasks\.nope: no such entry"):
+        evaluate.main("nope")
+
+
+def test_csv_keeps_the_scores_and_leaves_empty_what_is_missing(project):
+    evaluate.main("sr")
+    scores = read_csv(project / "metrics/tables/sr.csv")["sr"]
+    assert scores.rows["sr-edsr-stage2"] == {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}
+    assert scores.counts["captures"] == COUNTS["captures"] and scores.parameters["input"] == 1234
+    assert "sr,input,captures,4,2,1234,22.7,,,30.0,\n" in (project / "metrics/tables/sr.csv").read_text()
+
+
+def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():
+    scores = Scores(rows={"a": {"captures": {"psnr": 20.001}}, "b": {"captures": {"psnr": 20.002}}, "c-oracle": {"captures": {"psnr": 20.0}}})
+    assert cells(scores, "captures") == (["psnr"], {"a": [("20.00", True)], "b": [("20.00", True)], "c-oracle": [("20.00", False)]})
+
+
+def test_entries_scored_on_several_tests_get_tables_of_their_own(project):
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["tests"]["other"] = values["tests"]["sr"]
+    values["rows"]["sr-edsr-round2"]["tests"] = "other"
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    evaluate.main("sr")
+    text = (project / "metrics/tables/sr.md").read_text()
+    assert "## sr: captures (4 images of 2 scenes)" in text and "## other: captures (4 images of 2 scenes)" in text
+    assert set(read_csv(project / "metrics/tables/sr.csv")) == {"sr", "other"}
+
+
+def test_the_report_joins_the_tables_and_prints_captures_and_synthetic(project, capsys):
+    evaluate.main("sr")
+    report.main()
+    assert (project / "metrics/report/tables.md").read_text() == (project / "metrics/tables/sr.md").read_text()
+    printed = capsys.readouterr().out
+    assert "captures (4 images of 2 scenes)" in printed and "sr-edsr-stage2" in printed and "21.12" in printed
+    assert max(map(len, printed.splitlines())) <= 100 and "\x1b" not in printed
+
+
+def test_a_task_without_entries_gives_an_empty_table(project):
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["tasks"]["deblur"] = {"title": "Deblurring"}
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    for task in ("sr", "deblur"):
+        evaluate.main(task)
+    assert json.loads((project / "metrics/deblur.json").read_text()) == {}
+    report.main()
+    assert "# Deblurring" in (project / "metrics/report/tables.md").read_text()
+    assert "nothing" in markdown("Deblurring", {}, None)

@@ -1,0 +1,95 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from pipeline.core.params import parse
+from pipeline.core.presets import difference, merge
+
+TEXT = """\
+# the head
+one: 1  # about one
+names:
+  first:
+    a: 1
+    list: [1, 2]  # about the list
+  second:
+    a: 2
+
+# about the tail
+tail:
+  only:
+    x: 1
+"""
+
+
+def test_values_are_replaced_and_comments_stay():
+    merged = merge(TEXT, "one: 2\nnames: {first: {list: [3]}}")
+    assert merged == TEXT.replace("one: 1 ", "one: 2 ").replace("[1, 2]  #", "[3]     #")  # the comment keeps its column
+
+
+def test_null_removes_the_key_and_only_it():
+    assert merge(TEXT, "names: {second: null}") == TEXT.replace("  second:\n    a: 2\n", "")
+    assert yaml.safe_load(merge(TEXT, "tail: {only: null}"))["tail"] == {}
+    assert "tail" not in yaml.safe_load(merge(TEXT, "tail: null"))
+    assert merge(TEXT, "names: {third: null}") == TEXT
+
+
+def test_new_keys_come_after_their_sisters():
+    merged = merge(TEXT, "names: {third: {a: 3, b: {c: 4}}}")
+    assert merged == TEXT.replace("    a: 2\n", "    a: 2\n  third:\n    a: 3\n    b:\n      c: 4\n")
+    assert yaml.safe_load(merge(TEXT, "new: {x: 1}"))["new"] == {"x": 1}
+    assert yaml.safe_load(merge("a: {b: 1}\n", "a: {c: 2, b: null}")) == {"a": {"c": 2}}
+
+
+def test_a_preset_twice_is_a_preset_once():
+    preset = "one: 5\nnames: {second: null, third: {a: 1}}"
+    assert merge(merge(TEXT, preset), preset) == merge(TEXT, preset)
+
+
+def test_params_come_back_as_they_are():
+    text = (ROOT / "params.yaml").read_text()
+    assert merge(text, "{}") == text
+
+
+def test_the_difference_names_each_value():
+    before, after = yaml.safe_load(TEXT), yaml.safe_load(merge(TEXT, "one: 2\nnames: {second: null, third: {a: 3}}"))
+    assert difference(before, after) == ["one: 1 -> 2", "names.second: removed", "names.third: added, {'a': 3}"]
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
+def test_every_preset_gives_valid_params(preset):
+    text = (ROOT / "params.yaml").read_text()
+    merged = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
+    parse(yaml.safe_load(merged))
+    assert merged != text
+    headings = [line for line in text.splitlines() if line.startswith("# ")]
+    assert [line for line in headings if line not in merged.splitlines()] == []
+
+
+def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
+    def stages(folder):
+        listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder, check=True,
+                                 capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+        return listing.stdout.split()
+
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(merge(text, (ROOT / "presets/smoke.yaml").read_text()))
+    smoke = stages(tmp_path)
+    assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)}
+    assert len(smoke) <= 30
+
+
+def test_paper_is_the_papers_size():
+    params = parse(yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/paper.yaml").read_text())))
+    assert params.networks["sr-edsr"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
+    assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
+    assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)
