@@ -1,4 +1,7 @@
-"""The commands of `python -m pipeline`, run from the project's root. What is slow to import is imported where it is used."""
+"""The commands of `python -m pipeline`, run from the project's root.
+
+What is slow to import is imported where it is used.
+"""
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,7 +13,7 @@ MODELS, PRESETS, TRUNKS = Path("models"), Path("presets"), Path("data/trunks")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"max_content_width": 110},
-                  help="Two-stage training for image restoration. `dvc repro` builds everything; these commands use it.")
+                  help="Two-stage training for image restoration: `dvc repro` builds it, these commands use it.")
 
 
 def fail(message) -> NoReturn:
@@ -22,8 +25,8 @@ def fail(message) -> NoReturn:
 def restore(
     inputs: Annotated[list[Path], typer.Argument(help="Photos (PNG, JPEG, TIFF, WebP, BMP), or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .png file for one photo, otherwise a folder.")],
-    model: Annotated[list[str], typer.Option(help="A network below models/. Given twice, the second takes the first one's output.")],
-    tile: Annotated[int, typer.Option(min=16, help="Pixels of the photo computed at a time, on a side; fewer need less memory.")] = 256,
+    model: Annotated[list[str], typer.Option(help="A network below models/; a second takes the first one's output.")],
+    tile: Annotated[int, typer.Option(min=16, help="Pixels on a side done at a time; fewer need less memory.")] = 256,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
 ):
     """Restore photos with a trained network.
@@ -44,7 +47,7 @@ def restore(
         networks = [load_network(MODELS / name, device) for name in model]
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
-        fail(f"{error}. Networks in {MODELS}/: {there}")
+        fail(f"{error} (networks in {MODELS}/: {there})")
     refused = 0
     for photo, restored in track(jobs.items(), "restoring", len(jobs)):
         try:
@@ -106,7 +109,7 @@ def preset(
 
     file = PRESETS / f"{name}.yaml"
     if not file.is_file():
-        there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none: run this in the project's root"
+        there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none; is this the project's root?"
         fail(f"no preset {name!r}, there are {there}")
     before = PARAMS_FILE.read_text(encoding="utf-8")
     after = merge(before, file.read_text(encoding="utf-8"))
@@ -122,7 +125,7 @@ def preset(
 
 @app.command()
 def fetch_trunks(
-    source: Annotated[Path | None, typer.Option("--from", help="A folder that has the files; without it they are downloaded.")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="A folder with the files; otherwise download.")] = None,
 ):
     """Fill data/trunks/, so that LPIPS can be computed. No stage ever downloads anything.
 
@@ -142,7 +145,7 @@ def fetch_trunks(
 def picture(
     system: Annotated[str, typer.Argument(help="An entry of `systems` in params.yaml.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the PNG goes.")] = Path("comparison.png"),
-    scene: Annotated[list[str] | None, typer.Option(help="A scene of the test captures; may be given more than once.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="A scene of the test captures; more may be given.")] = None,
 ):
     """Draw crops of test captures side by side: input, stage 1, stage 2, truth.
 
@@ -158,6 +161,7 @@ def picture(
         params = load()
         if system not in params.systems:
             fail(f"systems.{system}: no such entry, there are {', '.join(params.systems)}")
-        write_png(output, comparison(params.systems[system].task, params.systems[system].start, f"{system}-stage2", scene or []))
+        entry = params.systems[system]
+        write_png(output, comparison(entry.task, entry.start, f"{system}-stage2", scene or []))
     except (ParamsError, AbsentNetwork, FileNotFoundError, ValueError) as error:
         fail(error)

@@ -25,14 +25,16 @@ def project(tmp_path, monkeypatch):
     """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle."""
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7], "noise": [0, 3]}
+    values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7],
+                        "noise": [0, 3]}
     values["threads"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
     for name in TEST_SETS:
         folder = tmp_path / "data/tests/sr" / name
         large = {f"{name}{i}": noisy(rng, 66 + 2 * i, 50) for i in range(2)}
-        write_shard(folder / "inputs", {n: cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for n, x in large.items()})
+        small = {n: cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for n, x in large.items()}
+        write_shard(folder / "inputs", small)
         write_shard(folder / "targets", large)
     shutil.rmtree(tmp_path / "data/tests/sr/captures-far/targets")
     write_absent(tmp_path / "data/tests/sr/captures-far/targets", "sets.sr-far-truth.folder is data/none")
@@ -87,7 +89,8 @@ def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(pro
     values = []
     for small, large in zip(inputs, targets):
         image = torch.from_numpy(small.copy()).permute(2, 0, 1)[None].float()
-        bigger = torch.nn.functional.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)  # another a = -0.5
+        # the only bicubic of torch with a = -0.5, as ours
+        bigger = torch.nn.functional.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)
         output = bigger[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
         values.append(peak_signal_noise_ratio(large[2:-2, 2:-2], output[2:-2, 2:-2], data_range=255))
     assert found["rows"]["input"]["synthetic"]["psnr"] == pytest.approx(np.mean(values), abs=0.1)
@@ -119,8 +122,10 @@ def test_scoring_twice_gives_the_same_bytes(project):
 
 def test_a_chain_runs_its_networks_in_turn(project):
     save_network(project / "models/map", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
-    params = parse(edited(project, lambda v: v["finetunes"].update(map=v["finetunes"]["sr-edsr-round2"])
-                          or v["rows"].update(chain={"task": "sr", "tests": "sr", "first": "map", "second": "sr-edsr"})))
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["finetunes"]["map"] = values["finetunes"]["sr-edsr-round2"]
+    values["rows"]["chain"] = {"task": "sr", "tests": "sr", "first": "map", "second": "sr-edsr"}
+    params = parse(values)
     assert bench.rows_of(params, "rows", "chain") == {"chain": ["map", "sr-edsr"]}
     restore, weights = bench.restorer(["map", "sr-edsr"], 2, "cpu")
     image = Shard(project / "data/tests/sr/captures/inputs")[0]
@@ -132,16 +137,9 @@ def test_a_chain_runs_its_networks_in_turn(project):
     assert (restore(image) != single["sr-edsr"][0](image)).any()
 
 
-def edited(project, change):
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    change(values)
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    return values
-
-
 def test_outputs_of_the_wrong_size_are_refused(project):
     save_network(project / "models/sr-edsr", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
-    with pytest.raises(SystemExit, match=r"bench systems\.sr-edsr: sr-edsr makes 25x33 pixels of 'captures0', its truth has 50x66"):
+    with pytest.raises(SystemExit, match=r"bench systems\.sr-edsr: sr-edsr makes 25x33 pixels of 'captures0',.*50x66"):
         bench.main("systems", "sr-edsr")
     assert not (project / "data/bench").exists() and not (project / "metrics").exists()
 
@@ -153,7 +151,8 @@ def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
     found = scores("sr-input")
     assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim"}
     assert "captures-far" not in found["rows"]["input"]  # neither truth nor reference
-    assert {item["reason"] for item in found["absent"] if item["metric"] == "swd"} == {"no clean reference: no set is named here"}
+    reasons = {item["reason"] for item in found["absent"] if item["metric"] == "swd"}
+    assert reasons == {"no clean reference: no set is named here"}
 
 
 def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
@@ -185,5 +184,6 @@ def test_rows_are_read_from_input_to_oracle():
     order = reading_order(params, "sr")
     system = [row for row in order if row.startswith("sr-edsr") and not row.startswith("sr-edsr-random")]
     assert order[0] == "input"
-    assert [row for row in system if "+" not in row] == ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
+    networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
+    assert [row for row in system if "+" not in row] == networks
     assert system[1:7] == [control_row("sr-edsr", a, n) for a in params.bench.sharpen for n in params.bench.noise]

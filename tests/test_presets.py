@@ -30,7 +30,8 @@ tail:
 
 def test_values_are_replaced_and_comments_stay():
     merged = merge(TEXT, "one: 2\nnames: {first: {list: [3]}}")
-    assert merged == TEXT.replace("one: 1 ", "one: 2 ").replace("[1, 2]  #", "[3]     #")  # the comment keeps its column
+    # a comment keeps its column
+    assert merged == TEXT.replace("one: 1 ", "one: 2 ").replace("[1, 2]  #", "[3]     #")
 
 
 def test_null_removes_the_key_and_only_it():
@@ -74,8 +75,8 @@ def test_every_preset_gives_valid_params(preset):
 
 def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
     def stages(folder):
-        listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder, check=True,
-                                 capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+        listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder,
+                                 check=True, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
         return listing.stdout.split()
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)

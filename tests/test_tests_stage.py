@@ -9,8 +9,8 @@ from pipeline.core import params
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.stages import tests as stage
 
-ENTRY = {"synthetic": "sr", "captures": "sr-captures", "truth": "sr-truth", "far": "sr-far", "far_truth": "sr-far-truth",
-         "reference": "clean"}
+ENTRY = {"synthetic": "sr", "captures": "sr-captures", "truth": "sr-truth", "far": "sr-far",
+         "far_truth": "sr-far-truth", "reference": "clean"}
 SETS = {"synthetic-val": 1, "captures-val": 1, "synthetic": 2, "captures": 2, "captures-far": 3}
 
 
@@ -23,7 +23,8 @@ def project(tmp_path, monkeypatch):
     def write(inputs, targets, split, count):
         small = {f"{split}{i}": smooth_image(rng, 17 + i, 25) for i in range(count)}
         write_shard(tmp_path / "data" / inputs / split, small)
-        write_shard(tmp_path / "data" / targets / split, {n: np.kron(x, np.ones((2, 2, 1), np.uint8)) for n, x in small.items()})
+        large = {name: np.kron(image, np.ones((2, 2, 1), np.uint8)) for name, image in small.items()}
+        write_shard(tmp_path / "data" / targets / split, large)
 
     for split, count in (("val", 1), ("test", 2)):
         write("pairs/sr/inputs", "pairs/sr/targets", split, count)
@@ -46,7 +47,8 @@ def test_every_test_set_is_a_copy_of_its_source(project):
                "reference": "sets/clean/holdout"}
     for folder, source in sources.items():
         for file in ("images.npy", "index.json"):
-            assert (project / "data/tests/sr" / folder / file).read_bytes() == (project / "data" / source / file).read_bytes()
+            copied, original = project / "data/tests/sr" / folder / file, project / "data" / source / file
+            assert copied.read_bytes() == original.read_bytes()
 
 
 def test_without_truth_only_the_targets_are_absent(project):
@@ -63,21 +65,21 @@ def test_everything_may_be_absent(project):
 
 
 def test_truth_of_absent_captures_is_refused(project):
-    with pytest.raises(ValueError, match=r"sets\.sr-truth\.folder holds the truth of sets\.none\.folder, which does not exist"):
+    with pytest.raises(ValueError, match=r"sets\.sr-truth\.folder holds the truth of sets\.none\.folder, which"):
         assemble(project, captures="none")
     assert not (project / "data/tests/sr").exists()
 
 
 def test_unpaired_truth_is_refused_naming_both_params(project):
     write_shard(project / "data/sets/sr-truth/test", {"other": np.zeros((34, 50, 3), np.uint8)})
-    with pytest.raises(ValueError, match=r"sets\.sr-captures\.folder has 2 image\(s\) without a partner in sets\.sr-truth\.folder"):
+    with pytest.raises(ValueError, match=r"sets\.sr-captures\.folder has 2 .* in sets\.sr-truth\.folder"):
         assemble(project)
 
 
 def test_truth_of_another_scale_is_refused(project):
     shutil.copytree(project / "data/sets/sr-captures/test", project / "data/sets/same/test")
     shutil.copytree(project / "data/sets/sr-captures/val", project / "data/sets/same/val")
-    with pytest.raises(ValueError, match="different scales: .*sets.same.folder is 1 times as large as sets.sr-captures.folder"):
+    with pytest.raises(ValueError, match=r"different scales: .*sets\.same\.folder is 1 times as large as sets\.sr-"):
         assemble(project, truth="same")
 
 
@@ -100,7 +102,7 @@ def test_user_mistakes_are_one_line(project):
     with pytest.raises(SystemExit, match=r"tests@nope: tests\.nope: no such entry, there are sr"):
         stage.main("nope")
     write_absent(project / "data/sets/sr-captures/test", "gone")
-    with pytest.raises(SystemExit, match=r"tests@sr: sets\.sr-truth\.folder holds the truth of sets\.sr-captures\.folder.*gone"):
+    with pytest.raises(SystemExit, match=r"tests@sr: sets\.sr-truth\.folder holds the truth of sets\.sr-cap.*gone"):
         stage.main("sr")
 
 

@@ -1,8 +1,8 @@
 """Presets: `presets/<name>.yaml` holds what differs from params.yaml, and is merged into it.
 
-Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Comments and the order
-of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on the value before
-it and would take the next section's heading along.
+Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Comments and the
+order of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on the value
+before it and would take the next section's heading along.
 """
 import io
 import textwrap

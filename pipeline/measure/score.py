@@ -38,8 +38,8 @@ class Result:
         with replacing(path, "w") as handle:
             writer = csv.DictWriter(handle, ["row", "test_set", "image", "scene", *PER_IMAGE], lineterminator="\n")
             writer.writeheader()
-            writer.writerows({name: f"{value:.{DIGITS}f}" if name in PER_IMAGE else value for name, value in line.items()}
-                             for line in self.images)
+            for line in self.images:
+                writer.writerow(line | {name: f"{line[name]:.{DIGITS}f}" for name in PER_IMAGE if name in line})
 
 
 class Scorer:
@@ -64,8 +64,8 @@ class Scorer:
     def score(self, result: Result, row: str, test_set: str, outputs: Shard, targets: Shard) -> None:
         """Add the scores of a row's outputs (uint8) on one test set to `result`.
 
-        Images for which a metric does not exist (an infinite PSNR, too few patches for NIQE) are left out of its mean, and
-        the result says so.
+        Images for which a metric does not exist (an infinite PSNR, too few patches for NIQE) are left out of its mean,
+        and the result says so.
         """
         reasons = dict(self.reasons)
         if targets.absent:
@@ -89,7 +89,8 @@ class Scorer:
             except ValueError as error:
                 reasons["swd"] = str(error)
         if scores:
-            result.rows.setdefault(row, {})[test_set] = {metric: round(value, DIGITS) for metric, value in scores.items()}
+            rounded = {metric: round(value, DIGITS) for metric, value in scores.items()}
+            result.rows.setdefault(row, {})[test_set] = rounded
         for metric, reason in reasons.items():
             if values := found.get(metric):
                 reason = f"{len(outputs) - len(values)} of {len(outputs)} images are left out of the mean: {reason}"

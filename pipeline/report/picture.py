@@ -17,8 +17,8 @@ STRIDE = 8  # of the search for the crop
 def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndarray:
     """uint8 RGB picture: a line per scene (the first of the test captures by default), a panel per network.
 
-    The crop of each scene is the one with most detail in the stage-1 output. Raises FileNotFoundError for sets or networks
-    not made yet, ValueError for captures that are absent or a scene they do not hold.
+    The crop of each scene is the one with most detail in the stage-1 output. Raises FileNotFoundError for sets or
+    networks not made yet, ValueError for captures that are absent or a scene they do not hold.
     """
     folder = Path("data/tests", task, "captures")
     inputs, targets = Shard(folder / "inputs"), Shard(folder / "targets")
@@ -55,7 +55,7 @@ def most_detail(image: np.ndarray, side: int) -> tuple[int, int]:
 
 
 def stack(lines: list[dict[str, np.ndarray]]) -> np.ndarray:
-    """Lines of panels below one another, with the titles on top; nearest-neighbour enlargement, so that pixels can be judged."""
+    """Lines of panels below one another, titles on top; enlarged by repeating pixels, so that each can be judged."""
     width = max(sum(ZOOM * crop.shape[1] + GAP for crop in line.values()) for line in lines) + GAP
     height = LABEL + sum(ZOOM * next(iter(line.values())).shape[0] + GAP for line in lines)
     canvas = Image.new("RGB", (width, height), "white")

@@ -63,13 +63,14 @@ def conventions(bench: Bench, counts: dict) -> list[str]:
     channel = {"rgb": "RGB", "y": "the Y channel (BT.601)"}[bench.channel]
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     items = [
-        "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the truth.",
-        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channel}, {bench.border} pixels cut from each side; each is "
-        "the mean over the images.",
-        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen; NIQE is fitted on "
-        f"them, in patches of {bench.niqe_patch} pixels, so it does not compare with published values.",
-        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, a control that "
-        "learns nothing. A gain that it reaches too is no restoration.",
+        "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the "
+        "truth.",
+        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channel}, {bench.border} pixels cut from each side; "
+        "each is the mean over the images.",
+        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen; NIQE is "
+        f"fitted on them, in patches of {bench.niqe_patch} pixels, so it does not compare with published values.",
+        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels: a "
+        "control that learns nothing. A gain that it reaches too is no restoration.",
     ]
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
@@ -125,8 +126,9 @@ def _table(scores: Scores, test_set: str) -> list[str]:
         lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    return [f"| {line[0]:{widths[0]}} | " + " | ".join(f"{text:>{width}}" for text, width in zip(line[1:], widths[1:])) + " |"
-            for line in lines]
+    padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
+              for line in lines]
+    return ["| " + " | ".join(line) + " |" for line in padded]
 
 
 def _not_computed(scores: Scores, prefix: str) -> list[str]:

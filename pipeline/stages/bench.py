@@ -100,7 +100,8 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             if inputs.absent:
                 result.miss(row, test_set, "*", inputs.absent)
                 continue
-            need_space(work, 6 * scale**2 * sum(image["height"] * image["width"] for image in inputs.images), f"bench of {row}")
+            pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
+            need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
             outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if not targets.absent:
                 check_sizes(outputs, targets, row)

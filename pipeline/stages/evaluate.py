@@ -12,7 +12,10 @@ from pipeline.measure.names import entries, reading_order
 from pipeline.report.tables import Scores, markdown, write_csv
 
 def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
-    """The scores of a task by entry of `tests`, rows in reading order. Raises FileNotFoundError for an entry without scores."""
+    """The scores of a task by entry of `tests`, rows in reading order.
+
+    Raises FileNotFoundError for an entry without scores.
+    """
     scores = {}
     for key, tests in entries(params, task).items():
         if not (folder / f"{key}.json").is_file():
@@ -31,7 +34,8 @@ def main(task: str) -> None:
         scores = collect(params, task, Path("data/bench", task))
     except (ParamsError, ValueError, FileNotFoundError) as error:
         raise SystemExit(f"evaluate@{task}: {error}") from error
-    write_json(Path(f"metrics/{task}.json"), {row: sets for group in scores.values() for row, sets in group.rows.items()})
+    rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
+    write_json(Path(f"metrics/{task}.json"), rows)
     with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
         handle.write(markdown(params.tasks[task].title, scores, params.bench))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)

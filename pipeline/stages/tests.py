@@ -1,9 +1,9 @@
 """Assemble the test sets of a task: `python -m pipeline.stages.tests KEY` (an entry of `tests` in params.yaml).
 
-Reads data/pairs/<synthetic> and data/sets/<captures, truth, far, far_truth, reference>; writes below data/tests/KEY the
-folders synthetic-val, captures-val, synthetic, captures and captures-far, each with the shards inputs/ and targets/, and
-reference/, the images that no training has seen and that SWD and NIQE compare with. Truth reaches the benchmark here and
-nowhere else. What does not exist is absent here too.
+Reads data/pairs/<synthetic> and data/sets/<captures, truth, far, far_truth, reference>; writes below data/tests/KEY
+the folders synthetic-val, captures-val, synthetic, captures and captures-far, each with the shards inputs/ and
+targets/, and reference/, the images that no training has seen and that SWD and NIQE compare with. Truth reaches the
+benchmark here and nowhere else. What does not exist is absent here too.
 """
 import shutil
 import sys
