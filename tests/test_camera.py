@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from pipeline.core.params import Camera
 from pipeline.core.seeds import rng
+from pipeline.core.sources import Camera
 from pipeline.degrade import camera as module
 from pipeline.degrade.camera import capture, demosaic, mosaic, point_spread, sample, shot_noise, to_linear, to_srgb
 

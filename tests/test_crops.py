@@ -11,7 +11,8 @@ def shards(tmp_path):
     rng = np.random.default_rng(0)
     small = {"a": smooth_image(rng, 11, 9), "b": smooth_image(rng, 8, 23)}
     write_shard(tmp_path / "small", small)
-    write_shard(tmp_path / "large", {n: np.kron(i, np.ones((3, 3, 1), np.uint8)).astype(np.uint16) * 257 for n, i in small.items()})
+    large = {name: np.kron(image, np.ones((3, 3, 1), np.uint8)) for name, image in small.items()}
+    write_shard(tmp_path / "large", {name: image.astype(np.uint16) * 257 for name, image in large.items()})
     return Shard(tmp_path / "small"), Shard(tmp_path / "large")
 
 

@@ -3,8 +3,9 @@ import pytest
 from conftest import smooth_image
 from scipy import ndimage
 
-from pipeline.core.params import Bicubic, ParamsError, Random, UpDown
+from pipeline.core.params import ParamsError
 from pipeline.core.seeds import rng
+from pipeline.core.sources import Bicubic, Random, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, gaussian_kernel
 from pipeline.degrade.jpeg import jpeg

@@ -13,7 +13,8 @@ def test_parameter_counts(options, parameters):
 
 def test_keys_are_those_of_the_release():
     names = {name.rsplit(".", 1)[0] for name in build("edsr", {"scale": 4, "blocks": 1}).state_dict()}
-    assert names == {"sub_mean", "add_mean", "head.0", "body.0.body.0", "body.0.body.2", "body.1", "tail.0.0", "tail.0.2", "tail.1"}
+    assert names == {"sub_mean", "add_mean", "head.0", "body.0.body.0", "body.0.body.2", "body.1", "tail.0.0", "tail.0.2",
+                     "tail.1"}
     assert "tail.0.0.weight" not in build("edsr", {"scale": 1}).state_dict()
 
 
@@ -68,7 +69,8 @@ def test_gradient():
 
 
 @pytest.mark.parametrize("arch, options, message", [
-    ("edsrr", {"scale": 4}, "arch: got 'edsrr', there are edsr"), ("edsr", {"scale": 4, "blok": 1}, "blok.*allowed are .scale: int"),
+    ("edsrr", {"scale": 4}, "arch: got 'edsrr', there are edsr"),
+    ("edsr", {"scale": 4, "blok": 1}, "blok.*allowed are .scale: int"),
     ("edsr", {"scale": 5}, "scale is 5, allowed are")])
 def test_unknown_names_are_refused(arch, options, message):
     with pytest.raises(ValueError, match=message):

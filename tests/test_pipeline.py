@@ -109,7 +109,7 @@ def test_deleting_the_truth_changes_no_network_but_the_oracle(clone, tmp_path):
     outs = [*(f"models/{name}/network.safetensors" for name in names), "data/labels/sr-edsr/train/images.npy"]
     before = [(folder / out).read_bytes() for out in outs]
     output = sh("sed -i '/^  sr-truth:/,/folder/s#folder: .*#folder: data/none#' params.yaml && dvc repro", folder)
-    assert not {stage for stage in ran(output) if stage.startswith(("stage1", "surrogates", "stage2", "gan", "label", "finetune"))}
+    assert not {"stage1", "surrogates", "stage2", "gan", "label", "finetune"} & {stage.split("@")[0] for stage in ran(output)}
     for out in outs:  # and made anew without any truth on disk they are the same bytes
         shutil.rmtree((folder / out).parent)
     shutil.rmtree(folder / "data/builtin/sr-truth")
@@ -133,8 +133,9 @@ def test_a_killed_repro_goes_on_where_it_was(clone, tmp_path, victim):
     wanted = None
     for attempt in ("killed", "alone"):
         if attempt == "killed":
-            process = subprocess.Popen(["dvc", "repro", "stage2@sr-edsr"], cwd=folder, env=ENV | {"RESTAGE_CHECKPOINT_SECONDS": "0"},
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            env = ENV | {"RESTAGE_CHECKPOINT_SECONDS": "0"}
+            process = subprocess.Popen(["dvc", "repro", "stage2@sr-edsr"], cwd=folder, env=env, text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
             deadline = time.monotonic() + 90
             while not list((folder / ".work").glob("*/*/state.pt")):
                 assert process.poll() is None and time.monotonic() < deadline, process.stdout.read()

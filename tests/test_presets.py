@@ -36,7 +36,9 @@ def test_values_are_replaced_and_comments_stay():
 
 def test_null_removes_the_key_and_only_it():
     assert merge(TEXT, "names: {second: null}") == TEXT.replace("  second:\n    a: 2\n", "")
-    assert yaml.safe_load(merge(TEXT, "tail: {only: null}"))["tail"] == {}
+    assert merge(TEXT, "tail: {only: null}") == TEXT.replace("tail:\n  only:\n    x: 1\n", "tail: {}\n")
+    emptied = merge(TEXT, "names: {first: null, second: null}")
+    assert emptied.endswith("names: {}\n\n# about the tail\ntail:\n  only:\n    x: 1\n")
     assert "tail" not in yaml.safe_load(merge(TEXT, "tail: null"))
     assert merge(TEXT, "names: {third: null}") == TEXT
 
@@ -46,6 +48,8 @@ def test_new_keys_come_after_their_sisters():
     assert merged == TEXT.replace("    a: 2\n", "    a: 2\n  third:\n    a: 3\n    b:\n      c: 4\n")
     assert yaml.safe_load(merge(TEXT, "new: {x: 1}"))["new"] == {"x": 1}
     assert yaml.safe_load(merge("a: {b: 1}\n", "a: {c: 2, b: null}")) == {"a": {"c": 2}}
+    replaced = merge(TEXT, "tail: {only: null, other: {x: 2}}")
+    assert replaced == TEXT.replace("  only:\n    x: 1\n", "  other:\n    x: 2\n")
 
 
 def test_a_preset_twice_is_a_preset_once():

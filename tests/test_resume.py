@@ -84,7 +84,7 @@ def test_other_params_do_not_resume_a_foreign_state(project):
     process.send_signal(signal.SIGTERM)
     finish(process)
     text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(text.replace("lambda: 0.001", "lambda: 0.004"))
+    (project / "params.yaml").write_text(text.replace("lambda: 0.002", "lambda: 0.004"))
     assert "resuming" not in finish(start(project))
 
 

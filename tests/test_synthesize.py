@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
-from pipeline.core.params import Bicubic, Pairs, Random
+from pipeline.core.sources import Bicubic, Pairs, Random
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.pairs import make_input
 from pipeline.images.shards import Shard, check_pairing, write_absent

@@ -35,10 +35,11 @@ def merge(text: str, preset: str) -> str:
             _at(values, path[:-1])[path[-1]] = value
     text = _dump(values)
     for path, value, exists in changes:
+        if not exists:
+            text = _with(text, path, value)
+    for path, value, exists in changes:
         if exists and value is None:
             text = _without(text, path)
-        elif not exists:
-            text = _with(text, path, value)
     return text
 
 
@@ -98,12 +99,17 @@ def _block(text: str, path: tuple) -> tuple[list[str], int, int]:
 
 def _without(text: str, path: tuple) -> str:
     parent = _at(_round_trip().load(text), path[:-1])
-    if len(parent) == 1 or parent.fa.flow_style():
+    if parent.fa.flow_style():
         values = _round_trip().load(text)
         del _at(values, path[:-1])[path[-1]]
         return _dump(values)
     lines, start, end = _block(text, path)
-    return "\n".join(lines[:start] + lines[end:]) + "\n"
+    del lines[start:end]
+    if len(parent) == 1:  # what is left is an empty mapping, not null
+        _, first, _ = _block(text, path[:-1])
+        head, colon, comment = lines[first].partition(":")
+        lines[first] = f"{head}{colon} {{}}{comment}"
+    return "\n".join(lines) + "\n"
 
 
 def _with(text: str, path: tuple, value) -> str:

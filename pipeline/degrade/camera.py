@@ -6,7 +6,7 @@ noise -> JPEG
 import cv2
 import numpy as np
 
-from pipeline.core.params import Camera
+from pipeline.core.sources import Camera
 from pipeline.degrade.jpeg import jpeg
 
 SHARPEN_SIGMA = 1.0  # pixels of the capture

@@ -6,8 +6,8 @@ import cv2
 import joblib
 import numpy as np
 
-from pipeline.core.params import Pairs, Recipe
 from pipeline.core.seeds import rng
+from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.recipe import degrade
 from pipeline.images.shards import Shard
 
@@ -31,7 +31,8 @@ def cut(shard: Shard, place: dict) -> np.ndarray:
     return shard[place["image"]][top : top + place["height"], left : left + place["width"]]
 
 
-def make_input(clean: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str, index: int) -> tuple[np.ndarray, dict]:
+def make_input(clean: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str,
+               index: int) -> tuple[np.ndarray, dict]:
     """The input of one pair, and where its target lies and what was drawn for it."""
     cv2.setNumThreads(1)
     shard, areas = _opened(clean, (clean / "index.json").stat().st_mtime_ns, entry.size)

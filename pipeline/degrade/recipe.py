@@ -1,7 +1,7 @@
 """From a clean image to a degraded one by a recipe of params.yaml, with a record of what was drawn."""
 import numpy as np
 
-from pipeline.core.params import Bicubic, Random, UpDown
+from pipeline.core.sources import Bicubic, Random, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, gaussian_kernel
 from pipeline.degrade.jpeg import jpeg

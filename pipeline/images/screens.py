@@ -17,7 +17,7 @@ def render(size: int, rng: np.random.Generator) -> np.ndarray:
     canvas = np.empty((side, side, 3), np.uint8)
     _wallpaper(canvas, rng)
     theme = _theme(rng)
-    for k in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(2, 5))):
         width, height = (rng.uniform(0.45, 0.9, 2) * side).astype(int)
         left, top = (rng.uniform(-0.1, 0.6, 2) * side).astype(int)
         if rng.uniform() < 0.4:

@@ -35,7 +35,8 @@ class ShardWriter:
     def add(self, name: str, scene: str, image: np.ndarray) -> None:
         """Append one HWC RGB image of the shard's dtype."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != self.dtype:
-            raise ValueError(f"{self.folder}: image {name} is {image.dtype} {image.shape}, wanted {self.dtype} (height, width, 3)")
+            raise ValueError(f"{self.folder}: image {name} is {image.dtype} {image.shape}, "
+                             f"wanted {self.dtype} (height, width, 3)")
         height, width, _ = image.shape
         self.images.append({"name": name, "scene": scene, "height": height, "width": width, "offset": self.size})
         self.size += image.size
@@ -106,7 +107,8 @@ def check_pairing(inputs: Shard, targets: Shard, scale: int | None, what_inputs:
     `what_*` say in the user's terms (params) where each shard comes from. With scale None it is read off the first pair.
     Returns the scale.
     """
-    for ours, theirs, mine, other in ((inputs, targets, what_inputs, what_targets), (targets, inputs, what_targets, what_inputs)):
+    sides = (inputs, what_inputs), (targets, what_targets)
+    for (ours, mine), (theirs, other) in (sides, sides[::-1]):
         missing = sorted(set(ours.names) - set(theirs.names))
         if missing:
             raise ValueError(f"{mine} has {len(missing)} image(s) without a partner in {other}, the first is {missing[0]!r}")

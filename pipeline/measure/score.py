@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.files import replacing
-from pipeline.core.params import Bench
 from pipeline.core.progress import track
+from pipeline.core.settings import Bench
 from pipeline.images.shards import Shard
 from pipeline.measure import niqe, psnr, ssim, swd
 from pipeline.measure.lpips import Lpips, MissingTrunk

@@ -42,7 +42,7 @@ def upsampler(scale: int, features: int) -> nn.Sequential:
 
 
 class EDSR(nn.Module):
-    """Residual blocks without normalisation between a head and a sub-pixel tail. NCHW in [0, 1] to NCHW, `scale` times larger."""
+    """Residual blocks without normalisation between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times larger."""
 
     def __init__(self, scale: int, blocks: int, features: int, res_scale: float):
         super().__init__()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core.files import replacing
-from pipeline.core.params import Bench
+from pipeline.core.settings import Bench
 from pipeline.measure.names import METRICS, TEST_SETS
 
 TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE"}

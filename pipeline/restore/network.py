@@ -50,7 +50,10 @@ def read_manifest(folder: Path | str) -> dict:
 
 
 def load_network(folder: Path | str, device: torch.device | str = "cpu") -> nn.Module:
-    """The network in eval mode, weights frozen, with `.scale` and `.radius`. Raises as `read_manifest`, ValueError for wrong weights."""
+    """The network in eval mode, weights frozen, with `.scale` and `.radius`.
+
+    Raises as `read_manifest` does, and ValueError for weights of another network.
+    """
     manifest = read_manifest(folder)
     network = build(manifest["arch"], manifest["options"])
     path = Path(folder) / "network.safetensors"

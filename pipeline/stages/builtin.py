@@ -17,9 +17,10 @@ import joblib
 import numpy as np
 
 from pipeline.core.files import need_space
-from pipeline.core.params import Builtin, ParamsError, load
+from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
+from pipeline.core.sources import Builtin
 from pipeline.degrade.camera import capture
 from pipeline.images import natural, screens
 from pipeline.images.encode import write_png

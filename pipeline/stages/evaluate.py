@@ -11,6 +11,7 @@ from pipeline.core.params import Params, ParamsError, load
 from pipeline.measure.names import entries, reading_order
 from pipeline.report.tables import Scores, markdown, write_csv
 
+
 def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
     """The scores of a task by entry of `tests`, rows in reading order.
 

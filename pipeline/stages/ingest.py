@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.files import need_space, write_json
-from pipeline.core.params import Ingest, ParamsError, Set, load
+from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
+from pipeline.core.sources import Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, decode, read_size
 from pipeline.images.shards import ShardWriter, write_absent
 from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split

@@ -17,8 +17,9 @@ import joblib
 import numpy as np
 
 from pipeline.core.files import need_space, write_json
-from pipeline.core.params import Pairs, ParamsError, Recipe, load
+from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
+from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.pairs import cut, is_cropped, make_inputs
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 

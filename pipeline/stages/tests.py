@@ -9,7 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from pipeline.core.params import ParamsError, Tests, load
+from pipeline.core.params import ParamsError, load
+from pipeline.core.settings import Tests
 from pipeline.images.shards import Shard, check_pairing, write_absent
 
 DATA = Path("data")

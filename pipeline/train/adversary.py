@@ -1,9 +1,8 @@
 """The adversarial part of stage 2: a discriminator trained beside the network (P1, eqs. 3-5)."""
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from pipeline.core.params import Stage2
+from pipeline.core.settings import Stage2
 from pipeline.train.crops import Crops
 from pipeline.train.discriminator import DISCRIMINATORS
 

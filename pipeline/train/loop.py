@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from pipeline.core.params import Stage2, Training
 from pipeline.core.progress import progress
+from pipeline.core.settings import Stage2, Training
 from pipeline.core.stop import Stop
 from pipeline.train.checkpoint import Checkpoint
 from pipeline.train.crops import Crops
@@ -35,7 +35,7 @@ class Data:
 
 
 def train(network, settings: Training, data: Data, adversary, checkpoint: Checkpoint, device, title: str) -> list[dict]:
-    """Train `network` in place (to its moving average if `settings.ema`). Returns the curve, a row every `validate_every` steps.
+    """Train `network` in place (to its moving average if `settings.ema`). Returns the curve: a row every `validate_every`.
 
     `adversary` is a train.adversary.Adversary or None; it is not imported here, so that work on it does not retrain stage 1.
 
@@ -151,7 +151,9 @@ def validate(network, crops: Crops | None, device) -> dict:
 def explain(title, step, warmup, loss, norm, data, checkpoint) -> str:
     """What a diverged run says: where, on which images, and what is left."""
     last = checkpoint.load()
-    kept = f"the last good checkpoint is step {last['step'] - warmup} in {checkpoint.path}" if last else "there is no checkpoint yet"
+    kept = "there is no checkpoint yet"
+    if last:
+        kept = f"the last good checkpoint is step {last['step'] - warmup} in {checkpoint.path}"
     return (f"{title} diverged at step {step - warmup}: loss {loss.item()}, gradient norm {norm.item()}. "
             f"The batch holds {', '.join(sorted(set(data.train.names(step))))}; {kept}. "
             f"A smaller lr or clip usually helps; nothing was written.")

@@ -6,8 +6,8 @@ import torch
 
 from pipeline.core.device import pick
 from pipeline.core.files import sha256, sha256_of, write_json
-from pipeline.core.params import Stage2, Training
 from pipeline.core.seeds import torch_seed
+from pipeline.core.settings import Stage2, Training
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build, source
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
@@ -74,7 +74,8 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
         except (Diverged, ValueError) as error:
             raise SystemExit(str(error)) from error
         write_curve(Path("metrics/curves", f"{name}.csv"), curve)
-        write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": round(time.monotonic() - started, 1)})
+        seconds = round(time.monotonic() - started, 1)
+        write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": seconds})
         checkpoint.remove()
 
 

@@ -1,7 +1,7 @@
 """The learning rate as a function of the step."""
 import math
 
-from pipeline.core.params import Training
+from pipeline.core.settings import Training
 
 
 def learning_rate(settings: Training, step: int) -> float:

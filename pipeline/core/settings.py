@@ -1,0 +1,135 @@
+"""Sections of params.yaml that shape trainings and scores, and the entries of its flat dicts; and what all sections share.
+
+Sections that shape a training or a score have no defaults here: every value stands in params.yaml, where DVC tracks it.
+"""
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"  # DVC addresses stages as group@name, so no slash and no @
+
+Name = Annotated[str, Field(pattern=NAME)]
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+class Training(Strict):
+    """What every training shares. Patches are counted in pixels of the network's input."""
+    steps: Count
+    batch: Count
+    patch: Annotated[int, Field(ge=8)]
+    lr: Positive
+    betas: tuple[Fraction, Fraction]
+    schedule: Literal["constant", "cosine", "halve"]
+    halve_every: Count
+    """Steps between halvings of the learning rate under schedule `halve`."""
+    clip: NonNegative
+    """Largest norm of the gradient; 0 leaves it alone."""
+    ema: Fraction
+    """Decay of the moving average of the weights; with 0 the last weights are kept."""
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool
+    validate_every: Count
+
+
+class Supervised(Training):
+    loss: Literal["l1", "mse"]
+
+
+class Stage2(Training):
+    """P1 eq. 6: MSE to the surrogate + lambda * adversarial term against unpaired clean images."""
+    lambda_: NonNegative = Field(alias="lambda")
+    anchor: NonNegative
+    """Weight of the MSE between 8x8 means of output and surrogate, which keeps colours where they are."""
+    discriminator: Literal["srgan", "highpass"]
+    d_features: Count
+    d_lr: Positive
+    d_steps: Count
+    """P1's k: updates of the discriminator for each update of the network."""
+    d_warmup: Annotated[int, Field(ge=0)]
+    """Updates of the discriminator alone before the first update of the network."""
+    d_real: Annotated[float, Field(gt=0.5, le=1)]
+    """The discriminator's target for clean images (one-sided label smoothing)."""
+
+
+class Network(Strict):
+    arch: Name
+    inputs: str
+    targets: str
+    """Sets below data/, such as pairs/sr/inputs."""
+    options: dict[str, Any] = {}
+    """Arguments of the network's class."""
+    stage1: dict[str, Any] = {}
+    """Overrides of the section stage1 for this network."""
+
+
+class System(Strict):
+    """A P1 system: from the stage-1 network `start` to surrogates, stage 2, the GAN-on-synthetic control and the oracle."""
+    task: Name
+    start: Name
+    pairs: Name
+    captures: Name
+    truth: Name
+    clean: Name
+    lambda_scale: NonNegative
+    """Multiplies stage2.lambda for this entry."""
+    stage2: dict[str, Any]
+    supervised: dict[str, Any]
+    """Overrides of the sections of these names; {} for none. DVC wants to find the keys it tracks."""
+
+
+class Labels(Strict):
+    network: Name
+    inputs: str
+
+
+class Finetune(Strict):
+    start: Name
+    inputs: str
+    targets: str
+    clean: Name
+    settings: Literal["stage2", "supervised"]
+    lambda_scale: NonNegative = 1.0
+    overrides: dict[str, Any] = {}
+
+
+class Task(Strict):
+    title: str
+
+
+class Tests(Strict):
+    """The test sets of a task. Sets that do not exist are named none."""
+    synthetic: Name
+    captures: Name
+    truth: Name
+    far: Name
+    far_truth: Name
+    reference: Name
+    """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
+
+
+class Row(Strict):
+    """A line of the benchmark: up to three networks in a chain; first: none is the degraded input itself."""
+    task: Name
+    tests: Name
+    first: Name
+    second: Name = "none"
+    third: Name = "none"
+
+
+class Bench(Strict):
+    border: Annotated[int, Field(ge=0)]
+    """Pixels cut from each side before scoring."""
+    channel: Literal["rgb", "y"]
+    swd_projections: Count
+    swd_patches: Count
+    niqe_patch: Annotated[int, Field(ge=16, multiple_of=2)]
+    sharpen: tuple[NonNegative, ...]
+    noise: tuple[NonNegative, ...]
+    """The control curve: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""

@@ -1,0 +1,137 @@
+"""Sections of params.yaml that say where images come from: folders, built-in scenes, cameras, synthetic pairs."""
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import core_schema
+
+from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Strict
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("the first of the two must not be the larger")
+    return pair
+
+
+class Range(tuple):
+    """[low, high], both reachable, low <= high, never negative."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        return core_schema.no_info_after_validator_function(_ordered, handler(tuple[NonNegative, NonNegative]))
+
+
+class Ingest(Strict):
+    max_rejected: Annotated[int, Field(ge=0)]
+    """Files that may be refused (damaged, fake, too large) before a set is refused as a whole."""
+    max_megapixels: Positive
+    """A file whose header claims more is refused before it is decoded."""
+
+
+class Camera(Strict):
+    """Ranges of the proxy camera (degrade/camera.py). Lengths in pixels of the scene; shot_variance is variance over signal in
+    linear light of full scale 1, read_sigma in 8-bit levels after the sRGB curve."""
+    psf_sigma: Range
+    psf_ratio: Range
+    shot_variance: Range
+    read_sigma: Range
+    jpeg_quality: Range
+    motion_length: Range
+    sharpen: Range
+    mosaic: bool
+
+
+class Builtin(Strict):
+    """Numbers of rendered scenes; the bundled photographs come on top. Half of the captured scenes are screens."""
+    natural_scenes: Count
+    screen_scenes: Count
+    capture_scenes: Count
+    far_scenes: Count
+    size: Annotated[int, Field(ge=64, multiple_of=16)]
+    """Side of a scene in pixels, rendered or cut from a photograph."""
+    scale: Annotated[int, Field(ge=1, le=4)]
+    """The captures have 1/scale of the scene's pixels on each side."""
+    shots: Count
+    """Captures per scene, each with its own draw of the camera."""
+    camera: Camera
+    far_camera: Camera
+
+
+class Set(Strict):
+    folder: str
+    """A folder of images, or data/none: the set does not exist (captures without truth)."""
+    include: str = "**"
+    """Which files, as a pattern on the path below `folder` without its ending; what the stars match is the image's name."""
+    scene: str = "(.*)"
+    """A regular expression on the name whose first group is the scene; views of one scene stay in one split."""
+    val: Fraction | str = 0.1
+    test: Fraction | str = 0.2
+    holdout: Fraction | str = 0.0
+    """Each a share of the scenes, or a pattern on the path; the rest is `train`."""
+    patches: Annotated[int, Field(ge=0)] = 0
+    """0 keeps images whole; otherwise so many random patches are cut from the train and val images."""
+    size: Count = 128
+    """Side of a patch in pixels."""
+
+    @model_validator(mode="after")
+    def _scene_has_a_group(self):
+        try:
+            groups = re.compile(self.scene).groups
+        except re.error as error:
+            raise ValueError(f"scene: not a regular expression ({error})") from error
+        if groups < 1:
+            raise ValueError("scene: the expression needs a group, such as (.*)_[0-9]+")
+        return self
+
+
+class Bicubic(Strict):
+    """MATLAB's antialiased bicubic downscale."""
+    kind: Literal["bicubic"]
+
+
+class UpDown(Strict):
+    """Antialiased bicubic downscale by a factor drawn from `factors`, then bicubic back: the x1 stand-in for weak optics."""
+    kind: Literal["updown"]
+    factors: tuple[Annotated[float, Field(gt=1)], ...]
+
+
+class Random(Strict):
+    """Randomised degradation: blur, resize, noise, JPEG, each drawn per image."""
+    kind: Literal["random"]
+    blur_sigma: Range
+    """Gaussian sigma in pixels of the clean image."""
+    blur_ratio: Range
+    """Short axis over long axis of the Gaussian; 1 is isotropic."""
+    resize: Range
+    """Factor of a detour resize before the final downscale; 1 is none."""
+    noise_sigma: Range
+    """White noise in 8-bit levels."""
+    jpeg_quality: Range
+
+    @model_validator(mode="after")
+    def _possible(self):
+        for field, low, high in (("blur_ratio", 0, 1), ("resize", 0.05, 20), ("jpeg_quality", 1, 100)):
+            least, most = getattr(self, field)
+            if least < low or most > high:
+                raise ValueError(f"{field}: got [{least:g}, {most:g}], wanted both in [{low:g}, {high:g}]")
+        return self
+
+
+Recipe = Annotated[Bicubic | UpDown | Random, Field(discriminator="kind")]
+
+
+class Pairs(Strict):
+    clean: Name
+    recipe: Name
+    scale: Annotated[int, Field(ge=1, le=4)]
+    patches: Annotated[int, Field(ge=0)] = 0
+    """0 degrades each image whole, once; otherwise so many random crops of the train images are degraded, each anew."""
+    size: Annotated[int, Field(ge=8)] = 128
+    """Side of such a crop in pixels of the clean image; a multiple of `scale`."""
+
+    @model_validator(mode="after")
+    def _size_fits(self):
+        if self.size % self.scale:
+            raise ValueError(f"size: {self.size} is not a multiple of scale {self.scale}")
+        return self
