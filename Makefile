@@ -1,6 +1,6 @@
 # make repro   build everything from params.yaml: data, networks, tables
 # make test    run the tests
-# Both first make .venv and install requirements.txt into it, once.
+# Both first make .venv and install requirements.txt into it (versions in constraints.txt), once.
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -15,8 +15,8 @@ repro: .venv/installed
 test: .venv/installed
 	$(IN_VENV) python -m pytest -q
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt constraints.txt
 	$(if $(PYTHON),,$(error no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3.11))
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	touch $@

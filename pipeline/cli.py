@@ -26,7 +26,7 @@ def restore(
     inputs: Annotated[list[Path], typer.Argument(help="Photos (PNG, JPEG, TIFF, WebP, BMP), or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .png file for one photo, otherwise a folder.")],
     model: Annotated[list[str], typer.Option(help="A network below models/; a second takes the first one's output.")],
-    tile: Annotated[int, typer.Option(min=16, help="Pixels on a side done at a time; fewer need less memory.")] = 256,
+    tile: Annotated[int, typer.Option(min=16, help="Pixels on a side that the network sees at a time.")] = 256,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
 ):
     """Restore photos with a trained network.
@@ -78,6 +78,8 @@ def _jobs(inputs: list[Path], output: Path) -> dict[Path, Path]:
     single = output.suffix.lower() == ".png" and not output.is_dir()
     if single and len(photos) > 1:
         fail(f"{output}: one file for {len(photos)} photos; name a folder")
+    if not single and output.suffix.lower() in IMAGE_SUFFIXES:
+        fail(f"{output}: restorations are written as PNG; name a .png file or a folder")
     if not single and output.is_file():
         fail(f"{output}: is a file, but not a .png; restorations are written as PNG")
     originals = {photo.resolve() for photo in photos}

@@ -49,9 +49,13 @@ def test_the_eight_turns_are_all_different_and_keep_pixels():
     assert all(sorted(t[..., 0].ravel()) == sorted(crop[..., 0].ravel()) for t in turned)
 
 
-def test_an_image_smaller_than_a_patch_is_named(shards):
-    with pytest.raises(ValueError, match="image 'b' is 23x8, smaller than a patch of 9"):
-        Crops([(shards[0], 1)], 9, 1, seed=0, purpose="t")
+def test_images_smaller_than_a_patch_are_left_out_and_named(shards, capsys):
+    crops = Crops([(shards[0], 1)], 9, 50, seed=0, purpose="t")
+    said = capsys.readouterr().out
+    assert "1 of 2 images are smaller than a patch of 9 pixels, the first is 'b' with 23x8; they are left out" in said
+    assert set(crops.names(0)) == {"a"} and crops(0)[0].shape == (50, 3, 9, 9)
+    with pytest.raises(ValueError, match="2 of 2 images are smaller than a patch of 12"):
+        Crops([(shards[0], 1)], 12, 1, seed=0, purpose="t")
 
 
 def test_names_are_those_of_the_batch(shards):

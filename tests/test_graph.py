@@ -1,6 +1,8 @@
 """dvc.yaml against the code: a stage depends on exactly the modules it imports."""
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
+
+from pipeline.core.params import load
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # dvc.yaml says why
@@ -52,7 +57,7 @@ def test_imports_run_one_way():
                 assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
-@pytest.mark.parametrize("stage", ["builtin", "ingest", "synthesize", "tests", "evaluate", "report"])
+@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "report"])
 def test_stages_that_need_no_torch_do_not_import_it(stage):
     code = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -61,6 +66,13 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 def test_no_stage_of_training_or_labelling_sees_the_truth():
     for group in ("stage1", "surrogates", "stage2", "gan", "label"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
+    p = load(ROOT / "params.yaml")
+    truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
+    assert truths == {"sr-truth", "sr-far-truth"}
+    read = [(entry.inputs, entry.targets, f"sets/{entry.clean}") for entry in p.finetunes.values()]
+    read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
+    read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]
+    assert not {f"sets/{name}" for name in truths} & {path for paths in read for path in paths}
 
 
 def test_dvc_reads_the_graph():
@@ -68,3 +80,35 @@ def test_dvc_reads_the_graph():
                              capture_output=True, text=True)
     assert listing.returncode == 0, listing.stderr
     assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "report"} <= set(listing.stdout.split())
+
+
+def test_an_order_that_deps_cannot_tell_is_tracked_as_params():
+    """DVC compares deps as a set: swapping two of an entry's names changes none of them."""
+    assert "rows.${key}" in GRAPH["bench"]["do"]["params"] and "systems.${key}" in GRAPH["bench-system"]["do"]["params"]
+    assert {"systems.${key}.captures", "systems.${key}.truth"} <= set(GRAPH["oracle"]["do"]["params"])
+    assert {"networks.${key}"} <= set(GRAPH["stage1"]["do"]["params"]) and "tests.${key}" in GRAPH["tests"]["do"]["params"]
+
+
+def test_the_overrides_of_the_readme_are_accepted(tmp_path):
+    wanted = re.findall(r"-S '?(\w[\w.-]*=[^\s'`]+)", (ROOT / "README.md").read_text())
+    assert len(wanted) > 8
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+    apply_overrides(tmp_path / "params.yaml", [override.split(",")[0] for override in wanted])
+    load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("make, found", [(None, "nothing"), (Path.touch, "a file")])
+def test_a_missing_folder_names_the_param(tmp_path, make, found):
+    if make:
+        make(tmp_path / "photos")
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for entry in values["sets"].values():
+        entry["folder"] = str(tmp_path)
+    values["sets"]["sr-captures"]["folder"] = str(tmp_path / "photos")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pipeline.stages.folders"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and not (tmp_path / "data").exists()
+    assert done.stderr.startswith("folders: sets.sr-captures.folder: wanted a folder of images, or data/none;")
+    assert done.stderr.strip().endswith(f"is {found}")

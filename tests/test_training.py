@@ -1,5 +1,8 @@
 import csv
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -117,7 +120,7 @@ def test_a_pair_whose_scale_is_not_the_networks_is_refused(tiny_project):
     values = yaml.safe_load(Path("params.yaml").read_text())
     values["networks"]["sr-edsr"]["options"]["scale"] = 4
     Path("params.yaml").write_text(yaml.safe_dump(values))
-    with pytest.raises(SystemExit, match="edsr enlarges 4 times, but data/pairs/sr/targets is 2 times"):
+    with pytest.raises(ValueError, match="edsr enlarges 4 times, but data/pairs/sr/targets is 2 times"):
         stage1.main("sr-edsr")
 
 
@@ -180,3 +183,29 @@ def test_schedules():
                     for s in (0, 500, 999)] for kind in ("constant", "cosine", "halve")}
     assert rates["constant"] == [1, 1, 1] and rates["halve"] == [1, 0.5, 0.125]
     assert rates["cosine"][0] == 1 and rates["cosine"][1] == pytest.approx(0.5) and 0 < rates["cosine"][2] < 1e-5
+
+
+@pytest.mark.parametrize("mistake, message", [("loss: l1", "stage1.loss: got 'l3'"), ("batch: 2", "stage1.batch: got 0")])
+def test_a_mistake_ends_in_one_line(tiny_project, mistake, message):
+    text = Path("params.yaml").read_text()
+    at = text.index("stage1:")
+    Path("params.yaml").write_text(text[:at] + text[at:].replace(mistake, {"loss: l1": "loss: l3"}.get(mistake, "batch: 0"), 1))
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"stage1 sr-edsr: params.yaml: {message}")
+
+
+def test_a_name_that_is_no_entry_is_said(tiny_project):
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.stderr.strip() == "stage2 gan sr-edrs: params.yaml has no entry 'sr-edrs'"
+
+
+def test_a_discriminator_that_diverges_in_its_warm_up_is_noticed_there(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    change(stage2={"d_lr": 1e30, "d_warmup": 6})
+    with pytest.raises(SystemExit, match=r"diverged at step -\d: discriminator loss"):
+        stage2.main("stage2", "sr-edsr")

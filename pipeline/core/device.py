@@ -13,6 +13,7 @@ def pick(threads: int | None = None) -> torch.device:
         torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
     name = os.environ.get("RESTAGE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return torch.zeros(1, device=name).device

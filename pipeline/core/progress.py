@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pipeline.core.stop import Stop
+
 LOG_SECONDS = 10
 
 
@@ -49,8 +51,11 @@ def progress(title: str, total: int, done: int = 0):
 
 
 def track(items, title: str, total: int):
-    """Iterate over `items`, showing progress."""
+    """Iterate over `items`, showing progress; an orphan of a killed dvc exits, as its successor writes the same files."""
+    stop = Stop()
     with progress(title, total) as bar:
         for item in items:
             yield item
             bar.advance()
+            if reason := stop.asked():
+                raise SystemExit(f"{title}: stopped ({reason})")

@@ -43,7 +43,7 @@ class Supervised(Training):
 
 
 class Stage2(Training):
-    """P1 eq. 6: MSE to the surrogate + lambda * adversarial term against unpaired clean images."""
+    """Liu et al., eq. 6: MSE to the surrogate + lambda * adversarial term against unpaired clean images."""
     lambda_: NonNegative = Field(alias="lambda")
     anchor: NonNegative
     """Weight of the MSE between 8x8 means of output and surrogate, which keeps colours where they are."""
@@ -51,7 +51,7 @@ class Stage2(Training):
     d_features: Count
     d_lr: Positive
     d_steps: Count
-    """P1's k: updates of the discriminator for each update of the network."""
+    """the paper's k: updates of the discriminator for each update of the network."""
     d_warmup: Annotated[int, Field(ge=0)]
     """Updates of the discriminator alone before the first update of the network."""
     d_real: Annotated[float, Field(gt=0.5, le=1)]
@@ -70,7 +70,7 @@ class Network(Strict):
 
 
 class System(Strict):
-    """A P1 system: from the stage-1 network `start` to surrogates, stage 2, the GAN-on-synthetic control and the oracle."""
+    """A two-stage system: surrogates of the stage-1 network `start`, stage 2, the GAN-on-synthetic control, the oracle."""
     task: Name
     start: Name
     pairs: Name

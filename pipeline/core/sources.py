@@ -22,6 +22,14 @@ class Range(tuple):
         return core_schema.no_info_after_validator_function(_ordered, handler(tuple[NonNegative, NonNegative]))
 
 
+def _within(section, **bounds):
+    for field, (low, high) in bounds.items():
+        least, most = getattr(section, field)
+        if least < low or most > high:
+            raise ValueError(f"{field}: got [{least:g}, {most:g}], wanted both in [{low:g}, {high:g}]")
+    return section
+
+
 class Ingest(Strict):
     max_rejected: Annotated[int, Field(ge=0)]
     """Files that may be refused (damaged, fake, too large) before a set is refused as a whole."""
@@ -40,6 +48,10 @@ class Camera(Strict):
     motion_length: Range
     sharpen: Range
     mosaic: bool
+
+    @model_validator(mode="after")
+    def _possible(self):
+        return _within(self, psf_ratio=(0, 1), jpeg_quality=(1, 100))
 
 
 class Builtin(Strict):
@@ -73,6 +85,12 @@ class Set(Strict):
     """0 keeps images whole; otherwise so many random patches are cut from the train and val images."""
     size: Count = 128
     """Side of a patch in pixels."""
+
+    @model_validator(mode="after")
+    def _patches_can_be_cut_alike(self):
+        if self.patches and self.size % 8:
+            raise ValueError(f"size: {self.size} is not a multiple of 8, so truth would not be cut where its captures are")
+        return self
 
     @model_validator(mode="after")
     def _scene_has_a_group(self):
@@ -111,11 +129,7 @@ class Random(Strict):
 
     @model_validator(mode="after")
     def _possible(self):
-        for field, low, high in (("blur_ratio", 0, 1), ("resize", 0.05, 20), ("jpeg_quality", 1, 100)):
-            least, most = getattr(self, field)
-            if least < low or most > high:
-                raise ValueError(f"{field}: got [{least:g}, {most:g}], wanted both in [{low:g}, {high:g}]")
-        return self
+        return _within(self, blur_ratio=(0, 1), resize=(0.05, 20), jpeg_quality=(1, 100))
 
 
 Recipe = Annotated[Bicubic | UpDown | Random, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from pipeline.measure.names import METRICS, TEST_SETS
 
 TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE"}
 DIGITS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "swd": 2, "niqe": 2}
+NOT_COMPUTED = "Not computed:"
 ARROWS = {"up": "↑", "down": "↓"}
 WIDTH = 118  # columns of running text
 
@@ -142,7 +143,7 @@ def _not_computed(scores: Scores, prefix: str) -> list[str]:
         rows = _joined(items, "row", list(scores.rows))
         sets = _joined(items, "test_set", list(TEST_SETS))
         lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
-    return ["Not computed:", "", *lines, ""] if lines else []
+    return [NOT_COMPUTED, "", *lines, ""] if lines else []
 
 
 def _joined(items: list[dict], key: str, everything: list[str]) -> str:

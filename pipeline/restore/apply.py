@@ -1,4 +1,4 @@
-"""Apply a network, or a chain of them, to an image of any size in bounded memory.
+"""Apply a network, or a chain of them, to an image of any size: the network sees a tile at a time, the output is held whole.
 
 Large images go through in tiles of one fixed size. Each tile is read with a margin of the network's receptive radius and
 the margin's output is thrown away, so a purely convolutional network gives what one pass over the whole image gives.

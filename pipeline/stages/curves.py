@@ -7,6 +7,7 @@ Reads metrics/curves/*.csv of the networks in params; writes metrics/plots/<netw
 from pathlib import Path
 
 from pipeline.core import params
+from pipeline.core.edge import run
 from pipeline.report.curves import draw_curve
 
 
@@ -16,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

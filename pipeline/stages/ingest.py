@@ -119,6 +119,8 @@ def find_images(folder: Path, where: str) -> tuple[list[str], int, dict[str, str
         raise SplitError(f"{where}: {error.filename} cannot be read ({error.strerror})")
 
     files, ignored, unusable, seen = [], 0, {}, set()
+    if folder.is_dir():
+        _new(folder, seen)
     for root, folders, found in os.walk(folder, onerror=unreadable, followlinks=True):
         folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _new(Path(root, name), seen)]
         for name in (name for name in found if not name.startswith(".")):

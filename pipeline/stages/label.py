@@ -1,16 +1,16 @@
 """Label: a network's outputs on the train and val images of a set, kept as targets or inputs of another training.
 
-    python -m pipeline.stages.label systems sr-edsr       P1's surrogates: the stage-1 network on the captures
-    python -m pipeline.stages.label labels NAME           params labels: a later round's network, P2's mapping
+    python -m pipeline.stages.label systems sr-edsr       the paper's surrogates: the stage-1 network on the captures
+    python -m pipeline.stages.label labels NAME           params labels: a later round's network, a mapping
 
 Reads models/<network> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
 be an error of its own.
 """
-import sys
 from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.device import pick
+from pipeline.core.edge import run
 from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
@@ -49,4 +49,4 @@ def main(kind: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run(main)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipeline.core.files import replacing
 from pipeline.core.params import ParamsError, load
-from pipeline.report.tables import Scores, cells, count, heading, read_csv
+from pipeline.report.tables import NOT_COMPUTED, Scores, cells, count, heading, read_csv
 
 TABLES, REPORT = Path("metrics/tables"), Path("metrics/report/tables.md")
 PRINTED = ("captures", "synthetic")
@@ -30,8 +30,9 @@ def printed(scores: Scores, test_set: str) -> Table:
 def main() -> None:
     try:
         params = load()
+        texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
         with replacing(REPORT, "w") as handle:
-            handle.write("\n".join((TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks))
+            handle.write("\n".join(texts.values()))
         scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
     except (ParamsError, FileNotFoundError) as error:
         raise SystemExit(f"report: {error}") from error
@@ -45,7 +46,9 @@ def main() -> None:
                     name = test_set if len(groups) == 1 else f"{tests}: {test_set}"
                     console.print(f"[bold]{params.tasks[task].title}, {name} ({count(group.counts[test_set])})[/bold]")
                     console.print(printed(group, test_set), "")
-    console.print(f"Conventions, the other test sets and what could not be computed: {REPORT}")
+        if NOT_COMPUTED in texts[task]:
+            console.print(NOT_COMPUTED, texts[task].partition(NOT_COMPUTED)[2].strip(), "", sep="\n", markup=False)
+    console.print(f"Conventions and the other test sets: {REPORT}")
 
 
 if __name__ == "__main__":

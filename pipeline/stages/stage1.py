@@ -4,9 +4,9 @@
 
 Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and metrics/curves/<name>.csv.
 """
-import sys
 
 from pipeline.core import params
+from pipeline.core.edge import run as run_stage
 from pipeline.train.run import run
 
 
@@ -17,4 +17,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main)

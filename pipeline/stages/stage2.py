@@ -1,15 +1,15 @@
 """Stage 2 and all that starts from a trained network.
 
-    python -m pipeline.stages.stage2 stage2 sr-edsr     P1's stage 2: captures and their surrogates, eq. 6
+    python -m pipeline.stages.stage2 stage2 sr-edsr     the paper's stage 2: captures and their surrogates, eq. 6
     python -m pipeline.stages.stage2 gan sr-edsr        control: the same settings on synthetic pairs
     python -m pipeline.stages.stage2 oracle sr-edsr     reference: supervised on captures and their truth
     python -m pipeline.stages.stage2 finetune NAME      a further round, or a specialised network (params finetunes)
 
 Writes models/<name> and metrics/curves/<name>.csv; <name> is the system's with the kind behind it.
 """
-import sys
 
 from pipeline.core import params
+from pipeline.core.edge import run as run_stage
 from pipeline.train.adversary import Adversary
 from pipeline.train.run import run
 
@@ -32,4 +32,4 @@ def main(kind: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

@@ -62,7 +62,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, se
     slab = max(2 * jobs, IN_FLIGHT * count // max(pixels, 1))
     draws = []
     with ShardWriter(output / "inputs" / split) as inputs, ShardWriter(output / "targets" / split) as targets:
-        made = make_inputs(jobs, count, slab, clean, entry, recipe, seed, key, split)
+        made = make_inputs(jobs, count, slab, clean.resolve(), entry, recipe, seed, key, split)
         for index, (image, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]

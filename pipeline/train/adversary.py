@@ -1,4 +1,4 @@
-"""The adversarial part of stage 2: a discriminator trained beside the network (P1, eqs. 3-5)."""
+"""The adversarial part of stage 2: a discriminator trained beside the network (Liu et al., eqs. 3-5)."""
 import torch
 from torch.nn import functional as F
 
@@ -18,7 +18,7 @@ class Adversary:
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas)
 
     def update(self, step: int, fake: torch.Tensor) -> tuple[float, torch.Tensor, torch.Tensor]:
-        """P1's k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""
+        """k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""
         self.network.requires_grad_(True)
         for turn in range(self.settings.d_steps):
             (clean,) = self.clean(step * self.settings.d_steps + turn)
@@ -30,7 +30,7 @@ class Adversary:
         return loss.item(), real.detach().flatten(1).mean(1), fakes.detach().flatten(1).mean(1)
 
     def loss(self, fake: torch.Tensor) -> torch.Tensor:
-        """The generator's term in its non-saturating form, -log D(G(y)) (P1, eq. 4; the form is our reading)."""
+        """The generator's term in its non-saturating form, -log D(G(y)) (Liu et al., eq. 4; the form is our reading)."""
         self.network.requires_grad_(False)
         return _cross_entropy(self.network(fake), 1.0)
 

@@ -9,7 +9,8 @@ from pipeline.images.shards import Shard
 class Crops:
     """Square crops of `patch` pixels, positions uniform over all images; `aligned` shards are cropped at the same places.
 
-    `aligned` is a list of (shard, scale); the patch is in pixels of a shard with scale 1.
+    `aligned` is a list of (shard, scale); the patch is in pixels of a shard with scale 1. Images smaller than a patch are
+    left out, and said so; a shard without a larger one is a ValueError.
     """
 
     def __init__(self, aligned: list[tuple[Shard, int]], patch: int, batch: int, seed: int, purpose: str):
@@ -18,11 +19,15 @@ class Crops:
         if not len(shard):
             raise ValueError(f"{shard.folder}: no images to train on" + (f" ({shard.absent})" if shard.absent else ""))
         sizes = np.array([(image["height"] // scale, image["width"] // scale) for image in shard.images])
+        self.free = sizes - patch + 1
         if (small := np.flatnonzero(sizes.min(axis=1) < patch)).size:
             image = shard.images[small[0]]
-            raise ValueError(f"{shard.folder}: image {image['name']!r} is {image['width']}x{image['height']}, "
-                             f"smaller than a patch of {patch * scale} pixels")
-        self.free = sizes - patch + 1
+            what = (f"{shard.folder}: {small.size} of {len(shard)} images are smaller than a patch of {patch * scale} pixels, "
+                    f"the first is {image['name']!r} with {image['width']}x{image['height']}")
+            if small.size == len(shard):
+                raise ValueError(what)
+            print(f"{what}; they are left out", flush=True)
+            self.free[small] = 0
         self.ends = np.cumsum(self.free.prod(axis=1))
 
     def place(self, step: int, sample: int) -> tuple[int, int, int, int]:

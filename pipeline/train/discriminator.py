@@ -1,6 +1,6 @@
 """Discriminators of stage 2: NCHW images in [0, 1] of any size (at least 16 px) to logits, positive for clean.
 
-P1 does not describe its discriminator; `srgan` is that of Ledig et al. 2017 (arXiv 1609.04802) with a global mean before
+The paper does not describe its discriminator; `srgan` is that of Ledig et al. 2017 (arXiv 1609.04802) with a global mean before
 the dense layers, so that it takes patches of any size.
 """
 import torch

@@ -4,6 +4,7 @@ Everything random is a function of the step, and the state holds the rest, so a 
 ends with the same bits as one that was not.
 """
 import copy
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -73,6 +74,9 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
             record, loss = {}, None
             if adversary:
                 record["d_loss"], record["real"], record["fake"] = adversary.update(step, outputs.float())
+                if not math.isfinite(record["d_loss"]):
+                    values = f"discriminator loss {record['d_loss']}"
+                    raise Diverged(explain(title, step - warmup, values, data.train.names(step), checkpoint))
             if not warming:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(settings, step - warmup)
@@ -82,7 +86,8 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(weights, settings.clip or float("inf"))
                 if not (torch.isfinite(loss) and torch.isfinite(norm)):
-                    raise Diverged(explain(title, step, warmup, loss, norm, data, checkpoint))
+                    values = f"loss {loss.item()}, gradient norm {norm.item()}"
+                    raise Diverged(explain(title, step - warmup, values, data.train.names(step), checkpoint))
                 optimizer.step()
                 if settings.ema:
                     for mean, weight in zip(average.parameters(), network.parameters()):
@@ -112,7 +117,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
 def losses(outputs, targets, settings, adversary) -> tuple[dict, torch.Tensor]:
     """The terms of the loss by name, and their weighted sum. Means over all values of images in [0, 1].
 
-    Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (P1, eq. 6).
+    Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (Liu et al., eq. 6).
     """
     if not isinstance(settings, Stage2):
         fidelity = {"l1": F.l1_loss, "mse": F.mse_loss}[settings.loss](outputs, targets)
@@ -148,12 +153,10 @@ def validate(network, crops: Crops | None, device) -> dict:
     return {"val_psnr": (-10 * torch.log10(errors.clamp_min(1e-10))).mean().item()}
 
 
-def explain(title, step, warmup, loss, norm, data, checkpoint) -> str:
+def explain(title: str, step: int, values: str, names: list[str], checkpoint: Checkpoint) -> str:
     """What a diverged run says: where, on which images, and what is left."""
-    last = checkpoint.load()
     kept = "there is no checkpoint yet"
-    if last:
-        kept = f"the last good checkpoint is step {last['step'] - warmup} in {checkpoint.path}"
-    return (f"{title} diverged at step {step - warmup}: loss {loss.item()}, gradient norm {norm.item()}. "
-            f"The batch holds {', '.join(sorted(set(data.train.names(step))))}; {kept}. "
-            f"A smaller lr or clip usually helps; nothing was written.")
+    if last := checkpoint.load():
+        kept = f"the last good checkpoint, after {last['step']} batches, is {checkpoint.path}"
+    return (f"{title} diverged at step {step}: {values}. The batch holds {', '.join(sorted(set(names)))}; {kept}. "
+            f"A smaller lr, d_lr or clip usually helps; nothing was written.")

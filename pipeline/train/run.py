@@ -45,7 +45,7 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
             torch.manual_seed(torch_seed(seed, f"{name}/weights"))
             network = build(arch, options)
     if network.scale != scale:
-        raise SystemExit(f"{name}: {arch} enlarges {network.scale} times, but data/{targets} is {scale} times data/{inputs}")
+        raise ValueError(f"{name}: {arch} enlarges {network.scale} times, but data/{targets} is {scale} times data/{inputs}")
 
     adversarial = isinstance(settings, Stage2) and settings.lambda_ > 0
     unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None

@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+from pipeline.core import progress
+
+
+def run(code: str, **env) -> str:
+    clean = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "RESTAGE_KEEP_MEMORY")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=clean | env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_piped_progress_shows_rate_and_time_left(capsys, monkeypatch):
+    now = iter([0.0, 4.0, 12.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with progress.progress("training", total=8, done=2) as bar:
+        bar.advance()  # after 4 s: too early for a line
+        bar.advance("loss 0.5")  # after 12 s, two of the six that were left at the start
+        bar.advance(count=4)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["training: 4/8  0.2/s  24 s left  loss 0.5", "training: 8/8  0.3/s  0 s left"]
+
+
+def test_keeping_memory_can_be_switched_off_and_changes_no_number():
+    code = ("from pipeline.core.memory import keep_memory; import torch; print(keep_memory()); torch.manual_seed(0); "
+            "x = torch.rand(4, 8, 64, 64); print(torch.nn.functional.conv2d(x, torch.rand(8, 8, 3, 3)).sum().item())")
+    kept, value = run(code).split()
+    assert (kept, value) == (str(sys.platform == "linux"), run(code, RESTAGE_KEEP_MEMORY="0").split()[1])
+    assert run(code, RESTAGE_KEEP_MEMORY="0").startswith("False")
+
+
+def test_threads_hardly_spin_unless_told_otherwise():
+    code = "import pipeline.core.device, os; print(os.environ['GOMP_SPINCOUNT'])"
+    assert run(code) == "3000" and run(code, GOMP_SPINCOUNT="7") == "7"
+
+
+def test_an_unusable_device_is_named():
+    code = "from pipeline.core.device import pick\ntry: pick()\nexcept SystemExit as error: print(error)"
+    assert run(code, RESTAGE_DEVICE="cuda:99").startswith("RESTAGE_DEVICE=cuda:99: this device cannot be used")
