@@ -18,6 +18,19 @@ def test_tiles_equal_the_whole(scale, shape):
     np.testing.assert_allclose(tiled, whole, atol=2e-6)
 
 
+@pytest.mark.parametrize("shape", [(77, 131), (61, 18)])
+def test_tiles_of_an_unshuffling_network_start_on_its_grid(shape):
+    torch.manual_seed(0)
+    network = build("edsr", {"scale": 1, "blocks": 1, "features": 8, "unshuffle": 2}).eval()
+    image = smooth_image(np.random.default_rng(0), *shape)
+    whole = apply([network], image)
+    assert whole.shape == image.shape
+    np.testing.assert_allclose(apply([network], image, tile=17), whole, atol=2e-6)
+    cropped = image[: shape[0] // 2 * 2, : shape[1] // 2 * 2]
+    inner = (slice(0, 40), slice(0, 8))  # beyond the reach of what was added at the borders
+    np.testing.assert_allclose(apply([network], cropped)[inner], whole[inner], atol=2e-6)
+
+
 def test_a_margin_too_small_would_be_seen():
     torch.manual_seed(0)
     network = build("edsr", {"scale": 1, "blocks": 2, "features": 8}).eval()

@@ -50,6 +50,34 @@ def test_radius_is_the_receptive_field(scale):
     assert network.radius - 2 <= reach <= network.radius
 
 
+def test_unshuffled_forward_is_the_plain_one_at_half_the_resolution():
+    torch.manual_seed(0)
+    network = build("edsr", {"scale": 1, "blocks": 1, "features": 6, "unshuffle": 2})
+    w = network.state_dict()
+    x = torch.rand(1, 3, 6, 10)
+    mean = 255 * torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)
+    cells = torch.cat([(255 * x - mean)[:, c : c + 1, i::2, j::2] for c in range(3) for i in range(2) for j in range(2)], 1)
+    head = F.conv2d(cells, w["head.0.weight"], w["head.0.bias"], padding=1)
+    y = head + network.body(head)
+    y = F.pixel_shuffle(F.conv2d(y, w["tail.0.0.weight"], w["tail.0.0.bias"], padding=1), 2)
+    y = (F.conv2d(y, w["tail.1.weight"], w["tail.1.bias"], padding=1) + mean) / 255
+    torch.testing.assert_close(network(x), y, atol=1e-5, rtol=1e-5)
+
+
+def test_unshuffled_radius_and_start():
+    network = build("edsr", {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2, "start": "bilinear"})
+    x = torch.rand(1, 3, 44, 44)
+    torch.testing.assert_close(network(x), x, atol=1e-5, rtol=1e-5)
+    network = build("edsr", {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2})
+    x.requires_grad_(True)
+    for pixel in (20, 21):
+        x.grad = None
+        network(x)[0, :, pixel, pixel].sum().backward()
+        rows = x.grad.abs().sum((0, 1, 3)).nonzero()
+        reach = max(pixel - rows.min().item(), rows.max().item() - pixel)
+        assert network.radius - 2 <= reach <= network.radius
+
+
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_begun_as_bilinear_it_enlarges_bilinearly(scale):
     network = build("edsr", {"scale": scale, "blocks": 2, "features": 6, "start": "bilinear"})
@@ -71,7 +99,9 @@ def test_gradient():
 @pytest.mark.parametrize("arch, options, message", [
     ("edsrr", {"scale": 4}, "arch: got 'edsrr', there are edsr"),
     ("edsr", {"scale": 4, "blok": 1}, "blok.*allowed are .scale: int"),
-    ("edsr", {"scale": 5}, "scale is 5, allowed are")])
+    ("edsr", {"scale": 5}, "scale is 5, allowed are"),
+    ("edsr", {"scale": 2, "unshuffle": 2}, "unshuffle is 2, allowed are 1, and for scale 1 also 2"),
+    ("edsr", {"scale": 1, "unshuffle": 2, "features": 8, "start": "bilinear"}, "12 features, there are 8")])
 def test_unknown_names_are_refused(arch, options, message):
     with pytest.raises(ValueError, match=message):
         build(arch, options)

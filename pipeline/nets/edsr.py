@@ -42,33 +42,45 @@ def upsampler(scale: int, features: int) -> nn.Sequential:
 
 
 class EDSR(nn.Module):
-    """Residual blocks without normalisation between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times larger."""
+    """Residual blocks without normalisation between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times larger.
 
-    def __init__(self, scale: int, blocks: int, features: int, res_scale: float):
+    With `unshuffle` u the head sees u x u pixels as one; height and width must be multiples of u.
+    """
+
+    def __init__(self, scale: int, blocks: int, features: int, res_scale: float, unshuffle: int):
         super().__init__()
-        self.scale = scale
-        self.radius = 2 * blocks + (3 if scale == 1 else 4)  # 3x3 convolutions, those after the upsampler counted whole
+        self.scale, self.multiple = scale, unshuffle
+        convolutions = 2 * blocks + (3 if scale * unshuffle == 1 else 4)  # 3x3 each, those after the upsampler counted whole
+        self.radius = unshuffle * convolutions
         self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(+1)
-        self.head = nn.Sequential(_conv(3, features))
+        self.unshuffle = nn.PixelUnshuffle(unshuffle)
+        self.head = nn.Sequential(_conv(3 * unshuffle**2, features))
         self.body = nn.Sequential(*[ResidualBlock(features, res_scale) for _ in range(blocks)], _conv(features, features))
-        self.tail = nn.Sequential(upsampler(scale, features), _conv(features, 3))
+        self.tail = nn.Sequential(upsampler(scale * unshuffle, features), _conv(features, 3))
 
     def forward(self, x):
-        x = self.head(self.sub_mean(LEVELS * x))
+        x = self.head(self.unshuffle(self.sub_mean(LEVELS * x)))
         x = x + self.body(x)
         return self.add_mean(self.tail(x)) / LEVELS
 
 
-def build(scale: int, blocks: int = 16, features: int = 64, res_scale: float = 1.0, start: str = "random") -> EDSR:
+def build(scale: int, blocks: int = 16, features: int = 64, res_scale: float = 1.0, start: str = "random",
+          unshuffle: int = 1) -> EDSR:
     """The baseline has 16 blocks of 64 features; the full network 32 of 256 with res_scale 0.1.
 
     `start` is how training from scratch begins: `random` as the authors do, or `bilinear` (see `begin_as_bilinear`).
+    `unshuffle` 2 lets a network of scale 1 work at half the resolution, four times faster and seeing twice as far, as
+    Real-ESRGAN does at small scales (Wang et al. 2021, arXiv 2107.10833).
     """
     if scale not in (1, 2, 3, 4):
         raise ValueError(f"edsr: scale is {scale!r}, allowed are 1, 2, 3, 4")
     if start not in ("random", "bilinear"):
         raise ValueError(f"edsr: start is {start!r}, allowed are random, bilinear")
-    network = EDSR(scale, blocks, features, res_scale)
+    if unshuffle not in ((1, 2) if scale == 1 else (1,)):
+        raise ValueError(f"edsr: unshuffle is {unshuffle!r}, allowed are 1, and for scale 1 also 2")
+    if start == "bilinear" and features < 3 * unshuffle**2:
+        raise ValueError(f"edsr: start bilinear carries the image in {3 * unshuffle**2} features, there are {features}")
+    network = EDSR(scale, blocks, features, res_scale, unshuffle)
     if start == "bilinear":
         begin_as_bilinear(network)
     return network
@@ -81,21 +93,24 @@ def begin_as_bilinear(network: EDSR) -> None:
     Without a skip from input to output, EDSR spends its first thousand steps on learning to pass the image on. The
     authors' 300,000 steps do not notice; a training of a minute on a CPU does.
     """
-    colours = torch.eye(3)
+    values = 3 * network.multiple**2  # of one place, as the head sees it
     head, last = network.head[0], network.tail[1]
-    head.weight[:3], head.bias[:3] = 0, 0
-    head.weight[:3, :, 1, 1] = colours
-    network.body[-1].weight[:3], network.body[-1].bias[:3] = 0, 0
+    head.weight[:values], head.bias[:values] = 0, 0
+    head.weight[:values, :, 1, 1] = torch.eye(values)
+    network.body[-1].weight[:values], network.body[-1].bias[:values] = 0, 0
     for layer in network.tail[0]:
         if isinstance(layer, nn.Conv2d):
             factor = round((layer.out_channels / layer.in_channels) ** 0.5)
+            layer.weight[: 3 * factor**2], layer.bias[: 3 * factor**2] = 0, 0
+            if network.multiple > 1:  # the shuffle undoes the head's
+                layer.weight[:values, :values, 1, 1] = torch.eye(values)
+                continue
             rows = torch.tensor([_taps(factor, phase) for phase in range(factor)])
             kernels = torch.einsum("iy,jx->ijyx", rows, rows).reshape(factor**2, 3, 3)
-            layer.weight[: 3 * factor**2], layer.bias[: 3 * factor**2] = 0, 0
             for colour in range(3):
                 layer.weight[colour * factor**2 : (colour + 1) * factor**2, colour] = kernels
     last.weight[:], last.bias[:] = 0, 0
-    last.weight[:, :3, 1, 1] = colours
+    last.weight[:, :3, 1, 1] = torch.eye(3)
 
 
 def _taps(factor: int, phase: int) -> list[float]:

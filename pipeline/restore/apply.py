@@ -5,6 +5,7 @@ the margin's output is thrown away, so a purely convolutional network gives what
 """
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 TILE = 256  # input pixels on a side, margin not counted
 
@@ -37,6 +38,14 @@ def apply(networks: list, image: np.ndarray, tile: int = TILE) -> np.ndarray:
 
 def _tiled(network, x: torch.Tensor, tile: int) -> torch.Tensor:
     device = next(network.parameters()).device
+    multiple = getattr(network, "multiple", 1)
+    true_height, true_width = x.shape[2:]
+    x = F.pad(x, (0, -true_width % multiple, 0, -true_height % multiple), mode="replicate")
+    return _padded(network, x, tile - tile % multiple, device)[:, :, : true_height * network.scale, : true_width * network.scale]
+
+
+def _padded(network, x: torch.Tensor, tile: int, device) -> torch.Tensor:
+    """Sides, tile and margin are multiples of what the network asks for, so that every window starts on one."""
     height, width = x.shape[2:]
     if height <= tile + 2 * network.radius and width <= tile + 2 * network.radius:
         return _run(network, x, device)
