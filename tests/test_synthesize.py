@@ -100,7 +100,7 @@ def test_any_number_of_workers_gives_the_same_bytes(project, monkeypatch):
 
 def test_one_pair_can_be_made_again_by_itself(project):
     stage.synthesize("crops", CROPS, RANDOM, seed=1)
-    image, _ = make_input(project / "data/sets/clean/train", CROPS, RANDOM, 1, "crops", "train", 17)
+    image, _ = make_input(project / "data/sets/clean/train", CROPS, RANDOM, None, 1, "crops", "train", 17)
     assert (image == pair(project, "crops", "train")[0][17]).all()
 
 

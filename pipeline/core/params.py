@@ -24,7 +24,7 @@ from pipeline.core.settings import (
     Task,
     Tests,
 )
-from pipeline.core.sources import Builtin, Ingest, Pairs, Recipe, Set
+from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Recipe, Set
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -45,6 +45,7 @@ class Params(Strict):
     bench: Bench
     recipes: dict[Name, Recipe]
     sets: dict[Name, Set]
+    calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]
     networks: dict[Name, Network]
     systems: dict[Name, System]
@@ -86,7 +87,8 @@ class Params(Strict):
         inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
         inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
         wanted = {  # section -> field -> where the name must be
-            "pairs": {"clean": set(self.sets), "recipe": set(self.recipes)},
+            "calibrations": {"captures": set(self.sets), "clean": set(self.sets)},
+            "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
             "networks": {"inputs": inputs, "targets": inputs},
             "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
@@ -102,6 +104,11 @@ class Params(Strict):
                     if (value := getattr(entry, field)) not in names:
                         there = ", ".join(sorted(names))
                         raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
+        for key, entry in self.pairs.items():
+            kind = self.recipes[entry.recipe].kind
+            if (kind == "calibrated") != (entry.calibration != "none"):
+                raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
+                                 "calibrated recipes name an entry of calibrations, others none")
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")

@@ -132,12 +132,46 @@ class Random(Strict):
         return _within(self, blur_ratio=(0, 1), resize=(0.05, 20), jpeg_quality=(1, 100))
 
 
-Recipe = Annotated[Bicubic | UpDown | Random, Field(discriminator="kind")]
+class Calibrated(Strict):
+    """Around a camera estimated from captures (params calibrations), drawn anew for each image."""
+    kind: Literal["calibrated"]
+    bump: Range
+    """Exponent of the camera's own sharpening; 1 as estimated, 0 none."""
+    tail_sd: NonNegative
+    """Standard deviation about 1 of the exponent of the loss of high frequencies."""
+    stretch_sd: NonNegative
+    """Standard deviation of the logarithm by which each axis of the transfer function is stretched."""
+    noise: Range
+    """Factor of the coloured noise."""
+    white: Range
+    """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
+
+
+Recipe = Annotated[Bicubic | UpDown | Random | Calibrated, Field(discriminator="kind")]
+
+
+class Calibration(Strict):
+    """Estimate a camera from unpaired captures and clean images of the same domain (degrade/calibrate.py)."""
+    captures: Name
+    clean: Name
+    """The train images of both are used, no others."""
+    scale: Annotated[int, Field(ge=1, le=4)]
+    """How many times larger a clean image is than a capture of it."""
+    block: Annotated[int, Field(ge=16, multiple_of=2)]
+    """Side of the blocks of the spectra in pixels of the captures."""
+    fit: Range
+    """Where the falling transfer function is fitted, as [least, largest] gain; below, the power is not taken for detail."""
+
+    @model_validator(mode="after")
+    def _possible(self):
+        return _within(self, fit=(0.05, 1))
 
 
 class Pairs(Strict):
     clean: Name
     recipe: Name
+    calibration: Name = "none"
+    """The estimated camera of a calibrated recipe; none for the others."""
     scale: Annotated[int, Field(ge=1, le=4)]
     patches: Annotated[int, Field(ge=0)] = 0
     """0 degrades each image whole, once; otherwise so many random crops of the train images are degraded, each anew."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs, Recipe
+from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.recipe import degrade
 from pipeline.images.shards import Shard
 
@@ -31,14 +32,14 @@ def cut(shard: Shard, place: dict) -> np.ndarray:
     return shard[place["image"]][top : top + place["height"], left : left + place["width"]]
 
 
-def make_input(clean: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str,
+def make_input(clean: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str, split: str,
                index: int) -> tuple[np.ndarray, dict]:
     """The input of one pair, and where its target lies and what was drawn for it."""
     cv2.setNumThreads(1)
     shard, areas = _opened(clean, (clean / "index.json").stat().st_mtime_ns, entry.size)
     draw = rng(seed, f"pairs/{key}/{split}", index)
     place = place_of(shard, areas, entry, split, index, draw)
-    image, drawn = degrade(np.array(cut(shard, place)), recipe, entry.scale, draw)
+    image, drawn = degrade(np.array(cut(shard, place)), recipe, entry.scale, draw, estimate)
     return image, place | drawn
 
 

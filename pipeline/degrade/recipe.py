@@ -1,19 +1,27 @@
 """From a clean image to a degraded one by a recipe of params.yaml, with a record of what was drawn."""
 import numpy as np
 
-from pipeline.core.sources import Bicubic, Random, UpDown
+from pipeline.core.sources import Bicubic, Calibrated, Random, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, gaussian_kernel
+from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.calibrated import degrade_calibrated
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.noise import add_noise
 
 
-def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random, scale: int,
-            rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-    """uint8 RGB HWC, sides multiples of `scale` -> (uint8 RGB of 1/scale the sides, the drawn values by name)."""
+def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random | Calibrated, scale: int, rng: np.random.Generator,
+            estimate: Estimate | None = None) -> tuple[np.ndarray, dict]:
+    """uint8 RGB HWC, sides multiples of `scale` -> (uint8 RGB of 1/scale the sides, the drawn values by name).
+
+    `estimate` is the camera that a calibrated recipe draws around; the others know none.
+    """
     height, width = image.shape[:2]
     if height % scale or width % scale:
         raise ValueError(f"an image of {width}x{height} pixels cannot be divided by {scale}: crop it first")
+    if recipe.kind == "calibrated":
+        reduced = _to_target(image, image, scale) if scale > 1 else image
+        return degrade_calibrated(reduced, recipe, estimate, rng)
     return KINDS[recipe.kind](image, recipe, scale, rng)
 
 

@@ -41,7 +41,8 @@ def _tiled(network, x: torch.Tensor, tile: int) -> torch.Tensor:
     multiple = getattr(network, "multiple", 1)
     true_height, true_width = x.shape[2:]
     x = F.pad(x, (0, -true_width % multiple, 0, -true_height % multiple), mode="replicate")
-    return _padded(network, x, tile - tile % multiple, device)[:, :, : true_height * network.scale, : true_width * network.scale]
+    output = _padded(network, x, tile - tile % multiple, device)
+    return output[:, :, : true_height * network.scale, : true_width * network.scale]
 
 
 def _padded(network, x: torch.Tensor, tile: int, device) -> torch.Tensor:

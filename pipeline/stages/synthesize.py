@@ -16,10 +16,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from pipeline.core.files import need_space, write_json
+from pipeline.core.files import need_space, read_json, write_json
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.sources import Pairs, Recipe
+from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.pairs import cut, is_cropped, make_inputs
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
@@ -44,8 +45,8 @@ def check(shard: Shard, entry: Pairs, key: str, split: str) -> None:
                          f"too small to be divided by {entry.scale}")
 
 
-def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, seed: int, key: str, split: str,
-                     jobs: int | None) -> dict:
+def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str,
+                     split: str, jobs: int | None) -> dict:
     """Write both shards of one split and the draws; returns its part of the manifest. `jobs` None: as many as pay."""
     shard = Shard(clean)
     if shard.absent:
@@ -62,7 +63,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, se
     slab = max(2 * jobs, IN_FLIGHT * count // max(pixels, 1))
     draws = []
     with ShardWriter(output / "inputs" / split) as inputs, ShardWriter(output / "targets" / split) as targets:
-        made = make_inputs(jobs, count, slab, clean.resolve(), entry, recipe, seed, key, split)
+        made = make_inputs(jobs, count, slab, clean.resolve(), entry, recipe, estimate, seed, key, split)
         for index, (image, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
@@ -78,8 +79,11 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, se
 
 def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | None = None) -> dict[str, dict]:
     """Make all pairs of the entry `pairs.key`; returns the manifest's word on each split."""
-    clean, output = DATA / "sets" / entry.clean, DATA / "pairs" / key
-    splits = {split: synthesize_split(clean / split, output, entry, recipe, seed, key, split, jobs) for split in SPLITS}
+    clean, output, estimate = DATA / "sets" / entry.clean, DATA / "pairs" / key, None
+    if entry.calibration != "none":
+        estimate = Estimate(**read_json(DATA / "calibrations" / entry.calibration / "estimate.json"))
+    splits = {split: synthesize_split(clean / split, output, entry, recipe, estimate, seed, key, split, jobs)
+              for split in SPLITS}
     made = {"pairs": entry.model_dump(), "recipe": recipe.model_dump(mode="json"), "seed": seed, "splits": splits}
     for side in ("inputs", "targets"):
         write_json(output / side / "manifest.json", made)

@@ -1,0 +1,117 @@
+"""Estimate a camera from its captures and from clean images of the same domain, without any pair of the two.
+
+Scenes of one domain have the same mean power spectrum, so the ratio of the captures' spectrum to the clean images' tells what
+the camera did to each frequency: h(f) = sqrt(P_captures / P_clean), radially and for luma and chroma by themselves, 1 at the
+lowest frequency. The ratio is not the camera's transfer function, though. Beyond the lens's reach the captures still hold
+power, but of aliases, noise and compression, which have little to do with the scene; a network trained to undo the whole
+ratio amplifies what is not detail. So h is taken as measured only as far as the `fit` band, with the camera's sharpening
+(h > 1); beyond, the transfer goes on as the Gaussian A exp(-b f^2) fitted in the band, and the power above it counts as
+coloured noise.
+"""
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.core.sources import Calibration
+from pipeline.degrade.quality import jpeg_quality
+from pipeline.degrade.spectra import CHANNELS, YCC, frequencies, radial_power, to_ycc
+
+ROUNDING = (YCC**2).sum(axis=1, keepdims=True) / 12  # power of rounding RGB to 8 bits, per channel in squared levels
+FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of a camera. Lists have one entry per channel (luma, blue, red), inner lists one per frequency."""
+    frequency: list[float]
+    """Cycles per pixel of the capture."""
+    measured: list[list[float]]
+    """sqrt(P_captures / P_clean), 1 at the lowest frequency."""
+    bump: list[list[float]]
+    tail: list[list[float]]
+    """The transfer function is bump * tail; tail is at most 1 and Gaussian from where it begins to fall."""
+    noise: list[list[float]]
+    """Power of the coloured noise in squared 8-bit levels, in clean images of mean contrast."""
+    contrast: list[float]
+    """Mean local variance of the clean images in squared levels: the coloured noise is in proportion to it."""
+    white: float
+    """Standard deviation in 8-bit levels of what is left in the flattest places of the captures."""
+    quality: list[int]
+    """JPEG qualities found in the captures, one for each in which one was found."""
+    captures: int
+    clean: int
+    """How many blocks each spectrum is the mean of."""
+
+    def asdict(self) -> dict:
+        return asdict(self)
+
+
+def calibrate(captures, clean, settings: Calibration) -> Estimate:
+    """`captures` and `clean` are iterables of uint8 RGB HWC images of the same pixel size; their scenes need not pair.
+
+    Raises ValueError when no image holds a block, or the transfer never falls into the band to fit.
+    """
+    captures, clean = list(captures), list(clean)
+    power, blocks = radial_power(captures, settings.block)
+    clean_power, clean_blocks = radial_power(clean, settings.block)
+    f = frequencies(settings.block)
+    signal, reference = np.maximum(power - ROUNDING, 1e-6), np.maximum(clean_power - ROUNDING, 1e-6)
+    ratio = signal / reference
+    level = ratio[:, :1]  # how much more contrast the captures' scenes have
+    measured = np.sqrt(ratio / level)
+    fitted = [fit_transfer(f, h, settings.fit, name) for h, name in zip(measured, CHANNELS)]
+    bump, tail = np.array([one[0] for one in fitted]), np.array([one[1] for one in fitted])
+    noise = np.maximum(signal / level - (bump * tail) ** 2 * reference, 0)
+    variances = [local_variance(to_ycc(image)).reshape(-1, 3) for image in clean]
+    return Estimate(frequency=f.tolist(), measured=measured.tolist(), bump=bump.tolist(), tail=tail.tolist(),
+                    noise=noise.tolist(), contrast=np.concatenate(variances).mean(0, dtype=np.float64).tolist(),
+                    white=flat_noise(captures), quality=sorted(filter(None, map(jpeg_quality, captures))),
+                    captures=blocks, clean=clean_blocks)
+
+
+def fit_transfer(f: np.ndarray, h: np.ndarray, band: tuple[float, float], channel: str) -> tuple[np.ndarray, np.ndarray]:
+    """Split h into bump * tail: the tail min(1, A exp(-b f^2)) fitted where h falls from band[1] to band[0]."""
+    low, high = band
+    below = np.flatnonzero(h < low)
+    end = int(below[0]) if below.size else len(h)
+    peak = int(np.argmax(h[:end]))
+    if end == len(h) and h[peak:].min() > high:  # nothing is lost up to the highest frequency
+        return h, np.ones_like(h)
+    start = peak + int(np.flatnonzero(h[peak:] <= high)[0])
+    if end - start < 2:  # it falls through the band within a bin or two: take in the neighbours on both sides
+        start, end = max(start - 1, 0), min(end + 1, len(h))
+    slope, offset = np.polyfit(f[start:end] ** 2, np.log(np.maximum(h[start:end], 1e-3)), 1)
+    if slope >= 0:
+        raise ValueError(f"{channel}: the captures' gain does not fall from {high} to {low}: {np.round(h[start:end], 3)}")
+    tail = np.minimum(1, np.exp(offset + slope * f**2))
+    return np.where(np.arange(len(h)) < start, h / tail, 1), tail
+
+
+def local_variance(image: np.ndarray) -> np.ndarray:
+    """Float HWC -> float32 variance of each channel in a Gaussian window of sigma 3 pixels, at least 0."""
+    image = image.astype(np.float32)
+
+    def mean(x):
+        return cv2.GaussianBlur(x, (0, 0), 3, borderType=cv2.BORDER_REFLECT)
+
+    return np.maximum(mean(image * image) - mean(image) ** 2, 0)
+
+
+def flat_noise(images) -> float:
+    """Standard deviation of white noise in levels, from 8x8 luma blocks: Immerkaer's operator where its answer is smallest.
+
+    Immerkaer, "Fast noise variance estimation", CVIU 1996. Saturated blocks, in which noise is cut off, do not count.
+    """
+    operator = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
+    found = []
+    for image in images:
+        luma = to_ycc(image)[..., 0]
+        rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+        response = cv2.filter2D(luma, -1, operator)[: rows * 8, : columns * 8]
+        block = (response**2).reshape(rows, 8, columns, 8).mean((1, 3)).ravel()
+        mean = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).mean((1, 3)).ravel()
+        found.append(block[(mean > 8) & (mean < 247)])
+    found = np.sort(np.concatenate(found))
+    flattest = found[: max(1, int(FLAT * len(found)))]
+    return float(np.sqrt(flattest.mean())) if len(found) else 0.0

@@ -1,0 +1,53 @@
+"""Radial power spectra of luma and chroma: what sets of images share however different their scenes are."""
+import numpy as np
+
+CHANNELS = ("luma", "blue", "red")
+"""Y, Cb and Cr of JPEG (ITU-T T.871)."""
+YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+RGB = np.linalg.inv(YCC)
+
+
+def to_ycc(image: np.ndarray) -> np.ndarray:
+    """RGB HWC in any unit -> float64 HWC of Y, Cb, Cr in the same unit, chroma about 0."""
+    return image @ YCC.T
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """The inverse of `to_ycc`."""
+    return image @ RGB.T
+
+
+def frequencies(block: int) -> np.ndarray:
+    """Middles of the block/2 radial bins in cycles per pixel, from above 0 to below 0.5."""
+    return (np.arange(block // 2) + 0.5) / block
+
+
+def radius(height: int, width: int, stretch: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    """Frequency in cycles per pixel of each entry of an rfft2 of (height, width), (height, width // 2 + 1)."""
+    return np.hypot(stretch[0] * np.fft.fftfreq(height)[:, None], stretch[1] * np.fft.rfftfreq(width)[None])
+
+
+def radial_power(images, block: int) -> tuple[np.ndarray, int]:
+    """Mean power spectrum of uint8 RGB HWC images: (3 channels, block // 2 bins) in squared 8-bit levels, and how many blocks.
+
+    Welch's method: half-overlapping blocks of `block` x `block` pixels without their mean, under a Hann window. A white
+    noise of sigma levels in a channel has the power sigma^2 in every bin. Images smaller than a block are left out; raises
+    ValueError when none is left.
+    """
+    window = np.outer(np.hanning(block + 1)[:-1], np.hanning(block + 1)[:-1])
+    total, count = 0.0, 0
+    for image in images:
+        height, width = image.shape[:2]
+        image = to_ycc(image)
+        for top in range(0, height - block + 1, block // 2):
+            for left in range(0, width - block + 1, block // 2):
+                part = image[top : top + block, left : left + block]
+                part = (part - part.mean((0, 1))) * window[..., None]
+                total = total + np.abs(np.fft.fft2(part, axes=(0, 1))) ** 2
+                count += 1
+    if not count:
+        raise ValueError(f"no image holds a block of {block}x{block} pixels")
+    distance = np.hypot(np.fft.fftfreq(block)[:, None], np.fft.fftfreq(block)[None])
+    bins = (distance * block).astype(int)
+    power = total / count / (window**2).sum()
+    return np.array([[power[..., channel][bins == k].mean() for k in range(block // 2)] for channel in range(3)]), count

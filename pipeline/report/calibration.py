@@ -1,0 +1,32 @@
+"""An estimated camera as a picture: what was measured, and what the synthesis takes it for."""
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from pipeline.core.files import replacing
+from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.spectra import CHANNELS
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first: there is no display)
+
+
+def draw_calibration(estimate: Estimate, picture: Path, title: str) -> None:
+    """A PNG of the transfer function and of the coloured noise of each channel over frequency."""
+    figure, (gain, noise) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure.suptitle(f"{title}: {estimate.captures} blocks of captures, {estimate.clean} of clean images")
+    for channel, (name, colour) in enumerate(zip(CHANNELS, ("black", "tab:blue", "tab:red"))):
+        transfer = np.array(estimate.bump[channel]) * np.array(estimate.tail[channel])
+        gain.plot(estimate.frequency, estimate.measured[channel], ".", color=colour, ms=3)
+        gain.plot(estimate.frequency, transfer, color=colour, label=name)
+        noise.plot(estimate.frequency, np.sqrt(estimate.noise[channel]), color=colour, label=name)
+    gain.set(title="transfer: measured (dots), synthesised (lines)", xlabel="cycles per pixel", ylim=(0, None))
+    noise.set(title="coloured noise, amplitude in 8-bit levels", xlabel="cycles per pixel", yscale="log", ylim=(0.01, None))
+    noise.axhline(estimate.white, ls=":", color="gray", label="white noise")
+    for axis in (gain, noise):
+        axis.grid(alpha=0.3)
+        axis.legend()
+    with replacing(picture) as handle:
+        figure.savefig(handle, format="png", dpi=80)
+    plt.close(figure)

@@ -1,0 +1,45 @@
+"""Estimate the camera behind a set of captures: `python -m pipeline.stages.calibrate KEY`, an entry of `calibrations`.
+
+Reads the train images of the sets of captures and of clean images; writes data/calibrations/KEY/estimate.json, and what
+to look at: metrics/calibrations/KEY.csv and KEY.png.
+"""
+import csv
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run
+from pipeline.core.files import replacing, write_json
+from pipeline.degrade.bicubic import downscale
+from pipeline.degrade.calibrate import calibrate
+from pipeline.degrade.spectra import CHANNELS
+from pipeline.images.shards import Shard
+from pipeline.report.calibration import draw_calibration
+
+
+def main(key: str) -> None:
+    entry = params.load().calibrations[key]
+    captures, clean = (Shard(Path("data/sets", name, "train")) for name in (entry.captures, entry.clean))
+    for name, shard in ((entry.captures, captures), (entry.clean, clean)):
+        if not len(shard):
+            raise ValueError(f"the set {name} has no train images to estimate a camera from ({shard.absent or 'empty'})")
+    reduced = clean if entry.scale == 1 else [
+        downscale(image[: image.shape[0] // entry.scale * entry.scale, : image.shape[1] // entry.scale * entry.scale],
+                  entry.scale) for image in clean]
+    estimate = calibrate(captures, reduced, entry)
+    write_json(Path("data/calibrations", key, "estimate.json"), estimate.asdict())
+    with replacing(Path("metrics/calibrations", f"{key}.csv"), "w") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(["channel", "frequency", "measured", "transfer", "noise"])
+        for channel, name in enumerate(CHANNELS):
+            for f, measured, bump, tail, noise in zip(estimate.frequency, *(
+                    values[channel] for values in (estimate.measured, estimate.bump, estimate.tail, estimate.noise))):
+                writer.writerow([name, *(f"{value:.6g}" for value in (f, measured, bump * tail, noise**0.5))])
+    draw_calibration(estimate, Path("metrics/calibrations", f"{key}.png"), key)
+    qualities = f"JPEG quality {estimate.quality[0]} to {estimate.quality[-1]} in {len(estimate.quality)} of them" \
+        if estimate.quality else "no JPEG grid found"
+    print(f"calibrate@{key}: {len(captures)} captures, {len(clean)} clean images; white noise {estimate.white:.2f} levels; "
+          f"{qualities}")
+
+
+if __name__ == "__main__":
+    run(main)
