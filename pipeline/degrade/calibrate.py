@@ -17,8 +17,10 @@ from pipeline.core.sources import Calibration
 from pipeline.degrade.quality import jpeg_quality
 from pipeline.degrade.spectra import CHANNELS, YCC, frequencies, radial_power, to_ycc
 
-ROUNDING = (YCC**2).sum(axis=1, keepdims=True) / 12  # power of rounding RGB to 8 bits, per channel in squared levels
+WEIGHT = (YCC**2).sum(axis=1, keepdims=True)  # power in each channel of noise of power 1 in each of R, G and B
+ROUNDING = WEIGHT / 12  # of rounding RGB to 8 bits, in squared levels
 FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
+SATURATED = 8  # levels from black and from white
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Estimate:
     contrast: list[float]
     """Mean local variance of the clean images in squared levels: the coloured noise is in proportion to it."""
     white: float
-    """Standard deviation in 8-bit levels of what is left in the flattest places of the captures."""
+    """Standard deviation of the white noise in R, G and B in 8-bit levels, as seen in the flattest places of the captures."""
     quality: list[int]
     """JPEG qualities found in the captures, one for each in which one was found."""
     captures: int
@@ -62,11 +64,12 @@ def calibrate(captures, clean, settings: Calibration) -> Estimate:
     measured = np.sqrt(ratio / level)
     fitted = [fit_transfer(f, h, settings.fit, name) for h, name in zip(measured, CHANNELS)]
     bump, tail = np.array([one[0] for one in fitted]), np.array([one[1] for one in fitted])
-    noise = np.maximum(signal / level - (bump * tail) ** 2 * reference, 0)
+    white = flat_noise(captures)
+    noise = np.maximum((signal - white**2 * WEIGHT) / level - (bump * tail) ** 2 * reference, 0)
     variances = [local_variance(to_ycc(image)).reshape(-1, 3) for image in clean]
     return Estimate(frequency=f.tolist(), measured=measured.tolist(), bump=bump.tolist(), tail=tail.tolist(),
                     noise=noise.tolist(), contrast=np.concatenate(variances).mean(0, dtype=np.float64).tolist(),
-                    white=flat_noise(captures), quality=sorted(filter(None, map(jpeg_quality, captures))),
+                    white=white, quality=sorted(filter(None, map(jpeg_quality, captures))),
                     captures=blocks, clean=clean_blocks)
 
 
@@ -99,19 +102,28 @@ def local_variance(image: np.ndarray) -> np.ndarray:
 
 
 def flat_noise(images) -> float:
-    """Standard deviation of white noise in levels, from 8x8 luma blocks: Immerkaer's operator where its answer is smallest.
+    """Standard deviation of white noise in R, G and B of uint8 images, in levels, from the luma of the flattest places.
 
-    Immerkaer, "Fast noise variance estimation", CVIU 1996. Saturated blocks, in which noise is cut off, do not count.
+    Immerkaer, "Fast noise variance estimation", CVIU 1996. Flat are the blocks of 8x8 pixels with the least gradient after a
+    blur, so that noise itself has little say in the choice; nearly saturated ones, in which noise is cut off, are left out.
     """
     operator = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
-    found = []
+    slopes, powers = [], []
     for image in images:
         luma = to_ycc(image)[..., 0]
-        rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
-        response = cv2.filter2D(luma, -1, operator)[: rows * 8, : columns * 8]
-        block = (response**2).reshape(rows, 8, columns, 8).mean((1, 3)).ravel()
-        mean = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).mean((1, 3)).ravel()
-        found.append(block[(mean > 8) & (mean < 247)])
-    found = np.sort(np.concatenate(found))
-    flattest = found[: max(1, int(FLAT * len(found)))]
-    return float(np.sqrt(flattest.mean())) if len(found) else 0.0
+        smooth = cv2.GaussianBlur(luma, (0, 0), 2)
+        slope = cv2.Sobel(smooth, -1, 1, 0) ** 2 + cv2.Sobel(smooth, -1, 0, 1) ** 2
+        slope, power, mean = (_block_means(plane) for plane in (slope, cv2.filter2D(luma, -1, operator) ** 2, luma))
+        inside = (mean > SATURATED) & (mean < 255 - SATURATED)
+        slopes.append(slope[inside])
+        powers.append(power[inside])
+    slopes, powers = np.concatenate(slopes), np.concatenate(powers)
+    if not len(slopes):
+        return 0.0
+    flattest = np.argsort(slopes, kind="stable")[: max(1, int(FLAT * len(slopes)))]
+    return float(np.sqrt(max(powers[flattest].mean() / WEIGHT[0, 0] - 1 / 12, 0)))
+
+
+def _block_means(plane: np.ndarray) -> np.ndarray:
+    rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
+    return plane[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).mean((1, 3)).ravel()

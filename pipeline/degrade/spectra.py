@@ -1,5 +1,6 @@
 """Radial power spectra of luma and chroma: what sets of images share however different their scenes are."""
 import numpy as np
+from scipy.fft import rfft2
 
 CHANNELS = ("luma", "blue", "red")
 """Y, Cb and Cr of JPEG (ITU-T T.871)."""
@@ -37,17 +38,20 @@ def radial_power(images, block: int) -> tuple[np.ndarray, int]:
     window = np.outer(np.hanning(block + 1)[:-1], np.hanning(block + 1)[:-1])
     total, count = 0.0, 0
     for image in images:
-        height, width = image.shape[:2]
-        image = to_ycc(image)
-        for top in range(0, height - block + 1, block // 2):
-            for left in range(0, width - block + 1, block // 2):
-                part = image[top : top + block, left : left + block]
-                part = (part - part.mean((0, 1))) * window[..., None]
-                total = total + np.abs(np.fft.fft2(part, axes=(0, 1))) ** 2
-                count += 1
+        if min(image.shape[:2]) < block:
+            continue
+        planes = np.ascontiguousarray(to_ycc(image).transpose(2, 0, 1))
+        blocks = np.lib.stride_tricks.sliding_window_view(planes, (block, block), axis=(1, 2))[:, :: block // 2, :: block // 2]
+        for row in range(blocks.shape[1]):
+            parts = (blocks[:, row] - blocks[:, row].mean((2, 3), keepdims=True)) * window
+            total = total + (np.abs(rfft2(parts)) ** 2).sum(axis=1)
+            count += parts.shape[1]
     if not count:
         raise ValueError(f"no image holds a block of {block}x{block} pixels")
-    distance = np.hypot(np.fft.fftfreq(block)[:, None], np.fft.fftfreq(block)[None])
-    bins = (distance * block).astype(int)
+    bins = (radius(block, block) * block).astype(int)
+    twice = np.full(block // 2 + 1, 2)  # rfft2 leaves out the mirror image of all columns but the first and the last
+    twice[[0, -1]] = 1
+    weights = np.broadcast_to(twice, bins.shape)
     power = total / count / (window**2).sum()
-    return np.array([[power[..., channel][bins == k].mean() for k in range(block // 2)] for channel in range(3)]), count
+    return np.array([[np.average(plane[bins == k], weights=weights[bins == k]) for k in range(block // 2)]
+                     for plane in power]), count

@@ -20,7 +20,7 @@ def draw_calibration(estimate: Estimate, picture: Path, title: str) -> None:
         transfer = np.array(estimate.bump[channel]) * np.array(estimate.tail[channel])
         gain.plot(estimate.frequency, estimate.measured[channel], ".", color=colour, ms=3)
         gain.plot(estimate.frequency, transfer, color=colour, label=name)
-        noise.plot(estimate.frequency, np.sqrt(estimate.noise[channel]), color=colour, label=name)
+        noise.plot(estimate.frequency, np.sqrt(np.maximum(estimate.noise[channel], 1e-6)), color=colour, label=name)
     gain.set(title="transfer: measured (dots), synthesised (lines)", xlabel="cycles per pixel", ylim=(0, None))
     noise.set(title="coloured noise, amplitude in 8-bit levels", xlabel="cycles per pixel", yscale="log", ylim=(0.01, None))
     noise.axhline(estimate.white, ls=":", color="gray", label="white noise")
