@@ -4,7 +4,7 @@ import torch
 from conftest import smooth_image
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply, quantise
+from pipeline.restore.apply import apply, quantise, self_ensemble
 from pipeline.restore.network import AbsentNetwork, load_network, save_absent, save_network
 
 
@@ -94,3 +94,19 @@ def test_wrong_weights_and_stand_ins_are_named(tmp_path):
         load_network(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match="no manifest.json"):
         load_network(tmp_path / "nowhere")
+
+
+def test_self_ensemble_is_the_mean_over_the_eight_turns_of_the_image():
+    torch.manual_seed(0)
+    network = build("edsr", {"scale": 2, "blocks": 1, "features": 8}).eval()
+    image = smooth_image(np.random.default_rng(0), 21, 34)
+    answers = []
+    for quarters in range(4):
+        turned = np.rot90(image, quarters)
+        answers.append(np.rot90(apply([network], np.ascontiguousarray(turned)), -quarters))
+        answers.append(np.rot90(apply([network], np.ascontiguousarray(turned[:, ::-1]))[:, ::-1], -quarters))
+    mean = np.mean(answers, axis=0)
+    assert np.abs(answers[0] - mean).max() > 1e-3
+    np.testing.assert_allclose(self_ensemble(network, image), mean, atol=1e-5)
+    turned = self_ensemble(network, np.ascontiguousarray(np.rot90(image)))
+    np.testing.assert_allclose(turned, np.rot90(mean), atol=1e-5)

@@ -77,6 +77,8 @@ class System(Strict):
     captures: Name
     truth: Name
     clean: Name
+    ensemble: bool
+    """Surrogates are the mean over the eight flips and quarter turns of a capture."""
     lambda_scale: NonNegative
     """Multiplies stage2.lambda for this entry."""
     stage2: dict[str, Any]
@@ -87,6 +89,8 @@ class System(Strict):
 class Labels(Strict):
     network: Name
     inputs: str
+    ensemble: bool
+    """As for a system's surrogates."""
 
 
 class Finetune(Strict):

@@ -45,6 +45,19 @@ def _tiled(network, x: torch.Tensor, tile: int) -> torch.Tensor:
     return output[:, :, : true_height * network.scale, : true_width * network.scale]
 
 
+@torch.no_grad()
+def self_ensemble(network, image: np.ndarray, tile: int = TILE) -> np.ndarray:
+    """As `apply` of one network, but the mean of its answers for the eight flips and quarter turns of the image, each turned
+    back (Timofte et al., "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
+    x, total = to_tensor(image), 0
+    for quarters in range(4):
+        for flip in (False, True):
+            turned = torch.rot90(x.flip(3) if flip else x, quarters, (2, 3))
+            answer = torch.rot90(_tiled(network, turned.contiguous(), tile), -quarters, (2, 3))
+            total = total + (answer.flip(3) if flip else answer)
+    return (total / 8)[0].permute(1, 2, 0).contiguous().numpy()
+
+
 def _padded(network, x: torch.Tensor, tile: int, device) -> torch.Tensor:
     """Sides, tile and margin are multiples of what the network asks for, so that every window starts on one."""
     height, width = x.shape[2:]

@@ -14,16 +14,16 @@ from pipeline.core.edge import run
 from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
-from pipeline.restore.apply import TILE, apply, quantise
+from pipeline.restore.apply import TILE, apply, quantise, self_ensemble
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
 
 
 def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "systems":
-        name, inputs = p.systems[key].start, f"sets/{p.systems[key].captures}"
+        name, inputs, ensemble = p.systems[key].start, f"sets/{p.systems[key].captures}", p.systems[key].ensemble
     else:
-        name, inputs = p.labels[key].network, p.labels[key].inputs
+        name, inputs, ensemble = p.labels[key].network, p.labels[key].inputs, p.labels[key].ensemble
     output = Path("data/labels", key)
     shards = {split: Shard(Path("data", inputs, split)) for split in ("train", "val")}
     absent = shards["train"].absent
@@ -42,10 +42,12 @@ def main(kind: str, key: str) -> None:
     for split, shard in shards.items():
         with ShardWriter(output / split, "uint16") as writer:
             for entry, image in track(zip(shard.images, shard), f"{key}: labelling {split}", len(shard)):
-                writer.add(entry["name"], entry["scene"], quantise(apply([model], image), "uint16"))
+                restored = self_ensemble(model, image) if ensemble else apply([model], image)
+                writer.add(entry["name"], entry["scene"], quantise(restored, "uint16"))
     write_json(output / "manifest.json", {
-        "network": name, "weights": network["weights"], "inputs": {split: shard.sha256 for split, shard in shards.items()},
-        "images": {split: len(shard) for split, shard in shards.items()}, "tile": TILE, "margin": model.radius})
+        "network": name, "weights": network["weights"], "ensemble": ensemble, "tile": TILE, "margin": model.radius,
+        "inputs": {split: shard.sha256 for split, shard in shards.items()},
+        "images": {split: len(shard) for split, shard in shards.items()}})
 
 
 if __name__ == "__main__":
