@@ -129,7 +129,7 @@ def preset(
 def fetch_trunks(
     source: Annotated[Path | None, typer.Option("--from", help="A folder with the files; otherwise download.")] = None,
 ):
-    """Fill data/trunks/, so that LPIPS can be computed. No stage ever downloads anything.
+    """Fill data/trunks/: backbones for LPIPS, and from a folder NIQE's published model. No stage ever downloads anything.
 
     \b
     Example: python -m pipeline fetch-trunks --from ~/weights

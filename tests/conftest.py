@@ -9,14 +9,18 @@ from pipeline.images.shards import ShardWriter
 ROOT = Path(__file__).parent.parent
 
 
+REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR", "weights/lpips-check")
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real images that RESTAGE_DATA names; the test is skipped when it is unset and fails when it is unusable."""
     folder = os.environ.get("RESTAGE_DATA")
     if not folder:
         pytest.skip("RESTAGE_DATA is unset: no folder of real images to test on")
-    assert (Path(folder) / "benchmarks" / "Set5" / "HR").is_dir(), f"RESTAGE_DATA={folder} holds no benchmarks/Set5/HR"
-    return Path(folder)
+    missing = [name for name in REAL if not (Path(folder) / name).is_dir()]
+    assert not missing, f"RESTAGE_DATA={folder} holds no {missing[0]}"
+    return Path(folder).resolve()
 
 
 def smooth_image(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from conftest import ROOT, smooth_image, write_shard
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.core.params import parse
+from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, write_absent
 from pipeline.measure.names import TEST_SETS, control_row, reading_order
 from pipeline.nets.build import build
@@ -69,12 +70,15 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert set(found["rows"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"} | controls
     assert set(found["rows"]["sr-edsr-stage2"]) == set(TEST_SETS)
     assert set(found["rows"]["sr-edsr+sharpen70"]) == {"captures", "captures-val"}
-    assert set(found["rows"]["sr-edsr"]["captures"]) == {"psnr", "ssim", "swd", "niqe"}
-    assert set(found["rows"]["sr-edsr"]["captures-far"]) == {"swd", "niqe"}
+    single = {"swd", "swd_0", "swd_low", "niqe"}
+    assert set(found["rows"]["sr-edsr"]["captures"]) == {"psnr", "ssim", "psnr_y", "ssim_y"} | single
+    assert set(found["rows"]["sr-edsr"]["captures-far"]) == single
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
     assert missing["sr-edsr-oracle", "*", "*"] == "sets.sr-truth.folder is data/none"
     assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
     assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
+    assert "niqe_pris_params.npz is not there" in missing["sr-edsr", "captures", "niqe_published"]
+    assert not [key for key in missing if key[2] in ("lpips_vgg", "lpips_squeeze")]  # nobody asked for them
     assert found["counts"]["captures"] == {"images": 2, "scenes": 2} and found["counts"]["reference"]["images"] == 2
     weights = sum(p.numel() for p in build("edsr", OPTIONS).parameters() if p.requires_grad)
     assert found["parameters"] == dict.fromkeys(found["rows"], weights)
@@ -99,12 +103,33 @@ def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(pro
     assert [line["image"] for line in lines] == inputs.names
 
 
+def test_channels_border_and_rounding_are_those_of_the_params(project):
+    def scored(**changes):
+        values = yaml.safe_load((project / "params.yaml").read_text())
+        values["bench"] |= changes
+        (project / "params.yaml").write_text(yaml.safe_dump(values))
+        bench.main("rows", "sr-input")
+        return scores("sr-input")["rows"]["input"]["synthetic"]
+
+    both, rounded = scored(), scored(round_luma=True)
+    assert both["psnr"] == rounded["psnr"] and both["psnr_y"] != rounded["psnr_y"] and both["ssim_y"] != rounded["ssim_y"]
+    luma_only = scored(channels=["y"], round_luma=False)
+    assert luma_only == {key: value for key, value in both.items() if key not in ("psnr", "ssim")}
+    wider = scored(border=5)
+    assert wider["psnr_y"] != both["psnr_y"] and wider["niqe"] == both["niqe"]
+    small, large = (Shard(project / "data/tests/sr/synthetic" / side) for side in ("inputs", "targets"))
+    grey = [[image[5:-5, 5:-5] @ np.array([65.481, 128.553, 24.966]) / 255 for image in pair] for pair in (
+        [resize_uint8(image, 2 * image.shape[0], 2 * image.shape[1]) for image in small], large)]
+    wanted = np.mean([10 * np.log10(255**2 / np.mean((a - b) ** 2)) for a, b in zip(*grey)])
+    assert wider["psnr_y"] == pytest.approx(wanted, abs=1e-4)
+
+
 def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(project):
     bench.main("rows", "sr-edsr-round2")
     row = scores("sr-edsr-round2")["rows"]["sr-edsr-round2"]
     lines = per_image("sr-edsr-round2")
     assert len(lines) == 2 * len(TEST_SETS)
-    for metric in ("psnr", "ssim", "niqe"):
+    for metric in ("psnr", "ssim", "psnr_y", "ssim_y", "niqe"):
         values = [float(line[metric]) for line in lines if line["test_set"] == "captures"]
         assert row["captures"][metric] == pytest.approx(np.mean(values), abs=1e-4)
     assert {line["lpips_alex"] for line in lines} == {""}
@@ -149,7 +174,7 @@ def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
     write_absent(project / "data/tests/sr/reference", "no set is named here")
     bench.main("rows", "sr-input")
     found = scores("sr-input")
-    assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim"}
+    assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim", "psnr_y", "ssim_y"}
     assert "captures-far" not in found["rows"]["input"]  # neither truth nor reference
     reasons = {item["reason"] for item in found["absent"] if item["metric"] == "swd"}
     assert reasons == {"no clean reference: no set is named here"}
@@ -171,12 +196,28 @@ def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
     assert reasons["niqe"].startswith("1 of 2 images are left out of the mean: NIQE needs")
 
 
-def test_lpips_is_scored_when_its_trunk_is_there(project, data_folder):
+def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["bench"]["lpips"] = ["alex", "vgg", "squeeze"]
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
     (project / "data/trunks").mkdir()
-    shutil.copy(data_folder / "weights/alexnet_features.pth", project / "data/trunks")
+    for name in ("alexnet_features.pth", "squeezenet1_1_features.pth", "niqe_pris_params.npz"):
+        shutil.copy(data_folder / "weights" / name, project / "data/trunks")
+    rng = np.random.default_rng(0)
+    large = noisy(rng, 194, 210)  # NIQE's published model has patches of 96
+    write_shard(project / "data/tests/sr/captures/inputs", {"large": cv2.resize(large, (105, 97))})
+    write_shard(project / "data/tests/sr/captures/targets", {"large": large})
     bench.main("rows", "sr-input")
-    row = scores("sr-input")["rows"]["input"]
+    found, line = scores("sr-input"), [line for line in per_image("sr-input") if line["image"] == "large"][0]
+    row = found["rows"]["input"]
     assert 0 < row["captures"]["lpips_alex"] < 2 and "lpips_alex" not in row["captures-far"]
+    for metric in ("lpips_alex", "lpips_squeeze", "niqe", "niqe_published"):
+        assert float(line[metric]) == pytest.approx(row["captures"][metric], abs=1e-4)
+    assert line["lpips_vgg"] == "" and row["captures"]["niqe_published"] != row["captures"]["niqe"]
+    missing = {(item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
+    assert "vgg16_features.pth is not there" in missing["captures", "lpips_vgg"]
+    assert missing["captures-far", "lpips_alex"].startswith("no truth: ")
+    assert missing["synthetic", "niqe_published"].startswith("NIQE needs 2 patches of 96x96")
 
 
 def test_rows_are_read_from_input_to_oracle():

@@ -5,7 +5,10 @@ import yaml
 from conftest import ROOT
 
 from pipeline.core.files import write_json
-from pipeline.report.tables import Scores, cells, markdown, read_csv
+from pipeline.core.params import parse
+from pipeline.measure.names import METRICS
+from pipeline.measure.score import PER_IMAGE
+from pipeline.report.tables import DIGITS, TITLES, Scores, cells, conventions, markdown, read_csv
 from pipeline.stages import evaluate, report
 
 COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "scenes": 3},
@@ -60,7 +63,7 @@ def test_the_table_reads_from_input_to_oracle_with_the_best_in_bold(project):
     assert "PSNR ↑" in table and "SWD ↓" in table
     assert "**23.40**" in table and "**21.12**" in table and table.count("**") == 4  # not the oracle's 23.80 and 20.00
     words = " ".join(text.split())
-    assert "9 images of 8 scenes" in words and "on RGB" in words and "4 pixels cut from each side" in words
+    assert "9 images of 8 scenes" in words and "4 pixels cut from each side" in words
     assert max(map(len, text.splitlines())) <= 120
 
 
@@ -85,7 +88,38 @@ def test_csv_keeps_the_scores_and_leaves_empty_what_is_missing(project):
     scores = read_csv(project / "metrics/tables/sr.csv")["sr"]
     assert scores.rows["sr-edsr-stage2"] == {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}
     assert scores.counts["captures"] == COUNTS["captures"] and scores.parameters["input"] == 1234
-    assert "sr,input,captures,4,2,1234,22.7,,,30.0,\n" in (project / "metrics/tables/sr.csv").read_text()
+    assert "sr,input,captures,4,2,1234,22.7,,,,,,,30.0,,\n" in (project / "metrics/tables/sr.csv").read_text()
+
+
+def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
+    everything = {metric: 10.0 + i for i, metric in enumerate((*METRICS, "swd_0", "swd_1", "swd_low"))}
+    write_json(project / "data/bench/sr/sr-input.json", file({"input": {"captures": everything}}))
+    evaluate.main("sr")
+    header = next(line for line in (project / "metrics/tables/sr.md").read_text().splitlines() if line.startswith("| row"))
+    columns = [cell.strip() for cell in header.strip("|").split("|")]
+    assert columns == ["row", "weights", "PSNR ↑", "SSIM ↑", "LPIPS-Alex ↓", "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓"]
+    assert json.loads((project / "metrics/sr.json").read_text())["input"]["captures"] == everything
+    assert read_csv(project / "metrics/tables/sr.csv")["sr"].rows["input"]["captures"] == everything
+
+
+def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
+    scores = Scores(rows={"a": {"captures": {"psnr_y": 20.0, "niqe_published": 5.0, "swd": 3.0, "swd_0": 3.0}}})
+    assert cells(scores, "captures")[0] == ["psnr_y", "swd", "niqe_published"]
+    assert set(METRICS) == set(TITLES) == set(DIGITS) and set(PER_IMAGE) == set(METRICS) - {"swd"}
+
+
+@pytest.mark.parametrize("changes, said, unsaid", [
+    ({}, "on RGB and on the Y channel (BT.601, not rounded), 4 pixels", "rounded to 8 bits)"),
+    ({"channels": ["y"], "round_luma": True}, "SSIM on the Y channel (BT.601, rounded to 8 bits), 4 pixels", "RGB"),
+    ({"channels": ["rgb"]}, "SSIM on RGB, 4 pixels cut", "BT.601"),
+    ({"lpips": ["alex", "vgg"]}, "LPIPS v0.1 on whole images, backbone Alex, VGG.", "Squeeze"),
+    ({"lpips": []}, "each side", "LPIPS"),
+    ({"swd_patches": 77, "niqe_patch": 32, "border": 0}, "77 patches", "48"),
+])
+def test_conventions_are_those_of_the_params(changes, said, unsaid):
+    bench = parse(yaml.safe_load((ROOT / "params.yaml").read_text())).bench.model_copy(update=changes)
+    words = " ".join(" ".join(conventions(bench, COUNTS)).split())
+    assert said in words and unsaid not in words
 
 
 def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():

@@ -16,6 +16,11 @@ from pipeline.measure.trunks import fetch
 VGG = [(0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),
        (17, 256, 512), (19, 512, 512), (21, 512, 512), (24, 512, 512), (26, 512, 512), (28, 512, 512)]
 ALEX = [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)]
+# Index of each fire module, channels in, squeezed, and out of each of its two branches.
+FIRES = [(3, 64, 16, 64), (4, 128, 16, 64), (6, 128, 32, 128), (7, 256, 32, 128), (9, 256, 48, 192), (10, 384, 48, 192),
+         (11, 384, 64, 256), (12, 512, 64, 256)]
+SQUEEZE = [(0, 3, 64)] + [layer for i, wide, narrow, out in FIRES for layer in (
+    (f"{i}.squeeze", wide, narrow, 1), (f"{i}.expand1x1", narrow, out, 1), (f"{i}.expand3x3", narrow, out))]
 
 
 def random_weights(layers):
@@ -33,6 +38,7 @@ def random_trunks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trunks")
     torch.save(random_weights(VGG), folder / "vgg16_features.pth")
     torch.save(random_weights(ALEX), folder / "alexnet_features.pth")
+    torch.save(random_weights(SQUEEZE), folder / "squeezenet1_1_features.pth")
     return folder
 
 
@@ -53,12 +59,28 @@ def alex_taps(x, weights):
         yield x
 
 
+def squeeze_taps(x, weights):
+    """The first convolution; then each fire module before a pooling, and all from the fifth on."""
+    def convolved(x, name, **how):
+        return F.relu(F.conv2d(x, weights[f"features.{name}.weight"], weights[f"features.{name}.bias"], **how))
+
+    x = convolved(x, 0, stride=2)
+    for index, *_ in FIRES:
+        if index in (3, 6, 9):
+            yield x
+            x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        narrow = convolved(x, f"{index}.squeeze")
+        x = torch.cat([convolved(narrow, f"{index}.expand1x1"), convolved(narrow, f"{index}.expand3x3", padding=1)], 1)
+        if index >= 9:
+            yield x
+
+
 def distance_by_definition(a, b, taps, weights, heads):
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)))
     total = 0.0
     a, b = (torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1 for image in (a, b))
     for layer, (x, y) in enumerate(zip(*(taps((image - shift) / scale, weights) for image in (a, b)))):
-        x, y = (features / features.square().sum(1, keepdim=True).sqrt() for features in (x, y))
+        x, y = (features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10) for features in (x, y))
         total += float(F.conv2d((x - y).square(), heads[f"lin{layer}.model.1.weight"]).mean())
     return total
 
@@ -66,11 +88,12 @@ def distance_by_definition(a, b, taps, weights, heads):
 @pytest.fixture
 def images():
     rng = np.random.default_rng(0)
-    image = smooth_image(rng, 41, 50)
+    image = smooth_image(rng, 41, 51)
     return image, np.clip(image + rng.normal(0, 30, image.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("net, taps, file", [("vgg", vgg_taps, "vgg16"), ("alex", alex_taps, "alexnet")])
+@pytest.mark.parametrize("net, taps, file", [("vgg", vgg_taps, "vgg16"), ("alex", alex_taps, "alexnet"),
+                                             ("squeeze", squeeze_taps, "squeezenet1_1")])
 def test_it_is_the_distance_of_an_independent_forward_pass(random_trunks, images, net, taps, file):
     package = import_lpips()
     state = torch.get_rng_state()
@@ -78,8 +101,12 @@ def test_it_is_the_distance_of_an_independent_forward_pass(random_trunks, images
     assert (torch.get_rng_state() == state).all()  # nobody else's random numbers change
     heads = torch.load(Path(package.__file__).parent / f"weights/v0.1/{net}.pth", map_location="cpu", weights_only=True)
     weights = torch.load(random_trunks / f"{file}_features.pth", weights_only=True)
-    assert metric(*images) == pytest.approx(distance_by_definition(*images, taps, weights, heads), rel=1e-4)
-    assert metric(images[0], images[0]) == 0 and metric(*images) == pytest.approx(metric(*images[::-1]), rel=1e-5)
+    constant = [np.full_like(images[0], value) for value in (0, 77, 255)]
+    for a, b in (images, constant[:2], constant[1:], (images[0], constant[0])):
+        wanted = distance_by_definition(a, b, taps, weights, heads)
+        assert wanted > 0.001 and metric(a, b) == pytest.approx(wanted, abs=5e-5)
+    assert metric(images[0], images[0]) == metric(constant[0], constant[0]) == 0
+    assert metric(*images) == pytest.approx(metric(*images[::-1]), rel=1e-5)
     smallest = np.zeros((SMALLEST[net], SMALLEST[net], 3), np.uint8)
     assert metric(smallest, smallest) == 0
     with pytest.raises(ValueError, match=f"sides of {SMALLEST[net]} pixels, the images are {SMALLEST[net] - 1}x"):
@@ -136,6 +163,22 @@ def test_fetch_keeps_the_features_of_published_files(tmp_path, monkeypatch):
     kept = torch.load(written[0], weights_only=True)
     assert kept.keys() == weights.keys() and all((kept[key] == weights[key]).all() for key in kept)
     Lpips(tmp_path / "trunks")
+
+
+def test_fetch_takes_the_published_model_of_niqe_too(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    np.savez(source / "niqe_pris_params.npz", mu_pris_param=np.ones((1, 36)), cov_pris_param=np.eye(36))
+    written = fetch(tmp_path / "trunks", source)
+    assert written == [tmp_path / "trunks/niqe_pris_params.npz"]
+    assert written[0].read_bytes() == (source / "niqe_pris_params.npz").read_bytes()
+    for broken, message in ((b"not an archive", "not the published model"), (b"", "not the published model")):
+        (source / "niqe_pris_params.npz").write_bytes(broken)
+        with pytest.raises(ValueError, match=f"niqe_pris_params.npz: {message}"):
+            fetch(tmp_path / "trunks", source)
+    np.savez(source / "niqe_pris_params.npz", mu_pris_param=np.ones((1, 18)), cov_pris_param=np.eye(36))
+    with pytest.raises(ValueError, match=r"mean \(18,\) and covariance \(36, 36\), wanted \(36,\)"):
+        fetch(tmp_path / "trunks", source)
 
 
 def test_fetch_refuses_what_is_damaged_or_not_there(tmp_path):

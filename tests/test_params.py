@@ -29,6 +29,10 @@ def changed(path: str, value) -> dict:
     ("networks/sr-edsr/stage1", {"stepz": 1}, "networks.sr-edsr.stage1.stepz: no such key; allowed are steps"),
     ("networks/sr-edsr/stage1", {"lr": -1}, "networks.sr-edsr.stage1.lr: got -1"),
     ("builtin/camera/psf_sigma", [3, 1], "builtin.camera.psf_sigma: the first of the two"),
+    ("bench/channels", ["yuv"], "bench.channels.0: got 'yuv'; .*'rgb' or 'y'"),
+    ("bench/channels", [], "bench.channels: got .*at least 1 item"),
+    ("bench/lpips", ["resnet"], "bench.lpips.0: got 'resnet'; .*'alex', 'vgg' or 'squeeze'"),
+    ("bench/channel", "y", "bench.channel: no such key"),
     ("sets/clean/scene", "(", "scene: not a regular expression"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
 ])

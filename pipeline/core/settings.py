@@ -128,9 +128,16 @@ class Row(Strict):
 
 
 class Bench(Strict):
+    """How outputs are scored, after they are rounded to 8 bits: what a restored file holds, and what the code of the
+    papers' networks (EDSR, RCAN) does before it scores. Neither paper states a border or a rounding."""
     border: Annotated[int, Field(ge=0)]
-    """Pixels cut from each side before scoring."""
-    channel: Literal["rgb", "y"]
+    """Pixels cut from each side before PSNR and SSIM."""
+    channels: Annotated[tuple[Literal["rgb", "y"], ...], Field(min_length=1)]
+    """What PSNR and SSIM are computed on: metrics psnr, ssim for rgb; psnr_y, ssim_y for y."""
+    round_luma: bool
+    """Whether the luma of y is rounded to whole levels too."""
+    lpips: tuple[Literal["alex", "vgg", "squeeze"], ...]
+    """The backbones that LPIPS is computed with; each needs its trunk in data/trunks."""
     swd_projections: Count
     swd_patches: Count
     niqe_patch: Annotated[int, Field(ge=16, multiple_of=2)]

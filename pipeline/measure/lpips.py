@@ -23,7 +23,7 @@ class Lpips:
     MissingTrunk when that file is not there and ValueError when it holds other weights.
     """
 
-    def __init__(self, trunk_folder: Path | str, net: str = "alex"):
+    def __init__(self, trunk_folder: Path | str, net: str = "alex", device: torch.device | str = "cpu"):
         path = Path(trunk_folder) / f"{TRUNKS[net]}_features.pth"
         if not path.is_file():
             raise MissingTrunk(f"{path} is not there; `python -m pipeline fetch-trunks` gets it")
@@ -33,6 +33,8 @@ class Lpips:
             self.network = import_lpips().LPIPS(pnet_rand=True, net=net, verbose=False)
         self.smallest = SMALLEST[net]
         _load_trunk(self.network.net, torch.load(path, map_location="cpu", weights_only=True), path)
+        self.network.to(device)
+        self.device = device
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
         if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
@@ -40,7 +42,7 @@ class Lpips:
         if min(a.shape[:2]) < self.smallest:
             raise ValueError(f"LPIPS needs sides of {self.smallest} pixels, the images are {a.shape[1]}x{a.shape[0]}")
         with torch.inference_mode():
-            return float(self.network(_to_tensor(a), _to_tensor(b)))
+            return float(self.network(*(_to_tensor(image).to(self.device) for image in (a, b))))
 
 
 def _to_tensor(image: np.ndarray) -> torch.Tensor:

@@ -4,8 +4,19 @@ from pipeline.core.params import Params
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
 """Where the sharpen control is scored."""
-METRICS = {"psnr": "up", "ssim": "up", "lpips_alex": "down", "swd": "down", "niqe": "down"}
-"""Metric -> where better lies."""
+METRICS = {
+    "psnr": "up",
+    "ssim": "up",
+    "psnr_y": "up",
+    "ssim_y": "up",
+    "lpips_alex": "down",
+    "lpips_vgg": "down",
+    "lpips_squeeze": "down",
+    "swd": "down",
+    "niqe": "down",
+    "niqe_published": "down",
+}
+"""Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
 SYSTEM_NETWORKS = ("gan", "stage2", "oracle")
 """What is trained from a system's start network, beside its later rounds."""
 

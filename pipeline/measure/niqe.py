@@ -4,7 +4,9 @@ Natural images, made locally free of mean and contrast (MSCN), follow generalise
 The score is the distance of an image's distribution of these parameters from that of pristine images. With the authors'
 model and patches of 96 the values are those of the authors' MATLAB release.
 """
+import zipfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -12,8 +14,11 @@ import numpy as np
 from scipy.special import gamma
 
 from pipeline.degrade.bicubic import resize
-from pipeline.measure.luma import luma
+from pipeline.measure.luma import rounded_luma
 
+PUBLISHED = "niqe_pris_params.npz"
+"""The authors' model, fitted on 125 natural photographs in patches of 96, as BasicSR (Apache-2.0) redistributes it."""
+PUBLISHED_PATCH = 96
 SHARPNESS = 0.75  # of its sharpest patch: what a pristine image's patch needs to be fitted
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # neighbours whose products are fitted: right, below, both diagonals
 SHAPES = np.arange(0.2, 10.001, 0.001)
@@ -44,6 +49,24 @@ def fit(images: Iterable[np.ndarray], patch: int) -> Model:
     return Model(*_gaussian(features, patch, "the pristine images have"), patch)
 
 
+def published(folder: Path | str) -> Model:
+    """The authors' model, from `folder`/niqe_pris_params.npz.
+
+    Raises FileNotFoundError when the file is not there and ValueError when it holds something else.
+    """
+    path = Path(folder, PUBLISHED)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; `python -m pipeline fetch-trunks --from FOLDER` takes it over")
+    try:
+        with np.load(path) as stored:
+            mean, covariance = np.asarray(stored["mu_pris_param"]).reshape(-1), np.asarray(stored["cov_pris_param"])
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not the published model of NIQE ({error})") from error
+    if mean.shape != (36,) or covariance.shape != (36, 36):
+        raise ValueError(f"{path}: mean {mean.shape} and covariance {covariance.shape}, wanted (36,) and (36, 36)")
+    return Model(mean, covariance, PUBLISHED_PATCH)
+
+
 def score(image: np.ndarray, model: Model) -> float:
     """NIQE of a uint8 RGB HWC image: at least 0, lower is more natural; comparable under one model only.
 
@@ -72,7 +95,7 @@ def patch_features(image: np.ndarray, patch: int) -> tuple[np.ndarray, np.ndarra
     rows, columns = image.shape[0] // patch, image.shape[1] // patch
     if not rows * columns:
         return np.empty((0, 36)), np.empty(0)
-    gray = luma(image[: rows * patch, : columns * patch]).round()  # to 8 bits, as the release
+    gray = rounded_luma(image[: rows * patch, : columns * patch])  # as the release
     normalised, contrast = mscn(gray)
     half, _ = mscn(resize(gray[..., None], len(gray) // 2, gray.shape[1] // 2)[..., 0].astype(np.float64))
     features = [_features(_blocks(normalised, patch)), _features(_blocks(half, patch // 2))]

@@ -1,11 +1,14 @@
 """Score outputs on a test set: numbers for what can be computed, reasons for what cannot.
 
 PSNR, SSIM and LPIPS compare each output with its truth. NIQE scores each output by itself and SWD all of a test set
-together, both against the reference: clean images that no training has seen.
+together, both against the reference: clean images that no training has seen. `niqe_published` scores against the authors'
+own model instead.
 """
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +21,19 @@ from pipeline.measure import niqe, psnr, ssim, swd
 from pipeline.measure.lpips import Lpips, MissingTrunk
 
 DIGITS = 4
-PER_IMAGE = ("psnr", "ssim", "lpips_alex", "niqe")
-WITH_TRUTH = ("psnr", "ssim", "lpips_alex")
+PER_IMAGE = (
+    "psnr",
+    "ssim",
+    "psnr_y",
+    "ssim_y",
+    "lpips_alex",
+    "lpips_vgg",
+    "lpips_squeeze",
+    "niqe",
+    "niqe_published",
+)
+"""The columns of metrics/images."""
+SUFFIX = {"rgb": "", "y": "_y"}
 
 
 @dataclass
@@ -45,13 +59,26 @@ class Result:
 class Scorer:
     """The metrics, made ready once for all rows."""
 
-    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, seed: int):
+    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, seed: int, device="cpu"):
         self.settings, self.seed = settings, seed
+        self.paired: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {}
+        """Metric -> of an output and its truth."""
+        self.single: dict[str, Callable[[np.ndarray], float]] = {}
+        """Metric -> of an output."""
         self.reasons: dict[str, str] = {}
+        for channel in settings.channels:
+            how = {"border": settings.border, "channel": channel, "round_luma": settings.round_luma}
+            self.paired["psnr" + SUFFIX[channel]] = partial(psnr.psnr, **how)
+            self.paired["ssim" + SUFFIX[channel]] = partial(ssim.ssim, **how)
+        for net in settings.lpips:
+            try:
+                self.paired[f"lpips_{net}"] = Lpips(trunks, net, device)
+            except MissingTrunk as reason:
+                self.reasons[f"lpips_{net}"] = str(reason)
         try:
-            self.lpips = Lpips(trunks, net="alex")
-        except MissingTrunk as reason:
-            self.reasons["lpips_alex"] = str(reason)
+            self.single["niqe_published"] = partial(niqe.score, model=niqe.published(trunks))
+        except FileNotFoundError as reason:
+            self.reasons["niqe_published"] = str(reason)
         if reference.absent:
             self.reasons |= dict.fromkeys(("swd", "niqe"), f"no clean reference: {reference.absent}")
             return
@@ -69,23 +96,24 @@ class Scorer:
         """
         reasons = dict(self.reasons)
         if targets.absent:
-            reasons |= dict.fromkeys(WITH_TRUTH, f"no truth: {targets.absent}")
-        wanted = [metric for metric in PER_IMAGE if metric not in reasons]
-        found: dict[str, list[float]] = {metric: [] for metric in wanted}
+            reasons |= dict.fromkeys(self.paired, f"no truth: {targets.absent}")
+        found: dict[str, list[float]] = {}
         for i, image in enumerate(track(outputs.images, f"{row}: {test_set}, scoring", len(outputs))):
             line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
-            for metric in wanted:
+            calls = {metric: partial(measure, outputs[i]) for metric, measure in self.single.items()}
+            if not targets.absent:
+                calls |= {metric: partial(measure, outputs[i], targets[i]) for metric, measure in self.paired.items()}
+            for metric, measure in calls.items():
                 try:
-                    line[metric] = self._one(metric, outputs[i], None if targets.absent else targets[i])
-                    found[metric].append(line[metric])
+                    line[metric] = _finite(measure(), metric)
+                    found.setdefault(metric, []).append(line[metric])
                 except ValueError as error:
                     reasons.setdefault(metric, str(error))
             result.images.append(line)
-        scores = {metric: float(np.mean(values)) for metric, values in found.items() if values}
+        scores = {metric: float(np.mean(values)) for metric, values in found.items()}
         if "swd" not in reasons:
             try:
-                sample = swd.sample(outputs, self.settings.swd_patches, self.seed)
-                scores["swd"] = swd.distances(sample, self.reference, self.settings.swd_projections, self.seed)[1]
+                scores |= self._swd(outputs)
             except ValueError as error:
                 reasons["swd"] = str(error)
         if scores:
@@ -96,21 +124,20 @@ class Scorer:
                 reason = f"{len(outputs) - len(values)} of {len(outputs)} images are left out of the mean: {reason}"
             result.miss(row, test_set, metric, reason)
 
-    def _one(self, metric: str, output: np.ndarray, target: np.ndarray | None) -> float:
-        if metric == "psnr":
-            value = psnr.psnr(output, target, self.settings.border, self.settings.channel)
-        elif metric == "ssim":
-            value = ssim.ssim(output, target, self.settings.border, self.settings.channel)
-        elif metric == "lpips_alex":
-            value = self.lpips(output, target)
-        else:
-            value = niqe.score(output, self.niqe_model)
-        if not math.isfinite(value):
-            raise ValueError(f"{metric} is not finite (the output equals the truth)")
-        return value
-
     def _sample(self, reference: Shard) -> None:
         self.reference = swd.sample(reference, self.settings.swd_patches, self.seed)
 
     def _fit(self, reference: Shard) -> None:
-        self.niqe_model = niqe.fit(reference, self.settings.niqe_patch)
+        self.single["niqe"] = partial(niqe.score, model=niqe.fit(reference, self.settings.niqe_patch))
+
+    def _swd(self, outputs: Shard) -> dict[str, float]:
+        """The mean over the band-pass levels, and every level."""
+        sample = swd.sample(outputs, self.settings.swd_patches, self.seed)
+        levels, mean = swd.distances(sample, self.reference, self.settings.swd_projections, self.seed)
+        return {"swd": mean} | {f"swd_{level}": distance for level, distance in levels.items()}
+
+
+def _finite(value: float, metric: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{metric} is not finite (the output equals the truth)")
+    return value

@@ -1,4 +1,4 @@
-"""Get the backbones that LPIPS compares features of. Called by hand, never by a stage."""
+"""Get the backbones that LPIPS compares features of, and NIQE's published model. Called by hand, never by a stage."""
 import pickle
 import tempfile
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from pipeline.core.files import replacing, sha256
+from pipeline.measure import niqe
 
 SERVER = "https://download.pytorch.org/models"
 PUBLISHED = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth",
@@ -16,9 +17,9 @@ PUBLISHED = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth
 def fetch(folder: Path | str, source: Path | str | None = None) -> list[Path]:
     """Write <name>_features.pth into `folder` for each backbone; returns what was written.
 
-    From the folder `source` those that are there, as published or as <name>_features.pth; without one all of them, from
-    download.pytorch.org (770 MB, of which 72 MB are kept). Raises FileNotFoundError when `source` holds none and
-    ValueError for a damaged file.
+    From the folder `source` those that are there, as published or as <name>_features.pth, and niqe_pris_params.npz if it
+    is there too; without one all backbones, from download.pytorch.org (770 MB, of which 72 MB are kept). Raises
+    FileNotFoundError when `source` holds none and ValueError for a damaged file.
     """
     if source is None:
         with tempfile.TemporaryDirectory() as downloads:
@@ -32,9 +33,14 @@ def fetch(folder: Path | str, source: Path | str | None = None) -> list[Path]:
         if found:
             keep_features(found[0], target)
             written.append(target)
+    if Path(source, niqe.PUBLISHED).is_file():
+        niqe.published(source)  # raises for another file of that name
+        written.append(Path(folder, niqe.PUBLISHED))
+        with replacing(written[-1]) as handle:
+            handle.write(Path(source, niqe.PUBLISHED).read_bytes())
     if not written:
         wanted = [f"{name}_features.pth or {published}" for name, published in PUBLISHED.items()]
-        raise FileNotFoundError(f"{source} holds no backbone: wanted {', '.join(wanted)}")
+        raise FileNotFoundError(f"{source} holds no backbone: wanted {', '.join([*wanted, niqe.PUBLISHED])}")
     return written
 
 

@@ -8,8 +8,34 @@ from pipeline.core.files import replacing
 from pipeline.core.settings import Bench
 from pipeline.measure.names import METRICS, TEST_SETS
 
-TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE"}
-DIGITS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "swd": 2, "niqe": 2}
+TITLES = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "psnr_y": "PSNR-Y",
+    "ssim_y": "SSIM-Y",
+    "lpips_alex": "LPIPS-Alex",
+    "lpips_vgg": "LPIPS-VGG",
+    "lpips_squeeze": "LPIPS-Squeeze",
+    "swd": "SWD",
+    "niqe": "NIQE",
+    "niqe_published": "NIQE-published",
+}
+DIGITS = {
+    "psnr": 2,
+    "ssim": 4,
+    "psnr_y": 2,
+    "ssim_y": 4,
+    "lpips_alex": 4,
+    "lpips_vgg": 4,
+    "lpips_squeeze": 4,
+    "swd": 2,
+    "niqe": 2,
+    "niqe_published": 2,
+}
+STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex", "niqe_published": "niqe"}
+"""Metric -> the one that tables show in its place when both are there. JSON and CSV hold both."""
+KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
+"""The columns of the CSV that are no scores."""
 NOT_COMPUTED = "Not computed:"
 ARROWS = {"up": "↑", "down": "↓"}
 WIDTH = 118  # columns of running text
@@ -43,12 +69,13 @@ def heading(metric: str) -> str:
 
 
 def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
-    """The metrics computed on a test set, and for each row their values as text, each with whether it is the best.
+    """The metrics to show of a test set, and for each row their values as text, each with whether it is the best.
 
     The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
     """
     rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
-    metrics = [metric for metric in METRICS if any(metric in values for values in rows.values())]
+    computed = [metric for metric in METRICS if any(metric in values for values in rows.values())]
+    metrics = [metric for metric in computed if STANDS_FOR.get(metric) not in computed]
     texts = {row: [f"{values[metric]:.{DIGITS[metric]}f}" if metric in values else "" for metric in metrics]
              for row, values in rows.items()}
     best = []
@@ -61,15 +88,21 @@ def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tupl
 
 def conventions(bench: Bench, counts: dict) -> list[str]:
     """Lines that say how the numbers were made, as a Markdown list."""
-    channel = {"rgb": "RGB", "y": "the Y channel (BT.601)"}[bench.channel]
     reference = counts.get("reference", {"images": 0, "scenes": 0})
+    luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
+    channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
+    backbones = ", ".join(TITLES[f"lpips_{net}"].removeprefix("LPIPS-") for net in bench.lpips)
     items = [
         "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the "
-        "truth.",
-        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channel}, {bench.border} pixels cut from each side; "
-        "each is the mean over the images.",
-        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen; NIQE is "
-        f"fitted on them, in patches of {bench.niqe_patch} pixels, so it does not compare with published values.",
+        "truth. metrics/tables/*.csv hold every metric, metrics/images/*.csv a line per image.",
+        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channels}, {bench.border} pixels cut from each side; SSIM "
+        "with an 11x11 Gaussian window of sigma 1.5. "
+        + (f"LPIPS v0.1 on whole images, backbone {backbones}. " if backbones else "")
+        + "Each is the mean over the images.",
+        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen. SWD is the "
+        f"mean over the band-pass levels of a Laplacian pyramid, {bench.swd_patches} patches, {bench.swd_projections} "
+        f"directions. NIQE is fitted in patches of {bench.niqe_patch} pixels, so it does not compare with published "
+        "values; NIQE-published, of the authors' model, does.",
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels: a "
         "control that learns nothing. A gain that it reaches too is no restoration.",
     ]
@@ -91,10 +124,11 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
 
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
-    """One line per row and test set; a metric that was not computed is an empty field."""
+    """One line per row and test set, one column per metric; what was not computed is an empty field."""
+    found = {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
+             for metric in values}
     with replacing(path, "w") as handle:
-        writer = csv.DictWriter(handle, ["tests", "row", "test_set", "images", "scenes", "parameters", *METRICS],
-                                lineterminator="\n")
+        writer = csv.DictWriter(handle, [*KEYS, *METRICS, *sorted(found - METRICS.keys())], lineterminator="\n")
         writer.writeheader()
         for tests, group in scores.items():
             for row, sets in group.rows.items():
@@ -109,7 +143,7 @@ def read_csv(path: Path | str) -> dict[str, Scores]:
     with open(path, encoding="utf-8", newline="") as handle:
         for line in csv.DictReader(handle):
             group = scores.setdefault(line["tests"], Scores())
-            values = {metric: float(line[metric]) for metric in METRICS if line[metric]}
+            values = {metric: float(text) for metric, text in line.items() if metric not in KEYS and text}
             group.rows.setdefault(line["row"], {})[line["test_set"]] = values
             group.counts[line["test_set"]] = {"images": int(line["images"]), "scenes": int(line["scenes"])}
             group.parameters[line["row"]] = int(line["parameters"])
