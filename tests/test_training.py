@@ -154,6 +154,22 @@ def test_stage2_settings_train_and_matter(tiny_project):
     assert len(seen) == 6
 
 
+def test_blend_lies_between_the_start_and_the_trained_weights(tiny_project):
+    stage1.main("sr-edsr")
+    label.main("systems", "sr-edsr")
+    made = {}
+    for share in (1.0, 0.25):
+        change(stage2={"blend": share})
+        stage2.main("stage2", "sr-edsr")
+        made[share] = load_network("models/sr-edsr-stage2").state_dict()
+    start = load_network("models/sr-edsr").state_dict()
+    moved = 0
+    for key, value in start.items():
+        torch.testing.assert_close(made[0.25][key], 0.75 * value + 0.25 * made[1.0][key])
+        moved += (made[1.0][key] != value).any().item()
+    assert moved > 5
+
+
 def test_losses_against_closed_forms():
     settings = params.load(Path(__file__).parent.parent / "params.yaml")
     outputs, targets = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.3)

@@ -47,6 +47,8 @@ class Stage2(Training):
     lambda_: NonNegative = Field(alias="lambda")
     anchor: NonNegative
     """Weight of the MSE between 8x8 means of output and surrogate, which keeps colours where they are."""
+    blend: Annotated[float, Field(gt=0, le=1)]
+    """How far from the start's weights to the trained ones the kept network lies: 1 is all the way."""
     discriminator: Literal["srgan", "highpass"]
     d_features: Count
     d_lr: Positive

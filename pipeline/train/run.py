@@ -51,6 +51,7 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
     unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
     if adversarial and unpaired.absent:
         return _absent(name, unpaired.absent)
+    begun = {key: value.clone() for key, value in network.state_dict().items()}
     device = pick(threads)
     made = {"seed": seed, "threads": threads, "settings": settings.model_dump(by_alias=True), "start": start,
             "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
@@ -70,6 +71,8 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
         started = time.monotonic()
         try:
             curve = train(network, settings, data, opponent, checkpoint, device, name)
+            if isinstance(settings, Stage2):
+                blend(network, begun, settings.blend)
             save_network(Path("models", name), network, arch, options, made)
         except (Diverged, ValueError) as error:
             raise SystemExit(str(error)) from error
@@ -77,6 +80,17 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
         seconds = round(time.monotonic() - started, 1)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": seconds})
         checkpoint.remove()
+
+
+@torch.no_grad()
+def blend(network, begun: dict, share: float) -> None:
+    """Move the weights to begun + share * (trained - begun): network interpolation (Wang et al., "ESRGAN", 2018, eq. 4).
+
+    Less of what training changed, for the cost of nothing: stage 2's perception against stage 1's fidelity.
+    """
+    for key, value in network.state_dict().items():
+        if share < 1 and value.is_floating_point():
+            value.copy_(torch.lerp(begun[key].to(value.device), value, share))
 
 
 def _absent(name: str, reason: str) -> None:
