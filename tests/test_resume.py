@@ -91,7 +91,7 @@ def test_other_params_do_not_resume_a_foreign_state(project):
 
 def test_an_orphan_of_dvc_saves_and_stops(project):
     """A stand-in for dvc starts the stage through a shell, as dvc does, and is killed with kill -9."""
-    code = ("import subprocess, sys; subprocess.run(f'{sys.executable} -m pipeline.stages.stage2 stage2 {SYSTEM}; true', "
+    code = (f"import subprocess; subprocess.run('{sys.executable} -m pipeline.stages.stage2 stage2 {SYSTEM}; true', "
             "shell=True)")
     env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_CHECKPOINT_SECONDS": "0", "DVC_ROOT": str(project)}
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=project, env=env, stdout=subprocess.PIPE, text=True)
