@@ -227,4 +227,6 @@ def test_rows_are_read_from_input_to_oracle():
     assert order[0] == "input"
     networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
     assert [row for row in system if "+" not in row] == networks
+    srresnet = [row for row in order if row.startswith("sr-srresnet") and "+" not in row]
+    assert srresnet == ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
     assert system[1:7] == [control_row("sr-edsr", a, n) for a in params.bench.sharpen for n in params.bench.noise]

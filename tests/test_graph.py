@@ -64,7 +64,7 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():
-    for group in ("stage1", "surrogates", "stage2", "gan", "label"):
+    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
     p = load(ROOT / "params.yaml")
     truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
@@ -72,6 +72,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     read = [(entry.inputs, entry.targets, f"sets/{entry.clean}") for entry in p.finetunes.values()]
     read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
     read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]
+    read += [(f"sets/{entry.captures}",) for entry in p.adabn.values()]
     assert not {f"sets/{name}" for name in truths} & {path for paths in read for path in paths}
 
 

@@ -34,6 +34,10 @@ def changed(path: str, value) -> dict:
     ("bench/lpips", ["resnet"], "bench.lpips.0: got 'resnet'; .*'alex', 'vgg' or 'squeeze'"),
     ("bench/channel", "y", "bench.channel: no such key"),
     ("sets/clean/scene", "(", "scene: not a regular expression"),
+    ("stage1/batch_norm", "train", "stage1.batch_norm: no such key"),
+    ("supervised/batch_norm", "freeze", "supervised.batch_norm: got 'freeze'; .*'frozen' or 'train'"),
+    ("adabn/sr-srresnet-adabn/captures", "x", "adabn.sr-srresnet-adabn.captures: 'x' names nothing; there are clean"),
+    ("adabn/sr-srresnet-adabn/start", "none", "adabn.sr-srresnet-adabn.start: 'none' names nothing"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
 ])
 def test_what_cannot_be_meant_is_named(path, value, message):

@@ -96,5 +96,7 @@ def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
 def test_paper_is_the_papers_size():
     params = parse(yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/paper.yaml").read_text())))
     assert params.networks["sr-edsr"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
+    assert params.networks["sr-srresnet"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
+    assert params.stage1_of("sr-srresnet").loss == "mse"
     assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
     assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)

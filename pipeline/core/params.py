@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.core.settings import (
+    Adabn,
     Bench,
     Count,
     Finetune,
@@ -17,6 +18,7 @@ from pipeline.core.settings import (
     Name,
     Network,
     Row,
+    Stage1,
     Stage2,
     Strict,
     Supervised,
@@ -39,7 +41,7 @@ class Params(Strict):
     """CPU threads of a training; part of the result, as sums in another order round differently."""
     ingest: Ingest
     builtin: Builtin
-    stage1: Supervised
+    stage1: Stage1
     stage2: Stage2
     supervised: Supervised
     bench: Bench
@@ -49,13 +51,14 @@ class Params(Strict):
     pairs: dict[Name, Pairs]
     networks: dict[Name, Network]
     systems: dict[Name, System]
+    adabn: dict[Name, Adabn] = {}
     labels: dict[Name, Labels] = {}
     finetunes: dict[Name, Finetune] = {}
     tasks: dict[Name, Task]
     tests: dict[Name, Tests]
     rows: dict[Name, Row]
 
-    def stage1_of(self, network: str) -> Supervised:
+    def stage1_of(self, network: str) -> Stage1:
         return _override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
 
     def stage2_of(self, system: str) -> Stage2:
@@ -92,6 +95,7 @@ class Params(Strict):
             "networks": {"inputs": inputs, "targets": inputs},
             "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
+            "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
             "labels": {"network": trained - {"none"}, "inputs": inputs},
             "finetunes": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
             "tests": {"synthetic": set(self.pairs) | {"none"}, "captures": sets, "truth": sets, "far": sets,
@@ -116,7 +120,7 @@ class Params(Strict):
     def network_names(self) -> set[str]:
         """Every network the pipeline makes."""
         derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        return set(self.networks) | derived | set(self.finetunes)
+        return set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
 
 
 def _override(settings: Strict, changes: dict, where: str):

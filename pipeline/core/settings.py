@@ -13,6 +13,7 @@ Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+BatchNorm = Literal["frozen", "train"]
 
 
 class Strict(BaseModel):
@@ -38,12 +39,19 @@ class Training(Strict):
     validate_every: Count
 
 
-class Supervised(Training):
+class Stage1(Training):
     loss: Literal["l1", "mse"]
+
+
+class Supervised(Stage1):
+    batch_norm: BatchNorm
+    """Whether statistics of batch norm stay those of the network it starts from (frozen) or go on with the data (train)."""
 
 
 class Stage2(Training):
     """Liu et al., eq. 6: MSE to the surrogate + lambda * adversarial term against unpaired clean images."""
+    batch_norm: BatchNorm
+    """As in Supervised."""
     lambda_: NonNegative = Field(alias="lambda")
     anchor: NonNegative
     """Weight of the MSE between 8x8 means of output and surrogate, which keeps colours where they are."""
@@ -86,6 +94,12 @@ class System(Strict):
     stage2: dict[str, Any]
     supervised: dict[str, Any]
     """Overrides of the sections of these names; {} for none. DVC wants to find the keys it tracks."""
+
+
+class Adabn(Strict):
+    """A control of stage 2 that trains nothing: the network `start` with its statistics of batch norm measured on captures."""
+    start: Name
+    captures: Name
 
 
 class Labels(Strict):

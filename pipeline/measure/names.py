@@ -49,12 +49,13 @@ def entries(params: Params, task: str) -> dict[str, str]:
 
 
 def reading_order(params: Params, task: str) -> list[str]:
-    """The rows of a task: inputs, then each system from stage 1 to its oracle, then the other chains."""
+    """The rows of a task: inputs, then each system from stage 1 and its controls to its oracle, then the other chains."""
     rows = [key for key, row in params.rows.items() if row.task == task]
     order = [row_name(params, key) for key in rows if params.rows[key].first == "none"]
     for key, system in params.systems.items():
         if system.task == task:
             order += [system.start, *control_rows(system.start, params.bench.sharpen, params.bench.noise)]
+            order += [row for row in rows if _adapted_from(params, row) == system.start]
             order += [f"{key}-gan", f"{key}-stage2"]
             order += [row for row in rows if _system_of(params, row) == key]
             order += [f"{key}-oracle"]
@@ -62,10 +63,21 @@ def reading_order(params: Params, task: str) -> list[str]:
     return list(dict.fromkeys(order))
 
 
+def _network(params: Params, row: str) -> str:
+    """The network of a single-network row, otherwise none."""
+    entry = params.rows[row]
+    return entry.first if entry.second == entry.third == "none" else "none"
+
+
+def _adapted_from(params: Params, row: str) -> str | None:
+    """The network whose statistics of batch norm were adapted to make that of a single-network row."""
+    entry = params.adabn.get(_network(params, row))
+    return entry.start if entry else None
+
+
 def _system_of(params: Params, row: str) -> str | None:
     """The system whose stage 2 the network of a single-network row goes back to."""
-    entry = params.rows[row]
-    network = entry.first if entry.second == entry.third == "none" else "none"
+    network = _network(params, row)
     while network in params.finetunes:
         network = params.finetunes[network].start
     return network.removesuffix("-stage2") if network.endswith("-stage2") else None

@@ -49,8 +49,9 @@ def read_manifest(folder: Path | str) -> dict:
     return manifest
 
 
-def load_network(folder: Path | str, device: torch.device | str = "cpu") -> nn.Module:
-    """The network in eval mode, weights frozen, with `.scale` and `.radius`.
+def load_network(folder: Path | str, device: torch.device | str = "cpu", trainable: bool = False) -> nn.Module:
+    """The network in eval mode, with `.scale` and `.radius`. All weights are frozen; if `trainable`, only those that its
+    architecture itself keeps frozen, such as EDSR's mean shift.
 
     Raises as `read_manifest` does, and ValueError for weights of another network.
     """
@@ -61,4 +62,6 @@ def load_network(folder: Path | str, device: torch.device | str = "cpu") -> nn.M
         network.load_state_dict(load(path.read_bytes()))
     except (RuntimeError, SafetensorError) as error:
         raise ValueError(f"{path}: not the weights of {manifest['arch']} {manifest['options']}: {error}") from error
-    return network.eval().requires_grad_(False).to(device)
+    if not trainable:
+        network.requires_grad_(False)
+    return network.eval().to(device)

@@ -2,7 +2,7 @@
 
     python -m pipeline.stages.curves
 
-Reads metrics/curves/*.csv of the networks in params; writes metrics/plots/<network>.png.
+Reads metrics/curves/*.csv of the networks in params that are trained; writes metrics/plots/<network>.png.
 """
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from pipeline.report.curves import draw_curve
 
 
 def main() -> None:
-    for name in sorted(params.load().network_names()):
+    p = params.load()
+    for name in sorted(p.network_names() - set(p.adabn)):
         draw_curve(Path("metrics/curves", f"{name}.csv"), Path("metrics/plots", f"{name}.png"))
 
 

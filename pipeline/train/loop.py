@@ -43,7 +43,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
     """
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-    network.to(device, memory_format=layout).train()
+    network.to(device, memory_format=layout)
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas)
     average = copy.deepcopy(network) if settings.ema else network
@@ -69,6 +69,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
         while step < settings.steps + warmup:
             inputs, targets = (batch.to(device, memory_format=layout) for batch in data.train(step))
             warming = step < warmup
+            to_training_mode(network, settings)
             with torch.set_grad_enabled(not warming), torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
                 outputs = network(inputs)
             record, loss = {}, None
@@ -93,7 +94,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
                     for mean, weight in zip(average.parameters(), network.parameters()):
                         mean.data.lerp_(weight.data, 1 - settings.ema)
                     for kept, buffer in zip(average.buffers(), network.buffers()):
-                        kept.copy_(buffer)
+                        kept.lerp_(buffer, 1 - settings.ema) if buffer.is_floating_point() else kept.copy_(buffer)
             window.append(record)
             step += 1
             done = step - warmup
@@ -112,6 +113,15 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     if average is not network:
         network.load_state_dict(average.state_dict())
     return curve
+
+
+def to_training_mode(network, settings: Training) -> None:
+    """Training mode, but for batch norm whose statistics are frozen: it goes on as in the network that training began from."""
+    network.train()
+    if getattr(settings, "batch_norm", "train") == "frozen":  # stage 1 has no such setting: it learns the statistics
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.eval()
 
 
 def losses(outputs, targets, settings, adversary) -> tuple[dict, torch.Tensor]:
@@ -149,7 +159,6 @@ def validate(network, crops: Crops | None, device) -> dict:
     inputs, targets = (batch.to(device) for batch in crops(0))
     network.eval()
     errors = (network(inputs).clamp(0, 1) - targets).square().mean((1, 2, 3))
-    network.train()
     return {"val_psnr": (-10 * torch.log10(errors.clamp_min(1e-10))).mean().item()}
 
 

@@ -38,8 +38,7 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
         except AbsentNetwork as reason:
             return _absent(name, f"{start} is absent: {reason}")
         arch, options = manifest["arch"], manifest["options"]
-        network = load_network(Path("models", start)).requires_grad_(True)
-        _refreeze(network, arch, options)
+        network = load_network(Path("models", start), trainable=True)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(seed, f"{name}/weights"))
@@ -97,12 +96,6 @@ def _absent(name: str, reason: str) -> None:
     save_absent(Path("models", name), reason)
     write_curve(Path("metrics/curves", f"{name}.csv"), [])
     print(f"{name}: not trained: {reason}", flush=True)
-
-
-def _refreeze(network, arch: str, options: dict) -> None:
-    """Freeze again what the architecture itself keeps frozen, such as EDSR's mean shift."""
-    for weight, fresh in zip(network.parameters(), build(arch, options).parameters()):
-        weight.requires_grad_(fresh.requires_grad)
 
 
 def _validation(shards: dict, scale: int, patch: int, seed: int) -> Crops | None:
