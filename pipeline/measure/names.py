@@ -45,13 +45,13 @@ def reading_order(params: Params, task: str) -> list[str]:
         if system.task == task:
             order += [system.start, *control_rows(system.start, params.bench.sharpen, params.bench.noise)]
             order += [f"{key}-gan", f"{key}-stage2"]
-            order += [row for row in rows if _system_of(params, row) == key]
+            order += [row for row in rows if system_of(params, row) == key]
             order += [f"{key}-oracle"]
     order += [row_name(params, key) for key in rows]
     return list(dict.fromkeys(order))
 
 
-def _system_of(params: Params, row: str) -> str | None:
+def system_of(params: Params, row: str) -> str | None:
     """The system whose stage 2 the network of a single-network row goes back to."""
     entry = params.rows[row]
     network = entry.first if entry.second == entry.third == "none" else "none"
