@@ -1,6 +1,5 @@
 """Scores per image of several rows and seeds on one test set, and means over the images that rows have in common."""
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -39,14 +38,9 @@ class Paired:
                 if name == test_set:
                     self.rows[-1].setdefault(row, {})[scene, image] = scores
         self.images = sorted({image for seed in self.rows for scores in seed.values() for image in scores})
-        self.scenes = sorted({scene for scene, _ in self.images})
+        self.scenes, self._first = np.unique([scene for scene, _ in self.images], return_index=True)
         self.metrics = {metric for seed in self.rows for row in seed.values() for scores in row.values() for metric in scores}
         self._columns: dict[tuple[str, str], np.ndarray] = {}
-
-    @cached_property
-    def _scene_of(self) -> np.ndarray:
-        """(images, scenes), 1 where an image is of a scene."""
-        return np.array([[float(scene == other) for other in self.scenes] for scene, _ in self.images])
 
     def _column(self, row: str, metric: str) -> np.ndarray:
         """(seeds, images), NaN where there is no score."""
@@ -59,10 +53,10 @@ class Paired:
         """The means of each (row, metric) over the images for which all are there; None when a seed has no such image."""
         scores = np.stack([self._column(row, metric) for row, metric in wanted])
         there = ~np.isnan(scores).any(axis=0)
-        counts = there @ self._scene_of
+        counts = np.add.reduceat(there, self._first, axis=-1, dtype=float)
         if not counts.any(axis=1).all():
             return None
         scenes = counts.any(axis=0)
-        totals = (np.where(there, scores, 0) @ self._scene_of)[..., scenes]
+        totals = np.add.reduceat(np.where(there, scores, 0), self._first, axis=-1)[..., scenes]
         resampled = [means(total, counts[:, scenes]) for total in totals]
         return Shared(resampled, *totals.shape[1:], int(there.sum(axis=1).min()))

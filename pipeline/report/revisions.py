@@ -76,8 +76,9 @@ def _reader(name: str) -> Callable[[Path], str]:
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
+    files = DVCFileSystem(rev=name)
     try:
-        files = DVCFileSystem(rev=name)
+        files.repo  # noqa: B018  opens it, and so finds out
     except DvcException as error:
         raise RevisionError(f"{name}: {error}; `dvc exp list` names the experiments, `git log` the commits") from None
     return lambda path: files.read_text(path.as_posix(), encoding="utf-8")
