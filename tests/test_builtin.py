@@ -47,6 +47,17 @@ def test_another_seed_gives_other_scenes(made, tmp_path):
     assert not [name for name in same if re.search(r"-[cf]?\d{3}-", name) or "sr-captures/" in name]
 
 
+def test_trainings_of_any_seed_share_the_scenes(tmp_path, monkeypatch):
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["seed"], values["builtin"]["seed"] = 7, 3
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(tmp_path)
+    seeds = []
+    monkeypatch.setattr(builtin, "make", lambda params, seed, folder: seeds.append(seed))
+    builtin.main()
+    assert seeds == [3]
+
+
 def test_no_scene_is_on_two_sides(made):
     clean, captures, far = scenes(made / "clean"), scenes(made / "sr-captures"), scenes(made / "sr-far")
     assert not clean & captures and not clean & far and not captures & far

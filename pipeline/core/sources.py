@@ -56,6 +56,8 @@ class Camera(Strict):
 
 class Builtin(Strict):
     """Numbers of rendered scenes; the bundled photographs come on top. Half of the captured scenes are screens."""
+    seed: Annotated[int, Field(ge=0)]
+    """Of scenes and cameras. Apart from the seed of the trainings, so that these can differ on the same test sets."""
     natural_scenes: Count
     screen_scenes: Count
     capture_scenes: Count

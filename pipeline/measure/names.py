@@ -57,7 +57,7 @@ def reading_order(params: Params, task: str) -> list[str]:
             order += [system.start, *control_rows(system.start, params.bench.sharpen, params.bench.noise)]
             order += [row for row in rows if _adapted_from(params, row) == system.start]
             order += [f"{key}-gan", f"{key}-stage2"]
-            order += [row for row in rows if _system_of(params, row) == key]
+            order += [row for row in rows if system_of(params, row) == key]
             order += [f"{key}-oracle"]
     order += [row_name(params, key) for key in rows]
     return list(dict.fromkeys(order))
@@ -75,7 +75,7 @@ def _adapted_from(params: Params, row: str) -> str | None:
     return entry.start if entry else None
 
 
-def _system_of(params: Params, row: str) -> str | None:
+def system_of(params: Params, row: str) -> str | None:
     """The system whose stage 2 the network of a single-network row goes back to."""
     network = _network(params, row)
     while network in params.finetunes:

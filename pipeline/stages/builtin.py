@@ -1,6 +1,6 @@
 """Make the built-in data: clean scenes, and captures of other scenes through two proxy cameras, with their truth.
 
-Reads params seed and builtin. Writes PNGs below data/builtin:
+Reads params builtin. Writes PNGs below data/builtin:
   clean/natural, clean/screens   scenes as they are
   sr-captures, sr-truth          captures through builtin.camera, and the scenes: same names, scale times as large
   sr-far, sr-far-truth           the same through builtin.far_camera, worse in ways that no synthesizer models
@@ -39,7 +39,7 @@ CROPS = 6  # of one photograph at most
 def main() -> None:
     try:
         params = load()
-        make(params.builtin, params.seed, FOLDER)
+        make(params.builtin, params.builtin.seed, FOLDER)
     except (ParamsError, OSError) as error:
         raise SystemExit(f"builtin: {error}") from None
 

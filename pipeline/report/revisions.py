@@ -1,0 +1,118 @@
+"""The params and scores of revisions: commits, DVC experiments, or the workspace; one per seed."""
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pipeline.core.params import PARAMS_FILE, Params, ParamsError, parse
+from pipeline.core.presets import difference
+from pipeline.measure.names import entries
+
+WORKSPACE = "workspace"
+KEYS = ("row", "test_set", "image", "scene")  # the other columns of metrics/images are metrics
+
+Images = dict[tuple[str, str, str, str], dict[str, float]]
+"""(row, test set, image, scene) -> metric -> score, as far as it was computed."""
+
+
+class RevisionError(ValueError):
+    """A revision cannot be read, or does not go with the others."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    name: str
+    params: Params
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]]
+    """Task -> row -> test set -> metric -> score of the whole set."""
+    images: dict[str, Images]
+    """Entry of systems or rows -> scores of each image."""
+
+
+def read(names: list[str]) -> list[Revision]:
+    """The revisions in the order of their seeds.
+
+    Raises RevisionError unless all can be read, agree in every param but the seed, and scored the same images.
+    """
+    revisions = [_read(name) for name in names]
+    _check_params(revisions)
+    _check_images(revisions)
+    return sorted(revisions, key=lambda revision: revision.params.seed)
+
+
+def _read(name: str) -> Revision:
+    from dvc.exceptions import DvcException
+
+    text = _reader(name)
+    path = PARAMS_FILE
+    try:
+        params = parse(yaml.safe_load(text(path)), str(path))
+        scores, images = {}, {}
+        for task in params.tasks:
+            path = Path(f"metrics/{task}.json")
+            scores[task] = json.loads(text(path))
+            for key in entries(params, task):
+                path = Path(f"metrics/images/{key}.csv")
+                images[key] = _parse_images(text(path))
+    except FileNotFoundError:
+        hint = "`dvc repro` makes it" if name == WORKSPACE else "was it committed?"
+        raise RevisionError(f"{name}: {path} is not there; {hint}") from None
+    except ParamsError as error:
+        raise RevisionError(f"{name}: {error}") from None
+    except (DvcException, OSError, KeyError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise RevisionError(f"{name}: {path} cannot be read: {reason}") from None
+    return Revision(name, params, scores, images)
+
+
+def _reader(name: str) -> Callable[[Path], str]:
+    """A function from the path of a file to its text in this revision."""
+    if name == WORKSPACE:
+        return lambda path: path.read_text(encoding="utf-8")
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    files = DVCFileSystem(rev=name)
+    try:
+        files.repo  # noqa: B018  opens it, and so finds out
+    except DvcException as error:
+        raise RevisionError(f"{name}: {error}; `dvc exp list` names the experiments, `git log` the commits") from None
+    return lambda path: files.read_text(path.as_posix(), encoding="utf-8")
+
+
+def _parse_images(text: str) -> Images:
+    images = {}
+    for line in csv.DictReader(text.splitlines()):
+        scores = {metric: float(value) for metric, value in line.items() if metric not in KEYS and value}
+        images[tuple(line[key] for key in KEYS)] = {m: value for m, value in scores.items() if math.isfinite(value)}
+    return images
+
+
+def _check_params(revisions: list[Revision]) -> None:
+    first, seeds = revisions[0], {}
+    for revision in revisions:
+        seed = revision.params.seed
+        if seed in seeds:
+            raise RevisionError(f"{seeds[seed]} and {revision.name} have the same seed, {seed}; another says nothing new")
+        seeds[seed] = revision.name
+        before, after = (item.params.model_dump(exclude={"seed"}, by_alias=True) for item in (first, revision))
+        if changes := difference(before, after):
+            more = f"; and {len(changes) - 1} more" if len(changes) > 1 else ""
+            raise RevisionError(f"{first.name} and {revision.name} differ in more than the seed: {changes[0]}{more}")
+
+
+def _check_images(revisions: list[Revision]) -> None:
+    first = revisions[0]
+    for revision in revisions[1:]:
+        for key, images in revision.images.items():
+            if different := sorted(set(images) ^ set(first.images[key])):
+                row, test_set, image, scene = different[0]
+                raise RevisionError(f"{first.name} and {revision.name} have not scored the same images: {row}, {test_set}, "
+                                    f"{image!r} of scene {scene!r} is in one of them only")
+        if revision.images == first.images:
+            raise RevisionError(f"{first.name} and {revision.name} have the same scores in every image; was a seed changed "
+                                "without `dvc repro`?")

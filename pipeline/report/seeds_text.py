@@ -1,0 +1,205 @@
+"""The sections of `report/seeds.py` as text: for the terminal, as Markdown, as CSV."""
+import csv
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.core.files import replacing
+from pipeline.core.params import Params
+from pipeline.measure.names import METRICS
+from pipeline.report.paired import Difference
+from pipeline.report.seeds import Section, Spread, in_order
+from pipeline.report.tables import ARROWS, DIGITS, TITLES, WIDTH, count
+
+FEW_SCENES = 10
+COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
+COLUMNS = ["task", "tests", "test_set", "row", "metric", "what", "value", "sd", "low", "high", "images"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    interval: str = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table: cells by row and metric."""
+    title: str
+    headings: dict[str, str]
+    rows: dict[str, dict[str, Cell]]
+
+
+class Comparison:
+    """What was compared, and all there is to say of it."""
+
+    def __init__(self, params: Params, seeds: list[int], against: str | None, sections: list[Section]):
+        self.params, self.seeds, self.against, self.sections = params, seeds, against, sections
+
+    def blocks(self, section: Section) -> Iterator[Block]:
+        counts = count({"images": section.images, "scenes": section.scenes})
+        title = f"{self.params.tasks[section.task].title}, {section.name} ({counts}), "
+        title += f"mean ± SD over seeds {', '.join(map(str, self.seeds))}" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
+        yield _block(title, section.spreads, _spread)
+        if section.base:
+            yield _block(f"{section.name}: minus {self.against or 'its stage 1'}", section.base, _difference)
+        if section.control:
+            block = _block(f"{section.name}: minus the controls of its stage 1", section.control, _difference)
+            yield Block(block.title, block.headings | {"psnr": "PSNR-top ↑"}, block.rows)
+
+    def notes(self, section: Section) -> list[str]:
+        """What holds for one section: too few scenes, images left out, what could not be compared."""
+        found = []
+        if section.scenes < FEW_SCENES and (section.base or section.control):
+            found.append(f"Few scenes ({section.scenes}): the intervals are rough, and too narrow if other scenes differ more."
+                         if section.scenes > 1 else "One scene: there are no intervals.")
+        fewer: dict[tuple[str, int], list[str]] = {}
+        for table in (section.base, section.control):
+            for row, cells in table.items():
+                for metric, cell in cells.items():
+                    if cell.images < section.images:
+                        fewer.setdefault((metric, cell.images), []).append(row)
+        for (metric, images), rows in fewer.items():
+            names = ", ".join(dict.fromkeys(rows))
+            found.append(f"{TITLES.get(metric, metric)}: {images} of {section.images} images can be compared, of {names}.")
+        return found + [f"{note}." for note in section.notes]
+
+    def conventions(self) -> list[str]:
+        """How all the numbers were made."""
+        found = []
+        if len(self.seeds) == 1:
+            found.append("One seed: the intervals are over scenes alone and say nothing of how much another training differs.")
+        else:
+            found.append("The spread holds that of the measurement: SWD takes other patches with each seed, the controls other "
+                         "noise. No training touches an input row, so its spread is of the measurement alone.")
+        if len(self.seeds) == 2:
+            found.append("Two seeds: one degree of freedom makes the intervals wide; a third seed narrows them most.")
+        if any(section.base or section.control for section in self.sections):
+            over = "scenes and seeds" if len(self.seeds) > 1 else "scenes"
+            found.append(f"[a, b]: 95 % interval of the paired difference over {over}; tie: 0 is inside. Each stands alone: "
+                         "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
+        if any(section.control for section in self.sections):
+            found.append("Controls: stage 1 itself, and its output sharpened, with or without noise. Each metric is compared "
+                         "with the best mixture of them that has the row's PSNR or more; where the row's PSNR is above them "
+                         "all, with the closest in PSNR. PSNR-top: the row's PSNR minus the highest of a control.")
+        return found
+
+    def show(self, console: Console) -> None:
+        for section in self.sections:
+            for block in self.blocks(section):
+                console.print(block.title, style="bold", markup=False)
+                for metrics in _fitting(block, console.width):
+                    console.print(_rich(block, metrics), "")
+            _print_notes(console, self.notes(section))
+        _print_notes(console, self.conventions())
+
+    def markdown(self) -> str:
+        lines = []
+        for section in self.sections:
+            for block in self.blocks(section):
+                lines += [f"## {block.title}", "", *_markdown(block), ""]
+            lines += [*map(_item, self.notes(section)), *([""] if self.notes(section) else [])]
+        return "\n".join([*lines, *map(_item, self.conventions())]).rstrip() + "\n"
+
+    def write_csv(self, path: Path | str) -> None:
+        """One line per row, metric and kind of number: mean, minus-base, minus-control."""
+        with replacing(path, "w") as handle:
+            writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            for section in self.sections:
+                place = {"task": section.task, "tests": section.tests, "test_set": section.test_set}
+                for row, cells in section.spreads.items():
+                    for metric, cell in cells.items():
+                        writer.writerow(place | {"row": row, "metric": metric, "what": "mean", "value": _rounded(cell.mean),
+                                                 "sd": _rounded(cell.sd)})
+                for what, table in (("minus-base", section.base), ("minus-control", section.control)):
+                    for row, cells in table.items():
+                        for metric, cell in cells.items():
+                            found = {key: _rounded(getattr(cell.interval, key)) for key in ("value", "low", "high")}
+                            writer.writerow(place | {"row": row, "metric": metric, "what": what, "images": cell.images} | found)
+
+
+def _block(title: str, table: dict[str, dict], cell) -> Block:
+    metrics = in_order({metric for cells in table.values() for metric in cells})
+    headings = {metric: f"{TITLES.get(metric, metric)} {ARROWS.get(METRICS.get(metric), '')}".strip() for metric in metrics}
+    return Block(title, headings, {row: {metric: cell(metric, value) for metric, value in cells.items()}
+                                   for row, cells in table.items()})
+
+
+def _spread(metric: str, spread: Spread) -> Cell:
+    digits = DIGITS.get(metric, 4)
+    return Cell(f"{spread.mean:.{digits}f}" + (f" ± {spread.sd:.{digits}f}" if spread.sd is not None else ""))
+
+
+def _difference(metric: str, difference: Difference) -> Cell:
+    digits, interval = DIGITS.get(metric, 4), difference.interval
+    value = f"{interval.value:+.{digits}f}"
+    if interval.low is None:
+        return Cell(value)
+    limits = f"[{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
+    if interval.tie:
+        return Cell("tie", limits, "tie")
+    if metric not in METRICS:
+        return Cell(value, limits)
+    verdict = "better" if (interval.value > 0) == (METRICS[metric] == "up") else "worse"
+    return Cell(f"{value} {verdict}", limits, verdict)
+
+
+def _fitting(block: Block, width: int) -> Iterator[list[str]]:
+    """The metrics, as many at a time as fit beside the rows' names."""
+    left = first = max(map(len, block.rows))
+    part: list[str] = []
+    for metric, heading in block.headings.items():
+        cells = [cells[metric] for cells in block.rows.values() if metric in cells]
+        column = 2 + max([len(heading), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
+        if part and left + column > width:
+            yield part
+            left, part = first, []
+        left, part = left + column, [*part, metric]
+    yield part
+
+
+def _rich(block: Block, metrics: list[str]) -> Table:
+    table = Table("row", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for metric in metrics:
+        table.add_column(block.headings[metric], justify="right", no_wrap=True)
+    for row, cells in block.rows.items():
+        table.add_row(row, *(_rich_cell(cells.get(metric, Cell(""))) for metric in metrics))
+    return table
+
+
+def _rich_cell(cell: Cell) -> Text:
+    text = Text(cell.text, style=COLOURS.get(cell.verdict, ""))
+    return text.append(f"\n{cell.interval}", style="dim") if cell.interval else text
+
+
+def _markdown(block: Block) -> list[str]:
+    lines = [["row", *block.headings.values()]]
+    for row, cells in block.rows.items():
+        found = [cells.get(metric, Cell("")) for metric in block.headings]
+        lines.append([row, *(f"{cell.text} {cell.interval}".strip() for cell in found)])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    return ["| " + " | ".join([line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))])
+            + " |" for line in lines]
+
+
+def _item(note: str) -> str:
+    return textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ")
+
+
+def _print_notes(console: Console, notes: list[str]) -> None:
+    for note in notes:
+        console.print(textwrap.fill(note, min(console.width, WIDTH), initial_indent="- ", subsequent_indent="  "), markup=False)
+    if notes:
+        console.print()
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
