@@ -17,6 +17,7 @@ from pipeline.core.settings import (
     Name,
     Network,
     Row,
+    Select,
     Stage2,
     Strict,
     Supervised,
@@ -43,6 +44,7 @@ class Params(Strict):
     stage2: Stage2
     supervised: Supervised
     bench: Bench
+    select: Select
     recipes: dict[Name, Recipe]
     sets: dict[Name, Set]
     pairs: dict[Name, Pairs]

@@ -3,9 +3,14 @@ from pipeline.core.params import Params
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
-"""Where the sharpen control is scored."""
-METRICS = {"psnr": "up", "ssim": "up", "lpips_alex": "down", "swd": "down", "niqe": "down"}
+"""Where the sharpen control is scored, and where the critic and the diagnostics speak."""
+CHOICE_SET = "captures-val"
+"""Where a network is chosen, by what needs no truth."""
+METRICS = {"psnr": "up", "ssim": "up", "lpips_alex": "down", "swd": "down", "niqe": "down",
+           "critic_auc": "down"}
 """Metric -> where better lies."""
+DIAGNOSTICS = ("drift", "residual", "sharpness")
+"""What is measured besides and is no contest."""
 SYSTEM_NETWORKS = ("gan", "stage2", "oracle")
 """What is trained from a system's start network, beside its later rounds."""
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from pipeline.core.files import replacing
 from pipeline.core.settings import Bench
-from pipeline.measure.names import METRICS, TEST_SETS
+from pipeline.measure.names import DIAGNOSTICS, METRICS, TEST_SETS
 
-TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE"}
-DIGITS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "swd": 2, "niqe": 2}
+TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips_alex": "LPIPS-Alex", "swd": "SWD", "niqe": "NIQE",
+          "critic_auc": "Critic AUC"}
+DIGITS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "swd": 2, "niqe": 2,
+          "critic_auc": 3}
 NOT_COMPUTED = "Not computed:"
 ARROWS = {"up": "↑", "down": "↓"}
 WIDTH = 118  # columns of running text
@@ -70,6 +72,8 @@ def conventions(bench: Bench, counts: dict) -> list[str]:
         "each is the mean over the images.",
         f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen; NIQE is "
         f"fitted on them, in patches of {bench.niqe_patch} pixels, so it does not compare with published values.",
+        f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
+        "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels: a "
         "control that learns nothing. A gain that it reaches too is no restoration.",
     ]
@@ -93,7 +97,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
     """One line per row and test set; a metric that was not computed is an empty field."""
     with replacing(path, "w") as handle:
-        writer = csv.DictWriter(handle, ["tests", "row", "test_set", "images", "scenes", "parameters", *METRICS],
+        writer = csv.DictWriter(handle, ["tests", "row", "test_set", "images", "scenes", "parameters", *METRICS, *DIAGNOSTICS],
                                 lineterminator="\n")
         writer.writeheader()
         for tests, group in scores.items():
@@ -109,7 +113,7 @@ def read_csv(path: Path | str) -> dict[str, Scores]:
     with open(path, encoding="utf-8", newline="") as handle:
         for line in csv.DictReader(handle):
             group = scores.setdefault(line["tests"], Scores())
-            values = {metric: float(line[metric]) for metric in METRICS if line[metric]}
+            values = {metric: float(line[metric]) for metric in (*METRICS, *DIAGNOSTICS) if line[metric]}
             group.rows.setdefault(line["row"], {})[line["test_set"]] = values
             group.counts[line["test_set"]] = {"images": int(line["images"]), "scenes": int(line["scenes"])}
             group.parameters[line["row"]] = int(line["parameters"])
@@ -125,10 +129,15 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     lines = [["row", "weights", *map(heading, metrics)]]
     for row, values in rows.items():
         lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values)])
+    return aligned(lines)
+
+
+def aligned(lines: list[list[str]]) -> list[str]:
+    """A Markdown table of equally long lines, the heading first; the first column is text, the others are numbers."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
-              for line in lines]
+              for line in [lines[0], rule, *lines[1:]]]
     return ["| " + " | ".join(line) + " |" for line in padded]
 
 
