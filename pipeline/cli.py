@@ -9,7 +9,7 @@ import typer
 
 from pipeline.core.params import PARAMS_FILE, ParamsError, parse
 
-MODELS, PRESETS, TRUNKS = Path("models"), Path("presets"), Path("data/trunks")
+MODELS, PRESETS, TRUNKS, CHOICES = Path("models"), Path("presets"), Path("data/trunks"), Path("metrics/select")
 PIPED_WIDTH = 110  # columns, where no terminal says how wide it is
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -26,14 +26,16 @@ def fail(message) -> NoReturn:
 def restore(
     inputs: Annotated[list[Path], typer.Argument(help="Photos (PNG, JPEG, TIFF, WebP, BMP), or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .png file for one photo, otherwise a folder.")],
-    model: Annotated[list[str], typer.Option(help="A network below models/; a second takes the first one's output.")],
+    model: Annotated[list[str] | None, typer.Option(
+        help="A network below models/; a second takes the first one's output.")] = None,
+    system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
     tile: Annotated[int, typer.Option(min=16, help="Pixels on a side that the network sees at a time.")] = 256,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
 ):
-    """Restore photos with a trained network.
+    """Restore photos with a trained network: one by name, or the one that `dvc repro select` chose for a system.
 
     \b
-    Example: python -m pipeline restore photo.jpg -o restored.png --model sr-edsr-stage2
+    Example: python -m pipeline restore photo.jpg -o restored.png --system sr-edsr
     """
     from pipeline.core.device import pick
     from pipeline.core.progress import track
@@ -42,7 +44,11 @@ def restore(
     from pipeline.restore.apply import apply, quantise
     from pipeline.restore.network import AbsentNetwork, load_network
 
+    if bool(model) == bool(system):
+        fail("name a network with --model, or a system with --system")
     jobs = _jobs(inputs, output)
+    if system:
+        model = [_chosen(system)]
     try:
         device = pick()
         networks = [load_network(MODELS / name, device) for name in model]
@@ -60,6 +66,21 @@ def restore(
         write_png(restored, quantise(apply(networks, image, tile)))
     if refused:
         fail(f"{refused} of {len(jobs)} photos could not be read")
+
+
+def _chosen(system: str) -> str:
+    """The network that metrics/select names for a system; says so on the console."""
+    from pipeline.core.files import read_json
+
+    choices = {key: choice for path in sorted(CHOICES.glob("*.json")) for key, choice in read_json(path).items()}
+    if system not in choices:
+        fail(f"no choice for a system {system!r} in {CHOICES}/, there are {', '.join(choices) or 'none'}: `dvc repro select` "
+             "makes them")
+    choice = choices[system]
+    if "chosen" not in choice:
+        fail(f"{system}: {choice['reason']}; name a network with --model")
+    typer.echo(f"{system}: {choice['chosen']}, chosen without truth: {choice['reason']}")
+    return choice["chosen"]
 
 
 def _jobs(inputs: list[Path], output: Path) -> dict[Path, Path]:

@@ -27,7 +27,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7],
-                        "noise": [0, 3]}
+                        "noise": [0, 3], "critic_steps": 3, "critic_batch": 4, "critic_patch": 32, "critic_features": 4}
     values["threads"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
@@ -71,7 +71,9 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert set(found["rows"]["sr-edsr-stage2"]) == set(TEST_SETS)
     assert set(found["rows"]["sr-edsr+sharpen70"]) == {"captures", "captures-val"}
     single = {"swd", "swd_0", "swd_low", "niqe"}
-    assert set(found["rows"]["sr-edsr"]["captures"]) == {"psnr", "ssim", "psnr_y", "ssim_y"} | single
+    paired, blind = {"psnr", "ssim", "psnr_y", "ssim_y"}, {"critic_auc", "drift", "residual", "sharpness"}
+    assert set(found["rows"]["sr-edsr"]["captures"]) == paired | single | blind
+    assert set(found["rows"]["sr-edsr"]["synthetic"]) == paired | single
     assert set(found["rows"]["sr-edsr"]["captures-far"]) == single
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
     assert missing["sr-edsr-oracle", "*", "*"] == "sets.sr-truth.folder is data/none"
@@ -83,6 +85,7 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     weights = sum(p.numel() for p in build("edsr", OPTIONS).parameters() if p.requires_grad)
     assert found["parameters"] == dict.fromkeys(found["rows"], weights)
     assert not (project / ".work/bench/sr-edsr").exists()
+    assert not [item for item in found["absent"] if item["metric"] in blind]  # what is not wanted is not missing
 
 
 def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(project):
@@ -129,12 +132,32 @@ def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(pro
     row = scores("sr-edsr-round2")["rows"]["sr-edsr-round2"]
     lines = per_image("sr-edsr-round2")
     assert len(lines) == 2 * len(TEST_SETS)
-    for metric in ("psnr", "ssim", "psnr_y", "ssim_y", "niqe"):
+    for metric in ("psnr", "ssim", "psnr_y", "ssim_y", "niqe", "drift", "residual", "sharpness"):
         values = [float(line[metric]) for line in lines if line["test_set"] == "captures"]
         assert row["captures"][metric] == pytest.approx(np.mean(values), abs=1e-4)
     assert {line["lpips_alex"] for line in lines} == {""}
     assert {line["psnr"] for line in lines if line["test_set"] == "captures-far"} == {""}
     assert all(value == round(value, 4) for sets in row.values() for value in sets.values())
+
+
+def test_what_the_choice_sees_is_the_same_without_truth(project):
+    files = [project / f"data/blind/sr/{key}.json" for key in ("sr-edsr", "sr-edsr-round2", "sr-input")]
+
+    def run():
+        bench.main("systems", "sr-edsr")
+        bench.main("rows", "sr-edsr-round2")
+        bench.main("rows", "sr-input")
+        return [file.read_bytes() for file in files]
+
+    before = run()
+    seen, of_round, of_input = (json.loads(content) for content in before)
+    assert set(seen["rows"]) == {"sr-edsr", "sr-edsr-stage2"} and set(of_round["rows"]) == {"sr-edsr-round2"}
+    assert of_input == {"rows": {}, "absent": [], "counts": {"images": 2, "scenes": 2}}
+    assert set(seen["rows"]["sr-edsr"]) == {"swd", "niqe", "critic_auc", "drift", "residual", "sharpness"}
+    for name in TEST_SETS:
+        shutil.rmtree(project / "data/tests/sr" / name / "targets")
+        write_absent(project / "data/tests/sr" / name / "targets", "gone")
+    assert run() == before and "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
 
 
 def test_scoring_twice_gives_the_same_bytes(project):

@@ -11,6 +11,7 @@ from conftest import ROOT, smooth_image, write_shard
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.core.files import write_json
 from pipeline.images.encode import write_png
 from pipeline.images.shards import write_absent
 from pipeline.nets.build import build
@@ -100,6 +101,25 @@ def test_an_unreadable_photo_is_named_and_the_others_are_restored(project):
 def test_an_unusable_network_is_named_with_those_there_are(project, name, message):
     result = run("restore", "photos/a.png", "-o", "out.png", "--model", name)
     assert result.exit_code == 1 and message in result.output and "sr-edsr, sr-edsr-stage2" in result.output
+
+
+def test_restore_with_what_was_chosen_for_a_system_says_which(project):
+    choice = {"chosen": "sr-edsr-stage2", "reason": "niqe 6.4 is the lowest"}
+    write_json(project / "metrics/select/sr.json", {"sr-edsr": choice, "other": {"reason": "no choice"}})
+    result = run("restore", "photos/a.png", "-o", "b.png", "--system", "sr-edsr")
+    assert result.exit_code == 0 and "sr-edsr-stage2, chosen without truth: niqe 6.4 is the lowest" in result.output
+    network = load_network(project / "models/sr-edsr-stage2")
+    assert (read(project / "b.png") == quantise(apply([network], read(project / "photos/a.png")))).all()
+
+
+@pytest.mark.parametrize("options, message", [
+    ((), "--model, or a system with --system"), (("--model", "sr-edsr", "--system", "sr-edsr"), "--model, or a system"),
+    (("--system", "nope"), "no choice for a system 'nope' in metrics/select/, there are other"),
+    (("--system", "other"), "other: no choice, no niqe; name a network with --model")])
+def test_restore_needs_one_network_or_one_choice(project, options, message):
+    write_json(project / "metrics/select/sr.json", {"other": {"reason": "no choice, no niqe"}})
+    result = run("restore", "photos/a.png", "-o", "b.png", *options)
+    assert result.exit_code == 1 and message in result.output and not (project / "b.png").exists()
 
 
 def test_preset_is_merged_or_only_shown(project):

@@ -6,7 +6,7 @@ from conftest import ROOT
 
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
-from pipeline.measure.names import METRICS
+from pipeline.measure.names import DIAGNOSTICS, METRICS
 from pipeline.measure.score import PER_IMAGE
 from pipeline.report.tables import DIGITS, TITLES, Scores, cells, conventions, markdown, read_csv
 from pipeline.stages import evaluate, report
@@ -41,6 +41,7 @@ def project(tmp_path, monkeypatch):
     for key, rows in bench.items():
         absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
+    write_json(tmp_path / "metrics/select/sr.json", {})
     return tmp_path
 
 
@@ -78,7 +79,7 @@ def test_a_missing_file_of_an_entry_is_named(project):
     (project / "data/bench/sr/sr-input.json").unlink()
     with pytest.raises(SystemExit, match=r"data/bench/sr/sr-input\.json is missing"):
         evaluate.main("sr")
-    assert not (project / "metrics").exists()
+    assert not (project / "metrics/sr.json").exists() and not (project / "metrics/tables").exists()
     with pytest.raises(SystemExit, match=r"tasks\.nope: no such entry"):
         evaluate.main("nope")
 
@@ -88,7 +89,7 @@ def test_csv_keeps_the_scores_and_leaves_empty_what_is_missing(project):
     scores = read_csv(project / "metrics/tables/sr.csv")["sr"]
     assert scores.rows["sr-edsr-stage2"] == {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}
     assert scores.counts["captures"] == COUNTS["captures"] and scores.parameters["input"] == 1234
-    assert "sr,input,captures,4,2,1234,22.7,,,,,,,30.0,,\n" in (project / "metrics/tables/sr.csv").read_text()
+    assert "sr,input,captures,4,2,1234,22.7,,,,,,,30.0,,,\n" in (project / "metrics/tables/sr.csv").read_text()
 
 
 def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
@@ -105,7 +106,8 @@ def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
 def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     scores = Scores(rows={"a": {"captures": {"psnr_y": 20.0, "niqe_published": 5.0, "swd": 3.0, "swd_0": 3.0}}})
     assert cells(scores, "captures")[0] == ["psnr_y", "swd", "niqe_published"]
-    assert set(METRICS) == set(TITLES) == set(DIGITS) and set(PER_IMAGE) == set(METRICS) - {"swd"}
+    assert set(METRICS) == set(TITLES) == set(DIGITS)
+    assert set(PER_IMAGE) == set(METRICS) - {"swd", "critic_auc"} | set(DIAGNOSTICS)
 
 
 @pytest.mark.parametrize("changes, said, unsaid", [
@@ -149,6 +151,18 @@ def test_the_report_joins_the_tables_and_prints_captures_and_synthetic(project, 
     assert max(map(len, printed.splitlines())) <= 100 and "\x1b" not in printed
 
 
+def test_the_report_says_what_was_chosen(project, capsys):
+    evaluate.main("sr")
+    candidate = {"network": "sr-edsr", "niqe": 7.0, "verdict": "chosen: nothing else is"}
+    write_json(project / "metrics/select/sr.json", {"sr-edsr": {
+        "chosen": "sr-edsr", "reason": "niqe 7 is the lowest", "candidates": [candidate], "images": 4, "scenes": 2}})
+    report.main()
+    text = (project / "metrics/report/tables.md").read_text()
+    assert text.startswith((project / "metrics/tables/sr.md").read_text())
+    assert "- sr-edsr is chosen: nothing else is" in text
+    assert "sr-edsr: sr-edsr is chosen without truth; niqe 7 is the lowest" in capsys.readouterr().out
+
+
 def test_a_task_without_entries_gives_an_empty_table(project):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["tasks"]["deblur"] = {"title": "Deblurring"}
@@ -156,6 +170,7 @@ def test_a_task_without_entries_gives_an_empty_table(project):
     for task in ("sr", "deblur"):
         evaluate.main(task)
     assert json.loads((project / "metrics/deblur.json").read_text()) == {}
+    write_json(project / "metrics/select/deblur.json", {})
     report.main()
     assert "# Deblurring" in (project / "metrics/report/tables.md").read_text()
     assert "nothing" in markdown("Deblurring", {}, None)

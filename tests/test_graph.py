@@ -57,7 +57,7 @@ def test_imports_run_one_way():
                 assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
-@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "report"])
+@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "select", "report"])
 def test_stages_that_need_no_torch_do_not_import_it(stage):
     code = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -66,6 +66,8 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 def test_no_stage_of_training_or_labelling_sees_the_truth():
     for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
+    seen = [dep for dep in GRAPH["select"]["do"]["deps"] if not dep.startswith("pipeline/")]
+    assert seen == ["data/blind/${key}"]
     p = load(ROOT / "params.yaml")
     truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
     assert truths == {"sr-truth", "sr-far-truth"}
@@ -80,7 +82,7 @@ def test_dvc_reads_the_graph():
     listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=ROOT,
                              capture_output=True, text=True)
     assert listing.returncode == 0, listing.stderr
-    assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "report"} <= set(listing.stdout.split())
+    assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "select@sr", "report"} <= set(listing.stdout.split())
 
 
 def test_an_order_that_deps_cannot_tell_is_tracked_as_params():

@@ -78,7 +78,8 @@ def test_forced_again_the_lock_is_the_same(clone):
 def test_an_experiment_runs_stage_2_and_later_only(clone):
     output = sh("dvc exp run -n stronger -S stage2.lambda=0.05", clone)
     groups = {stage.split("@")[0] for stage in ran(output)}
-    assert groups == {"stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "curves", "report"}
+    assert groups == {"stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "select", "curves",
+                      "report"}
     assert "bench@sr-input" not in ran(output)
     difference = sh("dvc metrics diff", clone)
     assert "sr-edsr-stage2.captures.psnr" in difference and "sr-edsr.captures.psnr" not in difference
@@ -108,8 +109,11 @@ def test_deleting_the_truth_changes_no_network_but_the_oracle(clone, tmp_path):
     names = ["sr-edsr", "sr-edsr-stage2", "sr-edsr-round2"]
     outs = [*(f"models/{name}/network.safetensors" for name in names), "data/labels/sr-edsr/train/images.npy"]
     before = [(folder / out).read_bytes() for out in outs]
+    choice = (folder / "metrics/select/sr.json").read_bytes()
+    assert b'"chosen"' in choice
     output = sh("sed -i '/^  sr-truth:/,/folder/s#folder: .*#folder: data/none#' params.yaml && dvc repro", folder)
-    assert not {"stage1", "surrogates", "stage2", "gan", "label", "finetune"} & {stage.split("@")[0] for stage in ran(output)}
+    groups = {stage.split("@")[0] for stage in ran(output)}
+    assert not {"stage1", "surrogates", "stage2", "gan", "label", "finetune", "select"} & groups
     for out in outs:  # and made anew without any truth on disk they are the same bytes
         shutil.rmtree((folder / out).parent)
     shutil.rmtree(folder / "data/builtin/sr-truth")
@@ -117,6 +121,9 @@ def test_deleting_the_truth_changes_no_network_but_the_oracle(clone, tmp_path):
                   "stage2 finetune sr-edsr-round2"):
         sh(f"python -m pipeline.stages.{stage}", folder)
     assert [(folder / out).read_bytes() for out in outs] == before
+    (folder / "metrics/select/sr.json").unlink()
+    sh("python -m pipeline.stages.select sr", folder)
+    assert (folder / "metrics/select/sr.json").read_bytes() == choice
     scores = metrics(folder)
     assert "psnr" not in scores["sr-edsr"]["captures"] and "niqe" in scores["sr-edsr"]["captures"]
     assert "sr-edsr-oracle" not in scores

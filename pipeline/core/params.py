@@ -18,6 +18,7 @@ from pipeline.core.settings import (
     Name,
     Network,
     Row,
+    Select,
     Stage1,
     Stage2,
     Strict,
@@ -45,6 +46,7 @@ class Params(Strict):
     stage2: Stage2
     supervised: Supervised
     bench: Bench
+    select: Select
     recipes: dict[Name, Recipe]
     sets: dict[Name, Set]
     calibrations: dict[Name, Calibration]

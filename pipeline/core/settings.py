@@ -160,3 +160,17 @@ class Bench(Strict):
     sharpen: tuple[NonNegative, ...]
     noise: tuple[NonNegative, ...]
     """The control curve: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""
+    critic_steps: Count
+    critic_batch: Count
+    """Patches of each side in a batch."""
+    critic_patch: Annotated[int, Field(ge=16)]
+    critic_features: Count
+
+
+class Select(Strict):
+    """The choice of a network without truth; the bounds are increases over stage 1 in 8-bit levels."""
+    metric: Literal["niqe", "swd", "critic_auc"]
+    max_drift: NonNegative
+    max_residual: NonNegative
+    blurrier: Fraction
+    """A further network whose metric falls, and whose sharpness falls by more than this share, is remarked on."""

@@ -3,7 +3,9 @@ from pipeline.core.params import Params
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
-"""Where the sharpen control is scored."""
+"""Where the sharpen control is scored, and where the critic and the diagnostics speak."""
+CHOICE_SET = "captures-val"
+"""Where a network is chosen, by what needs no truth."""
 METRICS = {
     "psnr": "up",
     "ssim": "up",
@@ -15,8 +17,11 @@ METRICS = {
     "swd": "down",
     "niqe": "down",
     "niqe_published": "down",
+    "critic_auc": "down",
 }
 """Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
+DIAGNOSTICS = ("drift", "residual", "sharpness")
+"""What is measured besides and is no contest."""
 SYSTEM_NETWORKS = ("gan", "stage2", "oracle")
 """What is trained from a system's start network, beside its later rounds."""
 

@@ -2,7 +2,8 @@
 
 PSNR, SSIM and LPIPS compare each output with its truth. NIQE scores each output by itself and SWD all of a test set
 together, both against the reference: clean images that no training has seen. `niqe_published` scores against the authors'
-own model instead.
+own model instead. On captures a critic tells the outputs from the reference, and the diagnostics compare each output with
+its input.
 """
 import csv
 import math
@@ -17,8 +18,9 @@ from pipeline.core.files import replacing
 from pipeline.core.progress import track
 from pipeline.core.settings import Bench
 from pipeline.images.shards import Shard
-from pipeline.measure import niqe, psnr, ssim, swd
+from pipeline.measure import critic, diagnostics, niqe, psnr, ssim, swd
 from pipeline.measure.lpips import Lpips, MissingTrunk
+from pipeline.measure.names import CONTROL_SETS, DIAGNOSTICS
 
 DIGITS = 4
 PER_IMAGE = (
@@ -31,9 +33,13 @@ PER_IMAGE = (
     "lpips_squeeze",
     "niqe",
     "niqe_published",
+    *DIAGNOSTICS,
 )
 """The columns of metrics/images."""
 SUFFIX = {"rgb": "", "y": "_y"}
+WITH_TRUTH = ("psnr", "ssim", "psnr_y", "ssim_y", "lpips_alex", "lpips_vgg", "lpips_squeeze")
+ON_CAPTURES = ("critic_auc", *DIAGNOSTICS)
+"""What is computed on CONTROL_SETS alone."""
 
 
 @dataclass
@@ -46,6 +52,14 @@ class Result:
     def miss(self, row: str, test_set: str, metric: str, reason: str) -> None:
         """Note that something was not computed; `*` stands for all."""
         self.absent.append({"row": row, "test_set": test_set, "metric": metric, "reason": reason})
+
+    def without_truth(self, rows: list[str], test_set: str) -> dict:
+        """What is known of `rows` on a test set without its truth: `rows`, row -> metric -> value, and what is `absent`."""
+        scores = {row: self.rows[row][test_set] for row in rows if test_set in self.rows.get(row, {})}
+        return {"rows": {row: {metric: value for metric, value in values.items() if metric not in WITH_TRUTH}
+                         for row, values in scores.items()},
+                "absent": [item for item in self.absent if item["row"] in rows and item["test_set"] in (test_set, "*")
+                           and item["metric"] not in WITH_TRUTH]}
 
     def write_images(self, path: Path | str) -> None:
         """The line per image as CSV; what was not computed is an empty field."""
@@ -65,6 +79,8 @@ class Scorer:
         """Metric -> of an output and its truth."""
         self.single: dict[str, Callable[[np.ndarray], float]] = {}
         """Metric -> of an output."""
+        self.captured = {"drift": diagnostics.drift, "residual": diagnostics.residual}
+        """Metric -> of an output and its input, on captures."""
         self.reasons: dict[str, str] = {}
         for channel in settings.channels:
             how = {"border": settings.border, "channel": channel, "round_luma": settings.round_luma}
@@ -80,15 +96,16 @@ class Scorer:
         except FileNotFoundError as reason:
             self.reasons["niqe_published"] = str(reason)
         if reference.absent:
-            self.reasons |= dict.fromkeys(("swd", "niqe"), f"no clean reference: {reference.absent}")
+            self.reasons |= dict.fromkeys(("swd", "niqe", "critic_auc", "sharpness"), f"no clean reference: {reference.absent}")
             return
-        for metric, prepare in (("swd", self._sample), ("niqe", self._fit)):
+        for metric, prepare in (("swd", self._sample), ("niqe", self._fit), ("critic_auc", self._cut),
+                                ("sharpness", self._energy)):
             try:
                 prepare(reference)
             except ValueError as error:
                 self.reasons[metric] = f"the clean reference does not do: {error}"
 
-    def score(self, result: Result, row: str, test_set: str, outputs: Shard, targets: Shard) -> None:
+    def score(self, result: Result, row: str, test_set: str, inputs: Shard, outputs: Shard, targets: Shard) -> None:
         """Add the scores of a row's outputs (uint8) on one test set to `result`.
 
         Images for which a metric does not exist (an infinite PSNR, too few patches for NIQE) are left out of its mean,
@@ -97,10 +114,14 @@ class Scorer:
         reasons = dict(self.reasons)
         if targets.absent:
             reasons |= dict.fromkeys(self.paired, f"no truth: {targets.absent}")
+        if test_set not in CONTROL_SETS:
+            reasons = {metric: reason for metric, reason in reasons.items() if metric not in ON_CAPTURES}
         found: dict[str, list[float]] = {}
         for i, image in enumerate(track(outputs.images, f"{row}: {test_set}, scoring", len(outputs))):
             line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
             calls = {metric: partial(measure, outputs[i]) for metric, measure in self.single.items()}
+            if test_set in CONTROL_SETS:
+                calls |= {metric: partial(measure, outputs[i], inputs[i]) for metric, measure in self.captured.items()}
             if not targets.absent:
                 calls |= {metric: partial(measure, outputs[i], targets[i]) for metric, measure in self.paired.items()}
             for metric, measure in calls.items():
@@ -116,6 +137,12 @@ class Scorer:
                 scores |= self._swd(outputs)
             except ValueError as error:
                 reasons["swd"] = str(error)
+        if test_set in CONTROL_SETS and "critic_auc" not in reasons:
+            try:
+                sample = critic.sample(outputs, self.settings.critic_patch, self.seed)
+                scores["critic_auc"] = critic.critic_auc(sample, self.critic_reference, self.settings, self.seed)
+            except ValueError as error:
+                reasons["critic_auc"] = str(error)
         if scores:
             rounded = {metric: round(value, DIGITS) for metric, value in scores.items()}
             result.rows.setdefault(row, {})[test_set] = rounded
@@ -129,6 +156,13 @@ class Scorer:
 
     def _fit(self, reference: Shard) -> None:
         self.single["niqe"] = partial(niqe.score, model=niqe.fit(reference, self.settings.niqe_patch))
+
+    def _cut(self, reference: Shard) -> None:
+        self.critic_reference = critic.sample(reference, self.settings.critic_patch, self.seed)
+
+    def _energy(self, reference: Shard) -> None:
+        pristine = diagnostics.mean_energy(reference)
+        self.captured["sharpness"] = lambda output, source: diagnostics.sharpness(output, pristine)
 
     def _swd(self, outputs: Shard) -> dict[str, float]:
         """The mean over the band-pass levels, and every level."""

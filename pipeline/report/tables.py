@@ -19,6 +19,7 @@ TITLES = {
     "swd": "SWD",
     "niqe": "NIQE",
     "niqe_published": "NIQE-published",
+    "critic_auc": "Critic AUC",
 }
 DIGITS = {
     "psnr": 2,
@@ -31,6 +32,7 @@ DIGITS = {
     "swd": 2,
     "niqe": 2,
     "niqe_published": 2,
+    "critic_auc": 3,
 }
 STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex", "niqe_published": "niqe"}
 """Metric -> the one that tables show in its place when both are there. JSON and CSV hold both."""
@@ -103,6 +105,8 @@ def conventions(bench: Bench, counts: dict) -> list[str]:
         f"mean over the band-pass levels of a Laplacian pyramid, {bench.swd_patches} patches, {bench.swd_projections} "
         f"directions. NIQE is fitted in patches of {bench.niqe_patch} pixels, so it does not compare with published "
         "values; NIQE-published, of the authors' model, does.",
+        f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
+        "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels: a "
         "control that learns nothing. A gain that it reaches too is no restoration.",
     ]
@@ -159,10 +163,15 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     lines = [["row", "weights", *map(heading, metrics)]]
     for row, values in rows.items():
         lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values)])
+    return aligned(lines)
+
+
+def aligned(lines: list[list[str]]) -> list[str]:
+    """A Markdown table of equally long lines, the heading first; the first column is text, the others are numbers."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
-              for line in lines]
+              for line in [lines[0], rule, *lines[1:]]]
     return ["| " + " | ".join(line) + " |" for line in padded]
 
 

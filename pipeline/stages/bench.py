@@ -3,8 +3,9 @@
     python -m pipeline.stages.bench systems KEY   stage 1 with its sharpen control, KEY-gan, KEY-stage2 and KEY-oracle
     python -m pipeline.stages.bench rows KEY      one chain of networks, or the degraded input enlarged by bicubic
 
-Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json and, one line per image,
-metrics/images/KEY.csv. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
+Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
+a network may see into data/blind/<task>/KEY.json and, one line per image, metrics/images/KEY.csv. Outputs are rounded to
+8 bits, kept in .work while they are scored, and read one at a time.
 """
 import shutil
 import sys
@@ -21,7 +22,7 @@ from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.measure.control import sharpen
-from pipeline.measure.names import CONTROL_SETS, SYSTEM_NETWORKS, TEST_SETS, control_rows, row_name
+from pipeline.measure.names import CHOICE_SET, CONTROL_SETS, SYSTEM_NETWORKS, TEST_SETS, control_rows, row_name
 from pipeline.measure.score import Result, Scorer
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
@@ -38,6 +39,13 @@ def rows_of(params: Params, kind: str, key: str) -> dict[str, list[str]]:
         return {start: [start]} | {f"{key}-{name}": [f"{key}-{name}"] for name in SYSTEM_NETWORKS}
     row = params.rows[key]
     return {row_name(params, key): [name for name in (row.first, row.second, row.third) if name != "none"]}
+
+
+def eligible(params: Params, kind: str, key: str) -> list[str]:
+    """The rows among which a network may be chosen: no input, no control and no oracle."""
+    if kind == "systems":
+        return [params.systems[key].start, f"{key}-stage2"]
+    return [] if params.rows[key].first == "none" else [key]
 
 
 def restorer(networks: list[str], scale: int, device) -> tuple[Restorer, int]:
@@ -105,10 +113,10 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if not targets.absent:
                 check_sizes(outputs, targets, row)
-            scorer.score(result, row, test_set, outputs, targets)
+            scorer.score(result, row, test_set, inputs, outputs, targets)
             for name, (amount, noise) in controls.items() if test_set in CONTROL_SETS else ():
                 changed = control(outputs, work / "control", name, amount, noise, params.seed)
-                scorer.score(result, name, test_set, changed, targets)
+                scorer.score(result, name, test_set, inputs, changed, targets)
     return result, parameters
 
 
@@ -134,6 +142,8 @@ def main(kind: str, key: str) -> None:
         shutil.rmtree(work, ignore_errors=True)
     write_json(Path("data/bench", task, f"{key}.json"), {"rows": result.rows, "absent": result.absent,
                                                           "counts": counts(tests), "parameters": parameters})
+    blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
+    write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))
 
 

@@ -1,17 +1,19 @@
-"""Join the tables of all tasks, and print the ones that matter most: `python -m pipeline.stages.report`.
+"""Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`.
 
-Reads metrics/tables/<task>.{md,csv} of the tasks in params.yaml; writes metrics/report/tables.md.
+Reads metrics/tables/<task>.{md,csv} and metrics/select/<task>.json of the tasks in params.yaml; writes
+metrics/report/tables.md.
 """
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.core.files import replacing
+from pipeline.core.files import read_json, replacing
 from pipeline.core.params import ParamsError, load
+from pipeline.report.choice import markdown
 from pipeline.report.tables import NOT_COMPUTED, Scores, cells, count, heading, read_csv
 
-TABLES, REPORT = Path("metrics/tables"), Path("metrics/report/tables.md")
+TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
 PRINTED = ("captures", "synthetic")
 PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
@@ -31,8 +33,10 @@ def main() -> None:
     try:
         params = load()
         texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
+        choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
+        sections = [part for task in texts for part in (texts[task], markdown(choices[task], params.select)) if part]
         with replacing(REPORT, "w") as handle:
-            handle.write("\n".join(texts.values()))
+            handle.write("\n".join(sections))
         scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
     except (ParamsError, FileNotFoundError) as error:
         raise SystemExit(f"report: {error}") from error
@@ -48,6 +52,10 @@ def main() -> None:
                     console.print(printed(group, test_set), "")
         if NOT_COMPUTED in texts[task]:
             console.print(NOT_COMPUTED, texts[task].partition(NOT_COMPUTED)[2].strip(), "", sep="\n", markup=False)
+        for system, choice in choices[task].items():
+            console.print(f"{system}: {choice.get('chosen', 'no network')} is chosen without truth; {choice['reason']}",
+                          markup=False, soft_wrap=True)
+        console.print()
     console.print(f"Conventions and the other test sets: {REPORT}")
 
 

@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from pipeline.core.settings import Stage2
+from pipeline.measure.auc import auc
 from pipeline.train.crops import Crops
 from pipeline.train.discriminator import DISCRIMINATORS
 
@@ -48,9 +49,3 @@ class Adversary:
 
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
-
-
-def auc(real: torch.Tensor, fake: torch.Tensor) -> float:
-    """Probability that a clean patch's logit exceeds a restored one's: 0.5 is chance, ties count half."""
-    difference = real[:, None] - fake[None, :]
-    return ((difference > 0).double() + 0.5 * (difference == 0).double()).mean().item()

@@ -3,9 +3,9 @@
 The paper does not describe its discriminator; `srgan` is that of Ledig et al. 2017 (arXiv 1609.04802) with a global mean before
 the dense layers, so that it takes patches of any size.
 """
-import torch
 from torch import nn
-from torch.nn import functional as F
+
+from pipeline.measure.highpass import with_highpass
 
 
 class Srgan(nn.Module):
@@ -27,11 +27,7 @@ class Srgan(nn.Module):
 
 
 class Highpass(nn.Module):
-    """Sees the image joined by its amplified high-pass; one logit per patch (N, 1, H/8, W/8).
-
-    On screens and photographs a plain discriminator of this size stays at chance: what tells restored from clean is
-    fine texture of a few levels, which the amplification brings to the scale of the image itself.
-    """
+    """Sees the image joined by its amplified high-pass; one logit per patch (N, 1, H/8, W/8)."""
 
     def __init__(self, features: int):
         super().__init__()
@@ -46,8 +42,7 @@ class Highpass(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x):
-        smooth = F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
-        return self.body(torch.cat([x - 0.5, 10 * (x - smooth)], 1))
+        return self.body(with_highpass(x))
 
 
 DISCRIMINATORS = {"srgan": Srgan, "highpass": Highpass}

@@ -1,0 +1,37 @@
+"""The networks that were chosen without truth, as Markdown."""
+import textwrap
+
+from pipeline.core.settings import Select
+from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS
+from pipeline.report.tables import DIGITS, TITLES, WIDTH, aligned, count
+
+
+def markdown(choices: dict[str, dict], settings: Select) -> str:
+    """A section with a table for each system; `choices` as metrics/select/<task>.json holds them."""
+    rule = (f"The lowest {TITLES[settings.metric]} among the networks whose drift is at most {settings.max_drift:g} and whose "
+            f"residual is at most {settings.max_residual:g} levels above stage 1's. No truth takes part, so captures of your "
+            "own are treated alike.")
+    meaning = ("Drift and residual are rms differences from the input in 8-bit levels: drift of the mean colours of blocks of "
+               "32 pixels, residual of the output reduced to the input's size, both low-passed by a Gaussian of 1 pixel. "
+               "Sharpness is the energy of the finest Laplacian band, 1 for the clean reference.")
+    lines = [f"## Chosen on {CHOICE_SET}", "", *_item(rule), *_item(meaning), ""] if choices else []
+    for system, choice in choices.items():
+        lines += [f"### {system}: {choice.get('chosen', 'no choice')} ({count(choice)})", ""]
+        lines += [*_table(choice, settings.metric), ""]
+        for line in choice["candidates"]:
+            lines += _item(f"{line['network']} is {line['verdict']}" + (f"; {line['remark']}" if "remark" in line else ""))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _table(choice: dict, metric: str) -> list[str]:
+    lines = [["network", TITLES[metric], *DIAGNOSTICS]]
+    for line in choice["candidates"]:
+        name = f"**{line['network']}**" if line["network"] == choice.get("chosen") else line["network"]
+        lines.append([name, *(f"{line[key]:.{DIGITS.get(key, 3)}f}" if key in line else "" for key in (metric, *DIAGNOSTICS))])
+    return aligned(lines)
+
+
+def _item(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
+                         break_on_hyphens=False)

@@ -1,0 +1,30 @@
+"""Choose a network for each system of a task, without truth: `python -m pipeline.stages.select TASK`.
+
+Reads data/blind/TASK/<entry>.json of the entries that params.yaml names, which hold what is known of captures-val without
+truth; writes metrics/select/TASK.json: system -> what was chosen and why, and what was not.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run
+from pipeline.core.files import read_json, write_json
+from pipeline.measure.choice import candidates, choose
+from pipeline.measure.names import entries
+
+
+def main(task: str) -> None:
+    p = params.load()
+    if task not in p.tasks:
+        raise params.ParamsError(f"tasks.{task}: no such entry, there are {', '.join(p.tasks)}")
+    blind = {key: read_json(Path("data/blind", task, f"{key}.json")) for key in entries(p, task)}
+    rows = {row: scores for scored in blind.values() for row, scores in scored["rows"].items()}
+    absent = [item for scored in blind.values() for item in scored["absent"]]
+    systems = [key for key, system in p.systems.items() if system.task == task]
+    choices = {key: choose(p.select, candidates(p, key), rows, absent) | blind[key]["counts"] for key in systems}
+    for key, choice in choices.items():
+        print(f"{key}: {choice.get('chosen', 'nothing chosen')}; {choice['reason']}", flush=True)
+    write_json(f"metrics/select/{task}.json", choices)
+
+
+if __name__ == "__main__":
+    run(main)
