@@ -153,7 +153,7 @@ def test_what_the_choice_sees_is_the_same_without_truth(project):
     seen, of_round, of_input = (json.loads(content) for content in before)
     assert set(seen["rows"]) == {"sr-edsr", "sr-edsr-stage2"} and set(of_round["rows"]) == {"sr-edsr-round2"}
     assert of_input == {"rows": {}, "absent": [], "counts": {"images": 2, "scenes": 2}}
-    assert set(seen["rows"]["sr-edsr"]) == {"swd", "niqe", "critic_auc", "drift", "residual", "sharpness"}
+    assert set(seen["rows"]["sr-edsr"]) == {"swd", "swd_0", "swd_low", "niqe", "critic_auc", "drift", "residual", "sharpness"}
     for name in TEST_SETS:
         shutil.rmtree(project / "data/tests/sr" / name / "targets")
         write_absent(project / "data/tests/sr" / name / "targets", "gone")
@@ -246,7 +246,7 @@ def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
 def test_rows_are_read_from_input_to_oracle():
     params = parse(yaml.safe_load((ROOT / "params.yaml").read_text()))
     order = reading_order(params, "sr")
-    system = [row for row in order if row.startswith("sr-edsr") and not row.startswith("sr-edsr-random")]
+    system = [row for row in order if row.startswith("sr-edsr") and not row.startswith(("sr-edsr-random", "sr-edsr-cal"))]
     assert order[0] == "input"
     networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
     assert [row for row in system if "+" not in row] == networks
