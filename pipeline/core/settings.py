@@ -146,6 +146,8 @@ class Row(Strict):
 class Bench(Strict):
     """How outputs are scored, after they are rounded to 8 bits: what a restored file holds, and what the code of the
     papers' networks (EDSR, RCAN) does before it scores. Neither paper states a border or a rounding."""
+    seed: Annotated[int, Field(ge=0)]
+    """Of the patches and directions of SWD, the critic and the control's noise: the same for trainings of all seeds."""
     border: Annotated[int, Field(ge=0)]
     """Pixels cut from each side before PSNR and SSIM."""
     channels: Annotated[tuple[Literal["rgb", "y"], ...], Field(min_length=1)]

@@ -73,8 +73,8 @@ class Result:
 class Scorer:
     """The metrics, made ready once for all rows."""
 
-    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, seed: int, device="cpu"):
-        self.settings, self.seed = settings, seed
+    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, device="cpu"):
+        self.settings, self.seed = settings, settings.seed
         self.paired: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {}
         """Metric -> of an output and its truth."""
         self.single: dict[str, Callable[[np.ndarray], float]] = {}

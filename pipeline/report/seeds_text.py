@@ -75,9 +75,6 @@ class Comparison:
         found = []
         if len(self.seeds) == 1:
             found.append("One seed: the intervals are over scenes alone and say nothing of how much another training differs.")
-        else:
-            found.append("The spread holds that of the measurement: SWD takes other patches with each seed, the controls other "
-                         "noise. No training touches an input row, so its spread is of the measurement alone.")
         if len(self.seeds) == 2:
             found.append("Two seeds: one degree of freedom makes the intervals wide; a third seed narrows them most.")
         if any(section.base or section.control for section in self.sections):

@@ -93,7 +93,7 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
 def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int]]:
     """The scores of an entry, and the number of weights behind each row."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
-    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, params.seed, device)
+    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, device)
     controlled = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
@@ -115,7 +115,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
                 check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
             for name, (amount, noise) in controls.items() if test_set in CONTROL_SETS else ():
-                changed = control(outputs, work / "control", name, amount, noise, params.seed)
+                changed = control(outputs, work / "control", name, amount, noise, params.bench.seed)
                 scorer.score(result, name, test_set, inputs, changed, targets)
     return result, parameters
 
