@@ -43,7 +43,8 @@ def candidates(params: Params, key: str) -> list[Candidate]:
 
 def choose(settings: Select, networks: list[Candidate], rows: dict[str, dict[str, float]],
            absent: list[dict[str, str]]) -> dict:
-    """`chosen` (not there when there is no choice), the `reason`, and `candidates`: scores, a verdict, perhaps a remark.
+    """`chosen` (not there when there is no choice), the `reason`, and `candidates`: scores, a verdict, perhaps a remark and
+    a note on what their scores leave out.
 
     `rows` holds each row's scores on one test set, `absent` what is missing in them and why. A tie goes to the earlier.
     """
@@ -54,6 +55,9 @@ def choose(settings: Select, networks: list[Candidate], rows: dict[str, dict[str
             line["verdict"] = f"refused: {refusal}"
         if candidate.start and (remark := _remark(settings, by_name[candidate.start], line)):
             line["remark"] = remark
+        if notes := [f"{item['metric']}: {item['reason']}" for item in absent
+                     if item["row"] == candidate.row and item["metric"] in line.keys() & {settings.metric, *BOUNDED}]:
+            line["note"] = "; ".join(notes)
     if "verdict" in lines[0]:
         for line in lines[1:]:
             line.setdefault("verdict", f"refused: {lines[0]['network']}, which bounds it, is refused")

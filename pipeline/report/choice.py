@@ -19,7 +19,8 @@ def markdown(choices: dict[str, dict], settings: Select) -> str:
         lines += [f"### {system}: {choice.get('chosen', 'no choice')} ({count(choice)})", ""]
         lines += [*_table(choice, settings.metric), ""]
         for line in choice["candidates"]:
-            lines += _item(f"{line['network']} is {line['verdict']}" + (f"; {line['remark']}" if "remark" in line else ""))
+            words = [f"{line['network']} is {line['verdict']}", *(line[key] for key in ("remark", "note") if key in line)]
+            lines += _item("; ".join(words))
         lines.append("")
     return "\n".join(lines)
 
