@@ -39,7 +39,8 @@ def fine_energy(image: np.ndarray) -> float:
     """Mean square of the finest Laplacian band of a uint8 HWC image, values in [0, 1]; at least 16 pixels across."""
     if min(image.shape[:2]) < 16:
         raise ValueError(f"sharpness needs images of 16x16 pixels, one is {image.shape[1]}x{image.shape[0]}")
-    return float(np.mean(np.square(laplacian_pyramid(image)[0]), dtype=np.float64))
+    band, _ = laplacian_pyramid(image)[0]
+    return float(np.mean(np.square(band), dtype=np.float64))
 
 
 def mean_energy(images) -> float:
