@@ -86,7 +86,7 @@ def with_finetunes(**entries):
     values = copy.deepcopy(DEFAULTS)
     for name, changes in entries.items():
         values["finetunes"][name] = values["finetunes"]["sr-edsr-round2"] | changes
-    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures"}
+    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures", "ensemble": False}
     return parse(values)
 
 
@@ -104,7 +104,10 @@ def test_candidates_are_stage_1_stage_2_and_its_rounds_and_nothing_that_saw_trut
 def project(tmp_path, monkeypatch):
     """What the benchmark knows of captures-val without truth."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    values = copy.deepcopy(DEFAULTS)
+    values["systems"] = {key: values["systems"][key] for key in ("sr-edsr", "sr-edsr-random")}
+    values["rows"] = {key: values["rows"][key] for key in ("sr-input", "sr-edsr-round2")}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rows = {"sr-input": {}, "sr-edsr": {"sr-edsr": scores(7.1), "sr-edsr-stage2": scores(6.7)},
             "sr-edsr-random": {"sr-edsr-random": {}, "sr-edsr-random-stage2": {}},
             "sr-edsr-round2": {"sr-edsr-round2": scores(6.6, drift=9.0)}}
