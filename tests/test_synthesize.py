@@ -82,7 +82,7 @@ def test_images_are_chosen_by_area(tmp_path, monkeypatch):
     small, large = np.zeros((24, 30, 3), np.uint8), np.zeros((60, 48, 3), np.uint8)
     write_shard(tmp_path / "clean", {"small": small, "large": large})
     entry = CROPS.model_copy(update={"size": 8})
-    chosen = [make_input(tmp_path / "clean", entry, BICUBIC, 1, "k", "train", index)[1] for index in range(600)]
+    chosen = [make_input(tmp_path / "clean", entry, BICUBIC, None, 1, "k", "train", index)[1] for index in range(600)]
     assert np.mean([place["image"] == 1 for place in chosen]) == pytest.approx(0.8, abs=0.05)
     assert {place["top"] for place in chosen if place["image"] == 0} == set(range(17))
 
