@@ -87,8 +87,8 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
 
 
 def test_temp_and_queue_leave_the_workspace_alone(clone):
-    sh("dvc exp run --temp -n t -S bench.border=6", clone)
-    sh("dvc exp run --queue -S bench.border=5,7 && dvc queue start -j 1", clone)
+    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs two stages of a second
+    sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)
     for _ in range(120):
         status = sh("dvc queue status", clone)
         if "Queued" not in status and "Running" not in status:
@@ -96,7 +96,7 @@ def test_temp_and_queue_leave_the_workspace_alone(clone):
         time.sleep(1)
     assert status.count("Success") == 2, status
     assert not sh("git status --porcelain", clone).strip()
-    assert "border" in sh("dvc exp show --only-changed --md", clone)
+    assert "title" in sh("dvc exp show --only-changed --md", clone)
 
 
 def test_one_task_alone(clone):
@@ -135,7 +135,7 @@ def test_a_killed_repro_goes_on_where_it_was(clone, tmp_path, victim):
     shutil.copytree(clone, folder, symlinks=True)
     text = (folder / "params.yaml").read_text()
     values = yaml.safe_load(text)
-    values["stage2"]["steps"] = 200
+    values["stage2"]["steps"] = 100
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     wanted = None
     for attempt in ("killed", "alone"):
