@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.images.shards import ShardWriter
 
@@ -23,6 +24,14 @@ def data_folder() -> Path:
     return Path(folder).resolve()
 
 
+def change(**sections) -> None:
+    """Merge settings into sections of the params.yaml in the current folder."""
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    for section, settings in sections.items():
+        values[section] |= settings
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+
+
 def smooth_image(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A uint8 RGB image with some structure: coarse noise enlarged, plus an edge."""
     coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
@@ -41,7 +50,6 @@ def write_shard(folder: Path, images: dict[str, np.ndarray]) -> None:
 @pytest.fixture
 def tiny_project(tmp_path, monkeypatch) -> Path:
     """A project folder with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
-    import yaml
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, steps in (("stage1", 12), ("stage2", 8), ("supervised", 8)):
         values[section] |= {"steps": steps, "batch": 2, "patch": 12, "validate_every": 5}

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
-from conftest import ROOT, smooth_image, write_shard
+from conftest import ROOT, change, smooth_image, write_shard
 from torch.nn import functional as F
 
 from pipeline.core.files import read_json
@@ -20,13 +19,6 @@ from pipeline.train import loop
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 8}
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
-def change(**sections):
-    values = yaml.safe_load(Path("params.yaml").read_text())
-    for section, settings in sections.items():
-        values[section] |= settings
-    Path("params.yaml").write_text(yaml.safe_dump(values))
 
 
 def state(name):

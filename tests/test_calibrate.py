@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -123,6 +125,23 @@ def test_synthesised_captures_have_the_captures_spectrum():
     made = [degrade_calibrated(image.astype(np.float32), EXACT, found, rng(1, "test", i))[0] for i, image in enumerate(clean)]
     ours, theirs = radial_power(made, 64)[0], radial_power(captures, 64)[0]
     np.testing.assert_allclose(np.sqrt(ours[0] / theirs[0]), 1, atol=0.15)
+
+
+def grey(images: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.repeat(image[..., 1:2], 3, axis=2) for image in images]
+
+
+def test_grey_images_stay_grey_and_are_not_taken_for_a_camera_without_colour():
+    clean, captures = grey(scenes(14)), grey(scenes(15, transfer=camera))
+    found = calibrate(captures, clean, SETTINGS)
+    assert np.all(np.isfinite(found.contrast)) and np.array(found.noise)[1:].max() == 0
+    quiet = replace(found, white=0.0)  # white noise has colours
+    made, _ = degrade_calibrated(clean[0].astype(np.float32), EXACT, quiet, rng(1, "test", 0))
+    assert np.ptp(made.astype(int), axis=2).max() <= 1 and 10 < made.std() < 90
+    with pytest.raises(ValueError, match="the captures have no contrast in blue"):
+        calibrate(captures, scenes(14), SETTINGS)
+    with pytest.raises(ValueError, match="the clean images have no contrast in blue"):
+        calibrate(scenes(15), clean, SETTINGS)
 
 
 def identity() -> Estimate:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import change
 
 from pipeline.core import params
 from pipeline.core.files import read_json
@@ -19,13 +20,6 @@ from pipeline.restore.network import load_network
 from pipeline.stages import label, stage1, stage2
 from pipeline.train import loop
 from pipeline.train.schedule import learning_rate
-
-
-def change(**sections):
-    values = yaml.safe_load(Path("params.yaml").read_text())
-    for section, settings in sections.items():
-        values[section] |= settings
-    Path("params.yaml").write_text(yaml.safe_dump(values))
 
 
 def weights(name):

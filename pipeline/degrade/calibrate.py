@@ -8,7 +8,7 @@ ratio amplifies what is not detail. So h is taken as measured only as far as the
 (h > 1); beyond, the transfer goes on as the Gaussian A exp(-b f^2) fitted in the band, and the power above it counts as
 coloured noise.
 """
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ WEIGHT = (YCC**2).sum(axis=1, keepdims=True)  # power in each channel of noise o
 ROUNDING = WEIGHT / 12  # of rounding RGB to 8 bits, in squared levels
 FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
 SATURATED = 8  # levels from black and from white
+EMPTY = 0.01  # squared levels at the lowest frequency, below which a channel holds no image
 
 
 @dataclass(frozen=True)
@@ -45,20 +46,24 @@ class Estimate:
     clean: int
     """How many blocks each spectrum is the mean of."""
 
-    def asdict(self) -> dict:
-        return asdict(self)
-
 
 def calibrate(captures, clean, settings: Calibration) -> Estimate:
     """`captures` and `clean` are iterables of uint8 RGB HWC images of the same pixel size; their scenes need not pair.
 
-    Raises ValueError when no image holds a block, or the transfer never falls into the band to fit.
+    Raises ValueError when no image holds a block, one side alone has a channel without contrast, or the transfer never falls
+    into the band to fit.
     """
     captures, clean = list(captures), list(clean)
     power, blocks = radial_power(captures, settings.block)
     clean_power, clean_blocks = radial_power(clean, settings.block)
     f = frequencies(settings.block)
     signal, reference = np.maximum(power - ROUNDING, 1e-6), np.maximum(clean_power - ROUNDING, 1e-6)
+    empty = np.stack([signal[:, 0], reference[:, 0]]) < EMPTY
+    if (odd := np.flatnonzero(empty[0] != empty[1])).size:
+        colourless = "captures" if empty[0, odd[0]] else "clean images"
+        raise ValueError(f"the {colourless} have no contrast in {CHANNELS[odd[0]]}, the other side has: there is no camera to "
+                         "estimate")
+    signal[empty[0]] = reference[empty[0]] = 1  # grey on both sides: nothing was done to it
     ratio = signal / reference
     level = ratio[:, :1]  # how much more contrast the captures' scenes have
     measured = np.sqrt(ratio / level)
@@ -66,9 +71,10 @@ def calibrate(captures, clean, settings: Calibration) -> Estimate:
     bump, tail = np.array([one[0] for one in fitted]), np.array([one[1] for one in fitted])
     white = flat_noise(captures)
     noise = np.maximum((signal - white**2 * WEIGHT) / level - (bump * tail) ** 2 * reference, 0)
-    variances = [local_variance(to_ycc(image)).reshape(-1, 3) for image in clean]
+    pixels = sum(image.shape[0] * image.shape[1] for image in clean)
+    contrast = sum(local_variance(to_ycc(image)).sum((0, 1), dtype=np.float64) for image in clean) / pixels
     return Estimate(frequency=f.tolist(), measured=measured.tolist(), bump=bump.tolist(), tail=tail.tolist(),
-                    noise=noise.tolist(), contrast=np.concatenate(variances).mean(0, dtype=np.float64).tolist(),
+                    noise=noise.tolist(), contrast=np.where(empty[1], 1, contrast).tolist(),
                     white=white, quality=sorted(filter(None, map(jpeg_quality, captures))),
                     captures=blocks, clean=clean_blocks)
 

@@ -4,6 +4,7 @@ Reads the train images of the sets of captures and of clean images; writes data/
 to look at: metrics/calibrations/KEY.csv and KEY.png.
 """
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.core import params
@@ -26,7 +27,7 @@ def main(key: str) -> None:
         downscale(image[: image.shape[0] // entry.scale * entry.scale, : image.shape[1] // entry.scale * entry.scale],
                   entry.scale) for image in clean]
     estimate = calibrate(captures, reduced, entry)
-    write_json(Path("data/calibrations", key, "estimate.json"), estimate.asdict())
+    write_json(Path("data/calibrations", key, "estimate.json"), asdict(estimate))
     with replacing(Path("metrics/calibrations", f"{key}.csv"), "w") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["channel", "frequency", "measured", "transfer", "noise"])
