@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from pipeline.core.params import parse
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure.names import TEST_SETS, control_row, reading_order
+from pipeline.measure.names import TEST_SETS, Control, control_rows, reading_order
 from pipeline.nets.build import build
 from pipeline.restore.network import save_absent, save_network
 from pipeline.stages import bench
@@ -27,7 +27,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7],
-                        "noise": [0, 3], "critic_steps": 3, "critic_batch": 4, "critic_patch": 32, "critic_features": 4}
+                        "noise": [0, 3], "mix_input": [0.25],
+                        "critic_steps": 3, "critic_batch": 4, "critic_patch": 32, "critic_features": 4}
     values["threads"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
@@ -65,7 +66,7 @@ def per_image(key):
 def test_a_system_has_its_rows_and_says_what_is_missing(project):
     bench.main("systems", "sr-edsr")
     found = scores("sr-edsr")
-    controls = {control_row("sr-edsr", a, n) for a in (0.3, 0.7) for n in (0, 3)}
+    controls = {Control(sharpen=a, noise=n).of("sr-edsr") for a in (0.3, 0.7) for n in (0, 3)} | {"sr-edsr+input25"}
     assert "sr-edsr+sharpen70+noise3" in controls
     assert set(found["rows"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"} | controls
     assert set(found["rows"]["sr-edsr-stage2"]) == set(TEST_SETS)
@@ -252,4 +253,5 @@ def test_rows_are_read_from_input_to_oracle():
     assert [row for row in system if "+" not in row] == networks
     srresnet = [row for row in order if row.startswith("sr-srresnet") and "+" not in row]
     assert srresnet == ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
-    assert system[1:7] == [control_row("sr-edsr", a, n) for a in params.bench.sharpen for n in params.bench.noise]
+    assert system[1:9] == list(control_rows("sr-edsr", params.bench))
+    assert system[1:4] == ["sr-edsr+input50", "sr-edsr+input25", "sr-edsr+sharpen30"]

@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 from conftest import smooth_image
 from scipy import ndimage
 
 from pipeline.core.seeds import rng
-from pipeline.measure.control import sharpen
+from pipeline.measure.control import mix, sharpen
 
 
 def test_without_amount_and_noise_nothing_changes():
@@ -24,3 +25,22 @@ def test_noise_has_the_sigma_it_was_asked_for_and_comes_from_the_stream():
     assert noisy.dtype == np.uint8 and abs(noisy.std() - np.hypot(3, 12**-0.5)) < 0.05  # rounding adds 1/12
     assert (noisy == sharpen(gray, 1.2, 3, rng(1, "test"))).all()
     assert (noisy != sharpen(gray, 1.2, 3, rng(2, "test"))).any()
+
+
+def test_mixing_is_the_weighted_mean_with_the_enlarged_input():
+    draw = np.random.default_rng(1)
+    image, degraded = smooth_image(draw, 42, 36), smooth_image(draw, 21, 18)
+    enlarged = np.clip(cv2.resize(degraded.astype(np.float32), (36, 42), interpolation=cv2.INTER_CUBIC), 0, 255)
+    wanted = 0.75 * image + 0.25 * enlarged
+    inside = np.s_[4:-4, 4:-4]
+    assert abs(mix(image, degraded, 0.25) - wanted)[inside].mean() < 1  # OpenCV's cubic has another coefficient
+    np.testing.assert_allclose(mix(image, image[::-1], 0.5), (image.astype(float) + image[::-1]) / 2, atol=0.51)
+
+
+def test_the_mean_of_two_estimates_gains_a_quarter_of_their_squared_distance():
+    draw = np.random.default_rng(2)
+    truth, first, second = (draw.integers(50, 200, (31, 22, 3)).astype(np.uint8) for _ in range(3))
+    def error(a, b):
+        return np.mean((a.astype(float) - b) ** 2)
+    expected = (error(first, truth) + error(second, truth)) / 2 - error(first, second) / 4
+    assert abs(error(mix(first, second, 0.5), truth) / expected - 1) < 0.02

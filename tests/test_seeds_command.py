@@ -31,7 +31,7 @@ def write(seed: int, scores: dict, changes: dict | None = None, test_set: str = 
             "labels": ["sr-edsr-round2"], "finetunes": ["sr-edsr-round2"]}
     for section, names in kept.items():
         values[section] = {name: values[section][name] for name in names}
-    values["bench"] |= {"sharpen": [0.5], "noise": [0]}
+    values["bench"] |= {"sharpen": [0.5], "noise": [0], "mix_input": []}
     values["seed"] = seed
     for section, change in (changes or {}).items():
         values[section] |= change

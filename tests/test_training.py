@@ -61,6 +61,31 @@ def test_labels_are_the_networks_outputs_in_16_bits(tiny_project):
     np.testing.assert_allclose(labels[1] / 65535, wanted, atol=1 / 65535)
 
 
+def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
+    values, labels = yaml.safe_load(Path("params.yaml").read_text()), []
+    change(networks={"sr-edsr-random": values["networks"]["sr-edsr"]})
+    stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
+    for start, second in (("sr-edsr", "none"), ("sr-edsr-random", "none"), ("sr-edsr", "sr-edsr-random")):
+        change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": start, "second_teacher": second}})
+        label.main("systems", "sr-edsr")
+        labels.append(Shard("data/labels/sr-edsr/train")[1].astype(float))
+    one, other, mean = labels
+    assert abs(one - other).mean() > 100
+    inside = (one > 0) & (other > 0) & (one < 65535) & (other < 65535)  # not clipped
+    assert abs(mean - (one + other) / 2)[inside].max() < 1.01  # of 65535
+    assert list(read_json("data/labels/sr-edsr/manifest.json")["teachers"]) == ["sr-edsr", "sr-edsr-random"]
+
+
+def test_teachers_of_different_scales_are_refused(tiny_project):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    same = {"options": {"scale": 1, "blocks": 1, "features": 8}, "inputs": "sets/clean", "targets": "sets/clean"}
+    change(networks={"sr-edsr-random": values["networks"]["sr-edsr"] | same},
+           systems={"sr-edsr": values["systems"]["sr-edsr"] | {"second_teacher": "sr-edsr-random"}})
+    stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
+    with pytest.raises(ValueError, match="systems.sr-edsr: the teachers enlarge differently: .*'sr-edsr-random': 1"):
+        label.main("systems", "sr-edsr")
+
+
 def test_same_params_same_bytes_and_another_seed_others(tiny_project):
     stage1.main("sr-edsr")
     first, first_curve = weights("sr-edsr"), Path("metrics/curves/sr-edsr.csv").read_bytes()

@@ -96,6 +96,7 @@ class Params(Strict):
             "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
             "networks": {"inputs": inputs, "targets": inputs},
             "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
+                        "second_teacher": set(self.networks) | {"none"}, "third_teacher": set(self.networks) | {"none"},
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
             "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
             "labels": {"network": trained - {"none"}, "inputs": inputs},

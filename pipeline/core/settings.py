@@ -83,12 +83,15 @@ class System(Strict):
     """A two-stage system: surrogates of the stage-1 network `start`, stage 2, the GAN-on-synthetic control, the oracle."""
     task: Name
     start: Name
+    second_teacher: Name
+    third_teacher: Name
+    """Stage-1 networks, or none, whose outputs are averaged with those of `start` to make the surrogates."""
     pairs: Name
     captures: Name
     truth: Name
     clean: Name
     ensemble: bool
-    """Surrogates are the mean over the eight flips and quarter turns of a capture."""
+    """Each teacher's output is its mean over the eight flips and quarter turns of a capture."""
     lambda_scale: NonNegative
     """Multiplies stage2.lambda for this entry."""
     stage2: dict[str, Any]
@@ -106,7 +109,7 @@ class Labels(Strict):
     network: Name
     inputs: str
     ensemble: bool
-    """As for a system's surrogates."""
+    """The mean over the eight flips and quarter turns of an input."""
 
 
 class Finetune(Strict):
@@ -161,7 +164,9 @@ class Bench(Strict):
     niqe_patch: Annotated[int, Field(ge=16, multiple_of=2)]
     sharpen: tuple[NonNegative, ...]
     noise: tuple[NonNegative, ...]
-    """The control curve: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""
+    """Controls: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""
+    mix_input: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
+    """Controls: shares of the input, enlarged by bicubic, mixed into the stage-1 output."""
     critic_steps: Count
     critic_batch: Count
     """Patches of each side in a batch."""

@@ -1,4 +1,4 @@
-"""What the sharpen control reaches at a given PSNR, so that a perceptual gain is compared at equal fidelity."""
+"""What the controls reach at a given PSNR, so that a perceptual gain is compared at equal fidelity."""
 from itertools import combinations
 
 import numpy as np

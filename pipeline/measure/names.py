@@ -1,9 +1,12 @@
 """What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
+from typing import NamedTuple
+
 from pipeline.core.params import Params
+from pipeline.core.settings import Bench
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
-"""Where the sharpen control is scored, and where the critic and the diagnostics speak."""
+"""Where the controls are scored, and where the critic and the diagnostics speak."""
 CHOICE_SET = "captures-val"
 """Where a network is chosen, by what needs no truth."""
 METRICS = {
@@ -31,14 +34,26 @@ def input_row(key: str, task: str) -> str:
     return key.removeprefix(f"{task}-")
 
 
-def control_row(start: str, amount: float, noise: float) -> str:
-    """The stage-1 output, sharpened by `amount` (in percent in the name), with white noise of `noise` 8-bit levels."""
-    return f"{start}+sharpen{100 * amount:g}" + (f"+noise{noise:g}" if noise else "")
+class Control(NamedTuple):
+    """What is done to a stage-1 output without any learning."""
+    sharpen: float = 0
+    """Amount of the unsharp mask."""
+    noise: float = 0
+    """Standard deviation of white noise in 8-bit levels."""
+    input: float = 0
+    """Share of the input, enlarged by bicubic, mixed into it."""
+
+    def of(self, start: str) -> str:
+        """The row's name; amounts and shares in percent."""
+        return (f"{start}+sharpen{100 * self.sharpen:g}" if self.sharpen else start) + (
+            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "")
 
 
-def control_rows(start: str, amounts, noises) -> dict[str, tuple[float, float]]:
-    """Row -> (amount, noise) of the control curve; the point that changes nothing is left out."""
-    return {control_row(start, a, n): (a, n) for a in amounts for n in noises if a or n}
+def control_rows(start: str, bench: Bench) -> dict[str, Control]:
+    """Row -> control, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
+    found = [Control(input=share) for share in sorted(bench.mix_input, reverse=True)]
+    found += [Control(amount, noise) for amount in bench.sharpen for noise in bench.noise if amount or noise]
+    return {control.of(start): control for control in found}
 
 
 def row_name(params: Params, key: str) -> str:
@@ -59,7 +74,7 @@ def reading_order(params: Params, task: str) -> list[str]:
     order = [row_name(params, key) for key in rows if params.rows[key].first == "none"]
     for key, system in params.systems.items():
         if system.task == task:
-            order += [system.start, *control_rows(system.start, params.bench.sharpen, params.bench.noise)]
+            order += [system.start, *control_rows(system.start, params.bench)]
             order += [row for row in rows if _adapted_from(params, row) == system.start]
             order += [f"{key}-gan", f"{key}-stage2"]
             order += [row for row in rows if system_of(params, row) == key]

@@ -1,6 +1,6 @@
 """Trainings of several seeds side by side: means, spreads, and differences with intervals.
 
-Each row of a system is compared with the system's stage 1, and with the sharpen control of that stage 1 at equal PSNR.
+Each row of a system is compared with the system's stage 1, and with the controls of that stage 1 at equal PSNR.
 """
 import statistics
 from collections.abc import Iterator
@@ -99,8 +99,8 @@ def starts(params: Params, task: str) -> dict[str, str]:
 
 
 def controls(params: Params, start: str) -> list[str]:
-    """The rows that a network trained from `start` has to beat: stage 1 itself, and its sharpen control."""
-    return [start, *control_rows(start, params.bench.sharpen, params.bench.noise)]
+    """The rows that a network trained from `start` has to beat: stage 1 itself, and its controls."""
+    return [start, *control_rows(start, params.bench)]
 
 
 def spread(scores: list[dict[str, float]], row: str, notes: list[str]) -> dict[str, Spread]:

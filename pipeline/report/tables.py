@@ -107,8 +107,8 @@ def conventions(bench: Bench, counts: dict) -> list[str]:
         "values; NIQE-published, of the authors' model, does.",
         f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
-        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels: a "
-        "control that learns nothing. A gain that it reaches too is no restoration.",
+        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
+        "mean with the input: controls that learn nothing. A gain that they reach too is no restoration.",
     ]
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 

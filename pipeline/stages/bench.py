@@ -1,6 +1,6 @@
 """Score networks on the test sets of their task.
 
-    python -m pipeline.stages.bench systems KEY   stage 1 with its sharpen control, KEY-gan, KEY-stage2 and KEY-oracle
+    python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan, KEY-stage2 and KEY-oracle
     python -m pipeline.stages.bench rows KEY      one chain of networks, or the degraded input enlarged by bicubic
 
 Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
@@ -21,8 +21,16 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
-from pipeline.measure.control import sharpen
-from pipeline.measure.names import CHOICE_SET, CONTROL_SETS, SYSTEM_NETWORKS, TEST_SETS, control_rows, row_name
+from pipeline.measure.control import mix, sharpen
+from pipeline.measure.names import (
+    CHOICE_SET,
+    CONTROL_SETS,
+    SYSTEM_NETWORKS,
+    TEST_SETS,
+    Control,
+    control_rows,
+    row_name,
+)
 from pipeline.measure.score import Result, Scorer
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
@@ -74,11 +82,13 @@ def run(restore: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
     return Shard(folder)
 
 
-def control(outputs: Shard, folder: Path, row: str, amount: float, noise: float, seed: int) -> Shard:
-    """Outputs sharpened, and noise added."""
+def controlled(inputs: Shard, outputs: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
+    """The outputs after a control."""
     with ShardWriter(folder) as writer:
-        for i, (entry, image) in enumerate(zip(outputs.images, outputs)):
-            writer.add(entry["name"], entry["scene"], sharpen(image, amount, noise, rng(seed, f"bench/{row}", i)))
+        for i, (entry, degraded, image) in enumerate(zip(outputs.images, inputs, outputs)):
+            mixed = mix(image, degraded, control.input) if control.input else image
+            writer.add(entry["name"], entry["scene"],
+                       sharpen(mixed, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
     return Shard(folder)
 
 
@@ -94,14 +104,14 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     """The scores of an entry, and the number of weights behind each row."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
     scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, device)
-    controlled = params.systems[key].start if kind == "systems" else None
+    start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
             restore, weights = restorer(networks, scale, device)
         except AbsentNetwork as reason:
             result.miss(row, "*", "*", str(reason))
             continue
-        controls = control_rows(row, params.bench.sharpen, params.bench.noise) if row == controlled else {}
+        controls = control_rows(row, params.bench) if row == start else {}
         parameters |= dict.fromkeys([row, *controls], weights)
         for test_set in TEST_SETS:
             inputs, targets = Shard(tests / test_set / "inputs"), Shard(tests / test_set / "targets")
@@ -114,8 +124,8 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             if not targets.absent:
                 check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
-            for name, (amount, noise) in controls.items() if test_set in CONTROL_SETS else ():
-                changed = control(outputs, work / "control", name, amount, noise, params.bench.seed)
+            for name, control in controls.items() if test_set in CONTROL_SETS else ():
+                changed = controlled(inputs, outputs, work / "control", name, control, params.bench.seed)
                 scorer.score(result, name, test_set, inputs, changed, targets)
     return result, parameters
 

@@ -1,9 +1,10 @@
 """Label: a network's outputs on the train and val images of a set, kept as targets or inputs of another training.
 
-    python -m pipeline.stages.label systems sr-edsr       the paper's surrogates: the stage-1 network on the captures
+    python -m pipeline.stages.label systems sr-edsr       the paper's surrogates: the stage-1 network on the captures, or
+                                                          the mean of it and further teachers
     python -m pipeline.stages.label labels NAME           params labels: a later round's network, a mapping
 
-Reads models/<network> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
+Reads models/<networks> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
 be an error of its own.
 """
 from pathlib import Path
@@ -21,31 +22,39 @@ from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
 def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "systems":
-        name, inputs, ensemble = p.systems[key].start, f"sets/{p.systems[key].captures}", p.systems[key].ensemble
+        entry = p.systems[key]
+        inputs = f"sets/{entry.captures}"
+        names = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
     else:
-        name, inputs, ensemble = p.labels[key].network, p.labels[key].inputs, p.labels[key].ensemble
+        entry = p.labels[key]
+        inputs, names = entry.inputs, [entry.network]
     output = Path("data/labels", key)
     shards = {split: Shard(Path("data", inputs, split)) for split in ("train", "val")}
     absent = shards["train"].absent
-    try:
-        network = read_manifest(Path("models", name))
-    except AbsentNetwork as reason:
-        absent = f"{name} is absent: {reason}"
+    weights = {}
+    for name in names:
+        try:
+            weights[name] = read_manifest(Path("models", name))["weights"]
+        except AbsentNetwork as reason:
+            absent = f"{name} is absent: {reason}"
     if absent:
         for split in shards:
             write_absent(output / split, absent)
         write_json(output / "manifest.json", {"absent": absent})
         return
-    model = load_network(Path("models", name), pick(p.threads))
+    teachers = [load_network(Path("models", name), pick(p.threads)) for name in names]
+    scales = {name: teacher.scale for name, teacher in zip(names, teachers)}
+    if len(set(scales.values())) > 1:
+        raise ValueError(f"{kind}.{key}: the teachers enlarge differently: {scales}")
     pixels = sum(image["height"] * image["width"] for shard in shards.values() for image in shard.images)
-    need_space(output, 6 * pixels * model.scale**2, f"labels.{key}")
+    need_space(output, 6 * pixels * teachers[0].scale**2, f"labels.{key}")
     for split, shard in shards.items():
         with ShardWriter(output / split, "uint16") as writer:
-            for entry, image in track(zip(shard.images, shard), f"{key}: labelling {split}", len(shard)):
-                restored = self_ensemble(model, image) if ensemble else apply([model], image)
-                writer.add(entry["name"], entry["scene"], quantise(restored, "uint16"))
+            for capture, image in track(zip(shard.images, shard), f"{key}: labelling {split}", len(shard)):
+                answers = [self_ensemble(teacher, image) if entry.ensemble else apply([teacher], image) for teacher in teachers]
+                writer.add(capture["name"], capture["scene"], quantise(sum(answers) / len(answers), "uint16"))
     write_json(output / "manifest.json", {
-        "network": name, "weights": network["weights"], "ensemble": ensemble, "tile": TILE, "margin": model.radius,
+        "teachers": weights, "ensemble": entry.ensemble, "tile": TILE, "margin": max(teacher.radius for teacher in teachers),
         "inputs": {split: shard.sha256 for split, shard in shards.items()},
         "images": {split: len(shard) for split, shard in shards.items()}})
 
