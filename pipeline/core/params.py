@@ -89,6 +89,7 @@ class Params(Strict):
 
     def _check_references(self):
         sets, trained = set(self.sets) | {"none"}, self.network_names() | {"none"}
+        synthetic = set(self.networks) | {f"{system}-gan" for system in self.systems} | {"none"}
         inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
         inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
         wanted = {  # section -> field -> where the name must be
@@ -96,7 +97,7 @@ class Params(Strict):
             "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
             "networks": {"inputs": inputs, "targets": inputs},
             "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
-                        "second_teacher": set(self.networks) | {"none"}, "third_teacher": set(self.networks) | {"none"},
+                        "second_teacher": synthetic, "third_teacher": synthetic,
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
             "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
             "labels": {"network": trained - {"none"}, "inputs": inputs},

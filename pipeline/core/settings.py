@@ -85,7 +85,8 @@ class System(Strict):
     start: Name
     second_teacher: Name
     third_teacher: Name
-    """Stage-1 networks, or none, whose outputs are averaged with those of `start` to make the surrogates."""
+    """Networks, or none, whose outputs are averaged with those of `start` to make the surrogates: of stage 1, or the GAN on
+    synthetic pairs of a system (KEY-gan)."""
     pairs: Name
     captures: Name
     truth: Name
