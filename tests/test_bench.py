@@ -161,6 +161,37 @@ def test_what_the_choice_sees_is_the_same_without_truth(project):
     assert run() == before and "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
 
 
+def test_metrics_are_computed_where_the_tests_ask_for_them(project):
+    bench.main("rows", "sr-input")
+    before, lines = scores("sr-input"), per_image("sr-input")
+    assert not {"moire_energy", "flat_noise", "psnr_aligned"} & lines[0].keys()
+    flat = np.full((64, 64, 3), 99, np.uint8)
+    flat[30:32] = 60
+    inputs = {"flat": flat[::2, ::2] + 9, "textured": noisy(np.random.default_rng(1), 32, 32)}
+    write_shard(project / "data/tests/sr/captures/inputs", inputs)
+    targets = {"flat": flat, "textured": noisy(np.random.default_rng(2), 64, 64)}
+    write_shard(project / "data/tests/sr/captures/targets", targets)
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["tests"]["sr"]["metrics"] = ["moire_energy", "psnr_aligned"]
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    bench.main("rows", "sr-input")
+    found = scores("sr-input")
+    on_captures, lines = found["rows"]["input"]["captures"], {line["image"]: line for line in per_image("sr-input")}
+    assert {"moire_energy", "psnr_aligned"} < on_captures.keys() and "flat_noise" not in on_captures
+    assert float(lines["flat"]["psnr_aligned"]) > float(lines["flat"]["psnr"]) + 5
+    assert on_captures["moire_energy"] == float(lines["flat"]["moire_energy"]) and lines["textured"]["moire_energy"] == ""
+    reasons = {(item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
+    assert reasons["captures", "moire_energy"].startswith("1 of 2 images are left out of the mean: the truth has no flat area")
+    assert reasons["synthetic", "moire_energy"].startswith("the truth has no flat area")
+    assert all(reasons["captures-far", metric].startswith("no truth: ") for metric in ("moire_energy", "psnr_aligned"))
+    same = {metric: value for metric, value in found["rows"]["input"]["synthetic"].items() if metric != "psnr_aligned"}
+    assert same == before["rows"]["input"]["synthetic"]
+    bench.main("rows", "sr-edsr-round2")
+    with open("data/blind/sr/sr-edsr-round2.json") as handle:
+        blind = handle.read()
+    assert "aligned" not in blind and "moire" not in blind  # the choice is made without truth
+
+
 def test_scoring_twice_gives_the_same_bytes(project):
     files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
     bench.main("systems", "sr-edsr")

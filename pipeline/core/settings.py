@@ -14,6 +14,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchNorm = Literal["frozen", "train"]
+WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
 
 
 class Strict(BaseModel):
@@ -135,6 +136,8 @@ class Tests(Strict):
     far_truth: Name
     reference: Name
     """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
+    metrics: tuple[WhenAsked, ...]
+    """Metrics that are computed only for tests that ask for them; [] for none."""
 
 
 class Row(Strict):

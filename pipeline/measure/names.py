@@ -1,8 +1,8 @@
 """What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pipeline.core.params import Params
-from pipeline.core.settings import Bench
+from pipeline.core.settings import Bench, WhenAsked
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
@@ -11,6 +11,7 @@ CHOICE_SET = "captures-val"
 """Where a network is chosen, by what needs no truth."""
 METRICS = {
     "psnr": "up",
+    "psnr_aligned": "up",
     "ssim": "up",
     "psnr_y": "up",
     "ssim_y": "up",
@@ -20,9 +21,13 @@ METRICS = {
     "swd": "down",
     "niqe": "down",
     "niqe_published": "down",
+    "moire_energy": "down",
+    "flat_noise": "down",
     "critic_auc": "down",
 }
 """Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
+WHEN_ASKED = get_args(WhenAsked)
+"""Metrics of `tests.<key>.metrics`; all three need truth, and psnr_aligned is a diagnostic: it is fitted to the truth."""
 DIAGNOSTICS = ("drift", "residual", "sharpness")
 """What is measured besides and is no contest."""
 SYSTEM_NETWORKS = ("gan", "stage2", "oracle")

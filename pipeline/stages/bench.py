@@ -103,7 +103,7 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
 def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int]]:
     """The scores of an entry, and the number of weights behind each row."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
-    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, device)
+    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, device, params.tests[tests.name].metrics)
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
