@@ -119,3 +119,9 @@ def test_a_path_claimed_twice():
 def test_shares_beyond_one():
     with pytest.raises(SplitError, match="sets.mine: the shares val 0.6, test 0.6 add up to more than 1"):
         splits_of(4, 0.6, 0.6)
+
+
+def test_a_pattern_that_claims_nothing():
+    paths = {"1": "train/1.png", "2": "train/2.png"}
+    with pytest.raises(SplitError, match=r"sets.mine.val: the pattern 'train/\[12\]' matches no file, such as 'train/1.png'"):
+        split(paths, {"1": "1", "2": "2"}, {"val": "train/[12]", "test": 0, "holdout": 0.5}, WHERE)

@@ -67,7 +67,7 @@ def split(paths: dict[str, str], scenes: dict[str, str], claims: dict[str, float
     `claims` holds, for val, test and holdout, a pattern on the path or a share of the scenes. Patterns claim first.
     Shares count in scenes that no pattern claimed, rounded, at least one while train keeps one. Scenes are taken in the
     order of a hash of their names, so captures and their truth split alike, and no seed moves an image from test to
-    train.
+    train. A pattern that matches nothing is a SplitError.
     """
     by_scene: dict[str, str] = {}
     first: dict[str, str] = {}
@@ -78,6 +78,10 @@ def split(paths: dict[str, str], scenes: dict[str, str], claims: dict[str, float
             raise SplitError(f"{where}: scene {scene!r} falls in two splits: {paths[first[scene]]!r} is in "
                              f"{by_scene[scene] or 'none by pattern'}, {path!r} in {claimed or 'none by pattern'}")
         first.setdefault(scene, name)
+    for key, claim in claims.items():
+        if isinstance(claim, str) and key not in by_scene.values():
+            raise SplitError(f"{where}.{key}: the pattern {claim!r} matches no file, such as {next(iter(paths.values()))!r}; "
+                             "* and ** alone are wildcards")
     free = sorted((scene for scene in by_scene if not by_scene[scene]), key=_hash)
     for key, count in _counts(len(free), claims, where).items():
         by_scene.update(dict.fromkeys(free[:count], key))
