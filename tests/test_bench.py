@@ -192,6 +192,39 @@ def test_metrics_are_computed_where_the_tests_ask_for_them(project):
     assert "aligned" not in blind and "moire" not in blind  # the choice is made without truth
 
 
+def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatch):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["bench"] |= {"sharpen": [], "noise": [], "mix_input": [], "blur": [0.5, 1.5], "match_tone": True}
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    kept, original = {}, bench.controlled
+
+    def spy(inputs, outputs, clean, folder, row, *rest):
+        changed = original(inputs, outputs, clean, folder, row, *rest)
+        kept[row] = ([image.copy() for image in outputs], [image.copy() for image in changed])
+        return changed
+
+    monkeypatch.setattr(bench, "controlled", spy)
+    bench.main("systems", "sr-edsr")
+    rows = scores("sr-edsr")["rows"]
+    assert [row for row in reading_order(parse(values), "sr") if row in kept] == [
+        "sr-edsr+tone", "sr-edsr+blur1.5", "sr-edsr+blur0.5"]
+    assert kept.keys() < rows.keys() and set(rows["sr-edsr+tone"]) == {"captures", "captures-val"}
+    outputs, changed = kept["sr-edsr+blur1.5"]
+    wanted = [cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.5, borderType=cv2.BORDER_REFLECT) for image in outputs]
+    assert max(abs(a - b).max() for a, b in zip(changed, wanted)) < 0.6
+    clean = np.concatenate([image.reshape(-1, 3) for image in Shard(project / "data/tests/sr/reference")])
+    toned = np.concatenate([image.reshape(-1, 3) for image in kept["sr-edsr+tone"][1]])
+    np.testing.assert_allclose(toned.mean(axis=0), clean.mean(axis=0), atol=5)  # clipping
+    shutil.rmtree(project / "data/tests/sr/reference")
+    write_absent(project / "data/tests/sr/reference", "no set is named here")
+    bench.main("systems", "sr-edsr")
+    found = scores("sr-edsr")
+    assert "sr-edsr+tone" not in found["rows"] and "sr-edsr+blur0.5" in found["rows"]
+    assert "sr-edsr+tone" not in found["parameters"]
+    assert {"row": "sr-edsr+tone", "test_set": "*", "metric": "*",
+            "reason": "no clean reference: no set is named here"} in found["absent"]
+
+
 def test_scoring_twice_gives_the_same_bytes(project):
     files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
     bench.main("systems", "sr-edsr")

@@ -135,6 +135,8 @@ def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     ({"channels": ["rgb"]}, "SSIM on RGB, 4 pixels cut", "BT.601"),
     ({"lpips": ["alex", "vgg"]}, "LPIPS v0.1 on whole images, backbone Alex, VGG.", "Squeeze"),
     ({"lpips": []}, "each side", "LPIPS"),
+    ({}, "`+input50` its mean with the input: controls", "+tone"),
+    ({"blur": [1.0], "match_tone": True}, "`+blur1` it after a Gaussian of 1 pixel, `+tone` it with", "input: controls"),
     ({"swd_patches": 77, "niqe_patch": 32, "border": 0}, "77 patches", "48"),
 ])
 def test_conventions_are_those_of_the_params(changes, said, unsaid):

@@ -170,6 +170,10 @@ class Bench(Strict):
     """Controls: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""
     mix_input: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
     """Controls: shares of the input, enlarged by bicubic, mixed into the stage-1 output."""
+    blur: tuple[Positive, ...]
+    """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output."""
+    match_tone: bool
+    """Control: the stage-1 outputs of a test set with the tone of the clean reference."""
     critic_steps: Count
     critic_batch: Count
     """Patches of each side in a batch."""

@@ -47,16 +47,23 @@ class Control(NamedTuple):
     """Standard deviation of white noise in 8-bit levels."""
     input: float = 0
     """Share of the input, enlarged by bicubic, mixed into it."""
+    blur: float = 0
+    """Sigma of a Gaussian in pixels."""
+    tone: bool = False
+    """Whether mean and standard deviation of each channel become those of the clean reference."""
 
     def of(self, start: str) -> str:
         """The row's name; amounts and shares in percent."""
         return (f"{start}+sharpen{100 * self.sharpen:g}" if self.sharpen else start) + (
-            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "")
+            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "") + (
+            f"+blur{self.blur:g}" if self.blur else "") + ("+tone" if self.tone else "")
 
 
 def control_rows(start: str, bench: Bench) -> dict[str, Control]:
     """Row -> control, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
     found = [Control(input=share) for share in sorted(bench.mix_input, reverse=True)]
+    found += [Control(tone=True)] if bench.match_tone else []
+    found += [Control(blur=sigma) for sigma in sorted(bench.blur, reverse=True)]
     found += [Control(amount, noise) for amount in bench.sharpen for noise in bench.noise if amount or noise]
     return {control.of(start): control for control in found}
 

@@ -123,7 +123,9 @@ def conventions(bench: Bench, counts: dict, computed=()) -> list[str]:
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
         *(text for metric, text in EXPLAINED.items() if metric in computed),
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
-        "mean with the input: controls that learn nothing. A gain that they reach too is no restoration.",
+        "mean with the input" + (", `+blur1` it after a Gaussian of 1 pixel" if bench.blur else "")
+        + (", `+tone` it with mean and deviation of the clean reference's colours" if bench.match_tone else "")
+        + ": controls that learn nothing. A gain that they reach too is no restoration.",
     ]
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
