@@ -4,7 +4,7 @@ from conftest import smooth_image
 from scipy import ndimage
 
 from pipeline.core.seeds import rng
-from pipeline.measure.control import mix, sharpen
+from pipeline.measure.control import Tone, blur, match_tone, mix, sharpen, tone
 
 
 def test_without_amount_and_noise_nothing_changes():
@@ -44,3 +44,42 @@ def test_the_mean_of_two_estimates_gains_a_quarter_of_their_squared_distance():
         return np.mean((a.astype(float) - b) ** 2)
     expected = (error(first, truth) + error(second, truth)) / 2 - error(first, second) / 4
     assert abs(error(mix(first, second, 0.5), truth) / expected - 1) < 0.02
+
+
+def test_blur_is_a_gaussian_of_the_sigma_asked_for():
+    image = smooth_image(np.random.default_rng(0), 41, 34)
+    for sigma in (0.5, 1.5):
+        wanted = ndimage.gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="reflect")
+        assert abs(blur(image, sigma) - wanted).max() < 0.6  # half a level of rounding
+    grey = np.full((9, 7, 3), 77, np.uint8)
+    assert (blur(grey, 1) == grey).all()
+
+
+def test_tone_is_that_of_all_pixels_whatever_the_sizes():
+    draw = np.random.default_rng(0)
+    images = [draw.integers(0, 256, (size, 17, 3)).astype(np.uint8) for size in (5, 31)]
+    pixels = np.concatenate([image.reshape(-1, 3) for image in images])
+    found = tone(images)
+    np.testing.assert_allclose(found.mean, pixels.mean(axis=0))
+    np.testing.assert_allclose(found.deviation, pixels.std(axis=0))
+
+
+def test_matched_outputs_have_the_tone_asked_for_and_one_line_serves_all():
+    draw = np.random.default_rng(3)
+    outputs = [(60 + 0.4 * smooth_image(draw, 21 + i, 30)).astype(np.uint8) for i in range(3)]
+    wanted = Tone(np.array([120.0, 100, 130]), np.array([25.0, 30, 20]))
+    changed = [match_tone(image, tone(outputs), wanted) for image in outputs]
+    np.testing.assert_allclose(tone(changed).mean, wanted.mean, atol=0.2)
+    np.testing.assert_allclose(tone(changed).deviation, wanted.deviation, atol=0.3)
+    before, after = (np.concatenate([image.reshape(-1, 3) for image in images]) for images in (outputs, changed))
+    for channel in range(3):  # the brightness of one image beside another stays
+        line = np.polyfit(before[:, channel], after[:, channel].astype(float), 1)
+        assert abs(np.polyval(line, before[:, channel]) - after[:, channel]).max() < 0.6
+    assert abs(changed[0].mean() - changed[1].mean()) > 1
+
+
+def test_a_set_of_the_wanted_tone_stays_and_a_constant_one_is_shifted():
+    image = smooth_image(np.random.default_rng(0), 21, 30)
+    assert (match_tone(image, tone([image]), tone([image])) == image).all()
+    grey = np.full((9, 7, 3), 77, np.uint8)
+    assert (match_tone(grey, tone([grey]), Tone(np.full(3, 90.0), np.full(3, 30.0))) == 90).all()

@@ -6,9 +6,9 @@ from conftest import ROOT
 
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
-from pipeline.measure.names import DIAGNOSTICS, METRICS
-from pipeline.measure.score import PER_IMAGE
-from pipeline.report.tables import DIGITS, TITLES, Scores, cells, conventions, markdown, read_csv
+from pipeline.measure.names import DIAGNOSTICS, METRICS, WHEN_ASKED
+from pipeline.measure.score import ASKED, PER_IMAGE
+from pipeline.report.tables import DIGITS, EXPLAINED, TITLES, Scores, cells, conventions, markdown, read_csv
 from pipeline.stages import evaluate, report
 
 COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "scenes": 3},
@@ -101,16 +101,31 @@ def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
     evaluate.main("sr")
     header = next(line for line in (project / "metrics/tables/sr.md").read_text().splitlines() if line.startswith("| row"))
     columns = [cell.strip() for cell in header.strip("|").split("|")]
-    assert columns == ["row", "weights", "PSNR ↑", "SSIM ↑", "LPIPS-Alex ↓", "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓",
-                       "Critic AUC ↓"]
+    assert columns == ["row", "weights", "PSNR ↑", "PSNR-aligned ↑", "SSIM ↑", "LPIPS-Alex ↓", "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓",
+                       "Moire ↓", "Flat noise ↓", "Critic AUC ↓"]
     assert json.loads((project / "metrics/sr.json").read_text())["input"]["captures"] == everything
     assert read_csv(project / "metrics/tables/sr.csv")["sr"].rows["input"]["captures"] == everything
+
+
+def test_metrics_that_nobody_asked_for_are_not_spoken_of(project):
+    evaluate.main("sr")
+    text, table = (project / f"metrics/tables/sr.{suffix}" for suffix in ("md", "csv"))
+    assert "Moire" not in text.read_text() and "aligned" not in text.read_text()
+    assert "moire" not in table.read_text() and "flat_noise" not in table.read_text()
+    asked = {"psnr": 20.0, "psnr_aligned": 22.1, "moire_energy": 2.345}
+    write_json(project / "data/bench/sr/sr-input.json", file({"input": {"captures": asked}}))
+    evaluate.main("sr")
+    words = " ".join(text.read_text().split())
+    assert "PSNR-aligned: a diagnostic" in words and "4 to 40 pixels" in words and "Flat noise" not in words
+    assert "22.10" in words
+    assert read_csv(table)["sr"].rows["input"]["captures"] == asked
 
 
 def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     scores = Scores(rows={"a": {"captures": {"psnr_y": 20.0, "niqe_published": 5.0, "swd": 3.0, "swd_0": 3.0}}})
     assert cells(scores, "captures")[0] == ["psnr_y", "swd", "niqe_published"]
     assert set(METRICS) == set(TITLES) == set(DIGITS)
+    assert set(WHEN_ASKED) == set(ASKED) == set(EXPLAINED) <= set(METRICS)
     assert set(PER_IMAGE) == set(METRICS) - {"swd", "critic_auc"} | set(DIAGNOSTICS)
 
 
@@ -120,6 +135,8 @@ def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     ({"channels": ["rgb"]}, "SSIM on RGB, 4 pixels cut", "BT.601"),
     ({"lpips": ["alex", "vgg"]}, "LPIPS v0.1 on whole images, backbone Alex, VGG.", "Squeeze"),
     ({"lpips": []}, "each side", "LPIPS"),
+    ({}, "`+input50` its mean with the input: controls", "+tone"),
+    ({"blur": [1.0], "match_tone": True}, "`+blur1` it after a Gaussian of 1 pixel, `+tone` it with", "input: controls"),
     ({"swd_patches": 77, "niqe_patch": 32, "border": 0}, "77 patches", "48"),
 ])
 def test_conventions_are_those_of_the_params(changes, said, unsaid):

@@ -38,6 +38,7 @@ def changed(path: str, value) -> dict:
     ("supervised/batch_norm", "freeze", "supervised.batch_norm: got 'freeze'; .*'frozen' or 'train'"),
     ("adabn/sr-srresnet-adabn/captures", "x", "adabn.sr-srresnet-adabn.captures: 'x' names nothing; there are clean"),
     ("adabn/sr-srresnet-adabn/start", "none", "adabn.sr-srresnet-adabn.start: 'none' names nothing"),
+    ("tests/sr/metrics", ["moire"], "tests.sr.metrics.0: got 'moire'; .*'psnr_aligned', 'moire_energy' or 'flat_noise'"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
 ])
 def test_what_cannot_be_meant_is_named(path, value, message):

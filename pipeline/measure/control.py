@@ -1,5 +1,7 @@
 """Controls that learn nothing, which a gain has to beat to mean anything: a perceptual one sharpening and noise, one in
-fidelity the retreat towards the input."""
+fidelity the retreat towards the input, one in moire or noise a blur, and any of them a tone nearer that of clean images."""
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -24,3 +26,34 @@ def mix(image: np.ndarray, degraded: np.ndarray, share: float) -> np.ndarray:
     """
     enlarged = resize_uint8(degraded, *image.shape[:2]).astype(np.float32)
     return quantise(np.float32(1 - share) * image + np.float32(share) * enlarged)
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """uint8 HWC -> uint8 HWC: after a Gaussian of `sigma` pixels, mirrored at the borders."""
+    return quantise(cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
+
+
+class Tone(NamedTuple):
+    """Mean and standard deviation of each channel over all pixels of a set, in 8-bit levels of sRGB."""
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def tone(images) -> Tone:
+    """Of uint8 HWC images of any sizes, at least one (a list or a Shard), read one at a time."""
+    total, squares, count = 0, 0, 0
+    for image in images:
+        pixels = image.reshape(-1, image.shape[2]).astype(np.int64)
+        total, squares, count = total + pixels.sum(axis=0), squares + (pixels**2).sum(axis=0), count + len(pixels)
+    mean = total / count
+    return Tone(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)))
+
+
+def match_tone(image: np.ndarray, own: Tone, wanted: Tone) -> np.ndarray:
+    """uint8 HWC -> uint8 HWC: per channel the line that takes the tone of the image's set, `own`, to `wanted`.
+
+    The same line for every image of a set, as nothing tells what a single image should look like. A channel without any
+    deviation is shifted. Reinhard et al., "Color transfer between images", 2001, in sRGB and set to set.
+    """
+    slope = np.where(own.deviation > 0, wanted.deviation / np.where(own.deviation > 0, own.deviation, 1), 1)
+    return quantise((image - own.mean) * slope + wanted.mean)

@@ -1,8 +1,8 @@
 """What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pipeline.core.params import Params
-from pipeline.core.settings import Bench
+from pipeline.core.settings import Bench, WhenAsked
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
@@ -11,6 +11,7 @@ CHOICE_SET = "captures-val"
 """Where a network is chosen, by what needs no truth."""
 METRICS = {
     "psnr": "up",
+    "psnr_aligned": "up",
     "ssim": "up",
     "psnr_y": "up",
     "ssim_y": "up",
@@ -20,9 +21,13 @@ METRICS = {
     "swd": "down",
     "niqe": "down",
     "niqe_published": "down",
+    "moire_energy": "down",
+    "flat_noise": "down",
     "critic_auc": "down",
 }
 """Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
+WHEN_ASKED = get_args(WhenAsked)
+"""Metrics of `tests.<key>.metrics`; all three need truth, and psnr_aligned is a diagnostic: it is fitted to the truth."""
 DIAGNOSTICS = ("drift", "residual", "sharpness")
 """What is measured besides and is no contest."""
 SYSTEM_NETWORKS = ("gan", "stage2", "oracle")
@@ -42,16 +47,23 @@ class Control(NamedTuple):
     """Standard deviation of white noise in 8-bit levels."""
     input: float = 0
     """Share of the input, enlarged by bicubic, mixed into it."""
+    blur: float = 0
+    """Sigma of a Gaussian in pixels."""
+    tone: bool = False
+    """Whether mean and standard deviation of each channel become those of the clean reference."""
 
     def of(self, start: str) -> str:
         """The row's name; amounts and shares in percent."""
         return (f"{start}+sharpen{100 * self.sharpen:g}" if self.sharpen else start) + (
-            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "")
+            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "") + (
+            f"+blur{self.blur:g}" if self.blur else "") + ("+tone" if self.tone else "")
 
 
 def control_rows(start: str, bench: Bench) -> dict[str, Control]:
     """Row -> control, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
     found = [Control(input=share) for share in sorted(bench.mix_input, reverse=True)]
+    found += [Control(tone=True)] if bench.match_tone else []
+    found += [Control(blur=sigma) for sigma in sorted(bench.blur, reverse=True)]
     found += [Control(amount, noise) for amount in bench.sharpen for noise in bench.noise if amount or noise]
     return {control.of(start): control for control in found}
 

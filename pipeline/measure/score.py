@@ -3,7 +3,7 @@
 PSNR, SSIM and LPIPS compare each output with its truth. NIQE scores each output by itself and SWD all of a test set
 together, both against the reference: clean images that no training has seen. `niqe_published` scores against the authors'
 own model instead. On captures a critic tells the outputs from the reference, and the diagnostics compare each output with
-its input.
+its input. Some metrics are computed for test sets that ask for them alone.
 """
 import csv
 import math
@@ -19,8 +19,11 @@ from pipeline.core.progress import track
 from pipeline.core.settings import Bench
 from pipeline.images.shards import Shard
 from pipeline.measure import critic, diagnostics, niqe, psnr, ssim, swd
+from pipeline.measure.aligned_psnr import aligned_psnr
+from pipeline.measure.flat_noise import flat_area_noise
 from pipeline.measure.lpips import Lpips, MissingTrunk
-from pipeline.measure.names import CONTROL_SETS, DIAGNOSTICS
+from pipeline.measure.moire_energy import moire_energy
+from pipeline.measure.names import CONTROL_SETS, DIAGNOSTICS, WHEN_ASKED
 
 DIGITS = 4
 PER_IMAGE = (
@@ -33,11 +36,13 @@ PER_IMAGE = (
     "lpips_squeeze",
     "niqe",
     "niqe_published",
+    *WHEN_ASKED,
     *DIAGNOSTICS,
 )
-"""The columns of metrics/images."""
+"""The columns of metrics/images, those of WHEN_ASKED only where there are any."""
 SUFFIX = {"rgb": "", "y": "_y"}
-WITH_TRUTH = ("psnr", "ssim", "psnr_y", "ssim_y", "lpips_alex", "lpips_vgg", "lpips_squeeze")
+WITH_TRUTH = ("psnr", "ssim", "psnr_y", "ssim_y", "lpips_alex", "lpips_vgg", "lpips_squeeze", *WHEN_ASKED)
+ASKED = {"psnr_aligned": aligned_psnr, "moire_energy": moire_energy, "flat_noise": flat_area_noise}
 ON_CAPTURES = ("critic_auc", *DIAGNOSTICS)
 """What is computed on CONTROL_SETS alone."""
 
@@ -63,17 +68,18 @@ class Result:
 
     def write_images(self, path: Path | str) -> None:
         """The line per image as CSV; what was not computed is an empty field."""
+        columns = [name for name in PER_IMAGE if name not in WHEN_ASKED or any(name in line for line in self.images)]
         with replacing(path, "w") as handle:
-            writer = csv.DictWriter(handle, ["row", "test_set", "image", "scene", *PER_IMAGE], lineterminator="\n")
+            writer = csv.DictWriter(handle, ["row", "test_set", "image", "scene", *columns], lineterminator="\n")
             writer.writeheader()
             for line in self.images:
-                writer.writerow(line | {name: f"{line[name]:.{DIGITS}f}" for name in PER_IMAGE if name in line})
+                writer.writerow(line | {name: f"{line[name]:.{DIGITS}f}" for name in columns if name in line})
 
 
 class Scorer:
     """The metrics, made ready once for all rows."""
 
-    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, device="cpu"):
+    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, device="cpu", asked: tuple[str, ...] = ()):
         self.settings, self.seed = settings, settings.seed
         self.paired: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {}
         """Metric -> of an output and its truth."""
@@ -86,6 +92,8 @@ class Scorer:
             how = {"border": settings.border, "channel": channel, "round_luma": settings.round_luma}
             self.paired["psnr" + SUFFIX[channel]] = partial(psnr.psnr, **how)
             self.paired["ssim" + SUFFIX[channel]] = partial(ssim.ssim, **how)
+        for metric in asked:
+            self.paired[metric] = partial(ASKED[metric], border=settings.border)
         for net in settings.lpips:
             try:
                 self.paired[f"lpips_{net}"] = Lpips(trunks, net, device)

@@ -24,8 +24,10 @@ def source(arch: str) -> Path:
 def build(arch: str, options: dict) -> nn.Module:
     """A freshly initialised network; its attributes `scale` and `radius` (receptive radius in input pixels) are integers.
 
-    It maps float32 NCHW RGB in [0, 1] to the same with `scale` times the height and width. Raises ValueError for an
-    unknown architecture, an unknown or missing option, or an option with an impossible value.
+    It maps float32 NCHW RGB in [0, 1] to the same with `scale` times the height and width. In training mode it may give a
+    tuple that begins with this image; it then has a method `fidelity(outputs, targets, distance)`, the loss of that tuple.
+
+    Raises ValueError for an unknown architecture, an unknown or missing option, or an option with an impossible value.
     """
     if arch not in architectures():
         raise ValueError(f"arch: got {arch!r}, there are {', '.join(architectures())}")

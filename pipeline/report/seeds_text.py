@@ -82,10 +82,10 @@ class Comparison:
             found.append(f"[a, b]: 95 % interval of the paired difference over {over}; tie: 0 is inside. Each stands alone: "
                          "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
         if any(section.control for section in self.sections):
-            found.append("Controls: stage 1 itself, its output sharpened, with or without noise, and mixed with the input. "
-                         "Each metric is compared with the best mixture of them that has the row's PSNR or more; where the "
-                         "row's PSNR is above them all, with the closest in PSNR. PSNR-top: the row's PSNR minus the highest "
-                         "of a control.")
+            found.append("Controls: stage 1 itself, and its output changed without learning: sharpened with or without noise, "
+                         "mixed with the input, or what else bench names. Each metric is compared with the best mixture of "
+                         "them that has the row's PSNR or more; where the row's PSNR is above them all, with the closest in "
+                         "PSNR. PSNR-top: the row's PSNR minus the highest of a control.")
         return found
 
     def show(self, console: Console) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pipeline.core.files import replacing
 from pipeline.core.settings import Bench
-from pipeline.measure.names import METRICS, TEST_SETS
+from pipeline.measure.names import METRICS, TEST_SETS, WHEN_ASKED
 
 TITLES = {
     "psnr": "PSNR",
+    "psnr_aligned": "PSNR-aligned",
     "ssim": "SSIM",
     "psnr_y": "PSNR-Y",
     "ssim_y": "SSIM-Y",
@@ -19,10 +20,13 @@ TITLES = {
     "swd": "SWD",
     "niqe": "NIQE",
     "niqe_published": "NIQE-published",
+    "moire_energy": "Moire",
+    "flat_noise": "Flat noise",
     "critic_auc": "Critic AUC",
 }
 DIGITS = {
     "psnr": 2,
+    "psnr_aligned": 2,
     "ssim": 4,
     "psnr_y": 2,
     "ssim_y": 4,
@@ -32,6 +36,8 @@ DIGITS = {
     "swd": 2,
     "niqe": 2,
     "niqe_published": 2,
+    "moire_energy": 2,
+    "flat_noise": 2,
     "critic_auc": 3,
 }
 STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex", "niqe_published": "niqe"}
@@ -39,6 +45,14 @@ STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex",
 KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
 """The columns of the CSV that are no scores."""
 NOT_COMPUTED = "Not computed:"
+EXPLAINED = {
+    "psnr_aligned": "PSNR-aligned: a diagnostic that no method can be run with: PSNR after brightness and contrast of each "
+                    "channel of an output are fitted to its truth.",
+    "moire_energy": "Moire: what outputs differ by from the truth, in wavelengths of 4 to 40 pixels, rms in 8-bit levels; over "
+                    "the areas in which the truth is flat.",
+    "flat_noise": "Flat noise: the same below 4 pixels, as the standard deviation of white noise.",
+}
+"""What is said of a metric where it is shown."""
 ARROWS = {"up": "↑", "down": "↓"}
 WIDTH = 118  # columns of running text
 
@@ -88,8 +102,8 @@ def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tupl
                            for text, top in zip(line, best)] for row, line in texts.items()}
 
 
-def conventions(bench: Bench, counts: dict) -> list[str]:
-    """Lines that say how the numbers were made, as a Markdown list."""
+def conventions(bench: Bench, counts: dict, computed=()) -> list[str]:
+    """Lines that say how the numbers of the metrics `computed` were made, as a Markdown list."""
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
@@ -107,8 +121,11 @@ def conventions(bench: Bench, counts: dict) -> list[str]:
         "values; NIQE-published, of the authors' model, does.",
         f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
+        *(text for metric, text in EXPLAINED.items() if metric in computed),
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
-        "mean with the input: controls that learn nothing. A gain that they reach too is no restoration.",
+        "mean with the input" + (", `+blur1` it after a Gaussian of 1 pixel" if bench.blur else "")
+        + (", `+tone` it with mean and deviation of the clean reference's colours" if bench.match_tone else "")
+        + ": controls that learn nothing. A gain that they reach too is no restoration.",
     ]
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
@@ -117,7 +134,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
     """The tables of a task, a heading for each test set; `scores` by entry of `tests`."""
     lines = [f"# {title}", ""] if scores else [f"# {title}", "", "params.yaml names nothing to score."]
     for group in list(scores.values())[:1]:
-        lines += [*conventions(bench, group.counts), ""]
+        lines += [*conventions(bench, group.counts, _computed(scores)), ""]
     for tests, group in scores.items():
         for test_set in TEST_SETS:
             if any(test_set in sets for sets in group.rows.values()):
@@ -129,10 +146,10 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
     """One line per row and test set, one column per metric; what was not computed is an empty field."""
-    found = {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
-             for metric in values}
+    found = _computed(scores)
+    metrics = [metric for metric in METRICS if metric in found or metric not in WHEN_ASKED]
     with replacing(path, "w") as handle:
-        writer = csv.DictWriter(handle, [*KEYS, *METRICS, *sorted(found - METRICS.keys())], lineterminator="\n")
+        writer = csv.DictWriter(handle, [*KEYS, *metrics, *sorted(found - METRICS.keys())], lineterminator="\n")
         writer.writeheader()
         for tests, group in scores.items():
             for row, sets in group.rows.items():
@@ -156,6 +173,12 @@ def read_csv(path: Path | str) -> dict[str, Scores]:
 
 def count(counts: dict[str, int]) -> str:
     return f"{counts['images']} images of {counts['scenes']} scenes"
+
+
+def _computed(scores: dict[str, Scores]) -> set[str]:
+    """The metrics that were computed anywhere."""
+    return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
+            for metric in values}
 
 
 def _table(scores: Scores, test_set: str) -> list[str]:

@@ -21,7 +21,7 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
-from pipeline.measure.control import mix, sharpen
+from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
 from pipeline.measure.names import (
     CHOICE_SET,
     CONTROL_SETS,
@@ -82,13 +82,16 @@ def run(restore: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
     return Shard(folder)
 
 
-def controlled(inputs: Shard, outputs: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
-    """The outputs after a control."""
+def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
+    """The outputs after a control; `clean` are images whose tone they may be given."""
+    tones = (tone(outputs), tone(clean)) if control.tone else ()
     with ShardWriter(folder) as writer:
         for i, (entry, degraded, image) in enumerate(zip(outputs.images, inputs, outputs)):
-            mixed = mix(image, degraded, control.input) if control.input else image
+            image = mix(image, degraded, control.input) if control.input else image
+            image = blur(image, control.blur) if control.blur else image
+            image = match_tone(image, *tones) if control.tone else image
             writer.add(entry["name"], entry["scene"],
-                       sharpen(mixed, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
+                       sharpen(image, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
     return Shard(folder)
 
 
@@ -103,7 +106,8 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
 def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int]]:
     """The scores of an entry, and the number of weights behind each row."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
-    scorer = Scorer(params.bench, Shard(tests / "reference"), TRUNKS, device)
+    reference = Shard(tests / "reference")
+    scorer = Scorer(params.bench, reference, TRUNKS, device, params.tests[tests.name].metrics)
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
@@ -112,6 +116,9 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             result.miss(row, "*", "*", str(reason))
             continue
         controls = control_rows(row, params.bench) if row == start else {}
+        for name in [name for name, control in controls.items() if control.tone and reference.absent]:
+            result.miss(name, "*", "*", f"no clean reference: {reference.absent}")
+            del controls[name]
         parameters |= dict.fromkeys([row, *controls], weights)
         for test_set in TEST_SETS:
             inputs, targets = Shard(tests / test_set / "inputs"), Shard(tests / test_set / "targets")
@@ -125,7 +132,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
                 check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
             for name, control in controls.items() if test_set in CONTROL_SETS else ():
-                changed = controlled(inputs, outputs, work / "control", name, control, params.bench.seed)
+                changed = controlled(inputs, outputs, reference, work / "control", name, control, params.bench.seed)
                 scorer.score(result, name, test_set, inputs, changed, targets)
     return result, parameters
 

@@ -71,17 +71,17 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
             warming = step < warmup
             to_training_mode(network, settings)
             with torch.set_grad_enabled(not warming), torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                outputs = network(inputs)
+                outputs = in_float(network(inputs))
             record, loss = {}, None
             if adversary:
-                record["d_loss"], record["real"], record["fake"] = adversary.update(step, outputs.float())
+                record["d_loss"], record["real"], record["fake"] = adversary.update(step, restored(outputs))
                 if not math.isfinite(record["d_loss"]):
                     values = f"discriminator loss {record['d_loss']}"
                     raise Diverged(explain(title, step - warmup, values, data.train.names(step), checkpoint))
             if not warming:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(settings, step - warmup)
-                terms, loss = losses(outputs.float(), targets, settings, adversary)
+                terms, loss = losses(outputs, targets, settings, adversary, getattr(network, "fidelity", None))
                 record |= {name: term.item() for name, term in terms.items()}
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -124,15 +124,27 @@ def to_training_mode(network, settings: Training) -> None:
                 layer.eval()
 
 
-def losses(outputs, targets, settings, adversary) -> tuple[dict, torch.Tensor]:
+def in_float(outputs):
+    """What a network gives in training, in float32: the image, or a tuple that begins with it."""
+    return tuple(output.float() for output in outputs) if isinstance(outputs, tuple) else outputs.float()
+
+
+def restored(outputs) -> torch.Tensor:
+    """The image in what a network gives in training."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def losses(outputs, targets, settings, adversary, fidelity=None) -> tuple[dict, torch.Tensor]:
     """The terms of the loss by name, and their weighted sum. Means over all values of images in [0, 1].
 
-    Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (Liu et al., eq. 6).
+    Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (Liu et al., eq. 6). `fidelity` is
+    the network's own way to apply L1 or MSE (Liu et al., eq. 8), where it has one.
     """
+    distance = F.mse_loss if isinstance(settings, Stage2) else {"l1": F.l1_loss, "mse": F.mse_loss}[settings.loss]
+    terms = {"fidelity": fidelity(outputs, targets, distance) if fidelity else distance(outputs, targets)}
     if not isinstance(settings, Stage2):
-        fidelity = {"l1": F.l1_loss, "mse": F.mse_loss}[settings.loss](outputs, targets)
-        return {"fidelity": fidelity}, fidelity
-    terms = {"fidelity": F.mse_loss(outputs, targets)}
+        return terms, terms["fidelity"]
+    outputs = restored(outputs)
     terms["anchor"] = F.mse_loss(F.avg_pool2d(outputs, 8), F.avg_pool2d(targets, 8))
     loss = terms["fidelity"] + settings.anchor * terms["anchor"]
     if adversary:
