@@ -5,9 +5,13 @@
     python -m pipeline.stages.label labels NAME           params labels: a later round's network, a mapping
 
 Reads models/<networks> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
-be an error of its own.
+be an error of its own. The manifest's `disagreement` is the rms distance of several teachers from their mean in 8-bit
+levels: the mean's squared error is the average of theirs minus its square, whatever the truth (Krogh and Vedelsby, "Neural
+network ensembles, cross validation, and active learning", NIPS 1995, eq. 6).
 """
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.core import params
 from pipeline.core.device import pick
@@ -48,13 +52,22 @@ def main(kind: str, key: str) -> None:
         raise ValueError(f"{kind}.{key}: the teachers enlarge differently: {scales}")
     pixels = sum(image["height"] * image["width"] for shard in shards.values() for image in shard.images)
     need_space(output, 6 * pixels * teachers[0].scale**2, f"labels.{key}")
+    spread = []
     for split, shard in shards.items():
         with ShardWriter(output / split, "uint16") as writer:
             for capture, image in track(zip(shard.images, shard), f"{key}: labelling {split}", len(shard)):
                 answers = [self_ensemble(teacher, image) if entry.ensemble else apply([teacher], image) for teacher in teachers]
-                writer.add(capture["name"], capture["scene"], quantise(sum(answers) / len(answers), "uint16"))
+                answers = np.clip(answers, 0, 1)
+                mean = np.mean(answers, axis=0)
+                spread.append(np.mean((answers - mean) ** 2))
+                writer.add(capture["name"], capture["scene"], quantise(mean, "uint16"))
+    disagreement = round(255 * float(np.sqrt(np.mean(spread))), 3)
+    if len(teachers) > 1:
+        print(f"{kind}.{key}: the {len(teachers)} teachers lie {disagreement} levels (rms) from their mean; its squared error "
+              "is smaller than theirs, on average, by the square of that")
     write_json(output / "manifest.json", {
-        "teachers": weights, "ensemble": entry.ensemble, "tile": TILE, "margin": max(teacher.radius for teacher in teachers),
+        "teachers": weights, "disagreement": disagreement, "ensemble": entry.ensemble, "tile": TILE,
+        "margin": max(teacher.radius for teacher in teachers),
         "inputs": {split: shard.sha256 for split, shard in shards.items()},
         "images": {split: len(shard) for split, shard in shards.items()}})
 
