@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import change
+from conftest import ROOT, change
 
 from pipeline.core import params
 from pipeline.core.files import read_json
@@ -199,18 +199,31 @@ def test_losses_against_closed_forms():
     assert loop.losses(outputs, targets, settings.stage1, None)[1].item() == pytest.approx(0.2)
     terms, total = loop.losses(outputs, targets, settings.stage2, None)
     assert terms["fidelity"].item() == pytest.approx(0.04)
-    assert total.item() == pytest.approx(0.04 * (1 + settings.stage2.anchor))
+    assert total.item() == pytest.approx(0.04 * (1 + settings.stage2.anchor + settings.stage2.grid))
 
     class Opinion:
         def loss(self, x):
             return torch.tensor(math.log(2))
 
     total = loop.losses(outputs, targets, settings.stage2, Opinion())[1].item()
-    assert total == pytest.approx(0.04 * (1 + settings.stage2.anchor) + settings.stage2.lambda_ * math.log(2))
+    weight = 1 + settings.stage2.anchor + settings.stage2.grid
+    assert total == pytest.approx(0.04 * weight + settings.stage2.lambda_ * math.log(2))
+
+
+@pytest.mark.parametrize("period, seen", [(2, True), (4, True), (3, False)])
+def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, seen):
+    settings = params.load(ROOT / "params.yaml").stage2
+    image = torch.rand(1, 3, 50, 67, generator=torch.Generator().manual_seed(0))
+    pattern = 0.1 * torch.cos(2 * math.pi * torch.arange(67) / period)
+    found = loop.losses(image + pattern, image, settings, None)[0]["grid"].item()
+    if seen:
+        assert found == pytest.approx(pattern[:64].square().mean().item(), rel=0.01)
+    else:
+        assert found < 0.1 * pattern.square().mean().item()
 
 
 def test_the_anchor_sees_colour_and_not_texture():
-    settings = params.load(Path(__file__).parent.parent / "params.yaml").stage2
+    settings = params.load(ROOT / "params.yaml").stage2
     targets = torch.full((1, 3, 16, 16), 0.5)
     checks = targets + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
     assert loop.losses(checks, targets, settings, None)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)

@@ -56,6 +56,9 @@ class Stage2(Training):
     lambda_: NonNegative = Field(alias="lambda")
     anchor: NonNegative
     """Weight of the MSE between 8x8 means of output and surrogate, which keeps colours where they are."""
+    grid: NonNegative
+    """Weight of the MSE between means of output and surrogate in each phase of a 4x4 grid, which keeps the adversarial term
+    from laying a checkerboard over flat areas."""
     blend: Annotated[float, Field(gt=0, le=1)]
     """How far from the start's weights to the trained ones the kept network lies: 1 is all the way."""
     discriminator: Literal["srgan", "highpass"]

@@ -146,11 +146,20 @@ def losses(outputs, targets, settings, adversary, fidelity=None) -> tuple[dict, 
         return terms, terms["fidelity"]
     outputs = restored(outputs)
     terms["anchor"] = F.mse_loss(F.avg_pool2d(outputs, 8), F.avg_pool2d(targets, 8))
-    loss = terms["fidelity"] + settings.anchor * terms["anchor"]
+    terms["grid"] = F.mse_loss(phase_means(outputs), phase_means(targets))
+    loss = terms["fidelity"] + settings.anchor * terms["anchor"] + settings.grid * terms["grid"]
     if adversary:
         terms["adversarial"] = adversary.loss(outputs)
         loss = loss + settings.lambda_ * terms["adversarial"]
     return terms, loss
+
+
+def phase_means(images: torch.Tensor) -> torch.Tensor:
+    """NCHW -> means over about 16x16 pixels of every fourth pixel in each direction, for each of the 16 phases: the grid that a
+    sub-pixel convolution of factor 2 or 4 can lay over its output, apart from what the image shows."""
+    height, width = (side // 4 for side in images.shape[2:])
+    phases = F.pixel_unshuffle(images[:, :, : 4 * height, : 4 * width], 4)
+    return F.avg_pool2d(phases, (min(height, 4), min(width, 4)))
 
 
 def means(window: list[dict]) -> dict:
