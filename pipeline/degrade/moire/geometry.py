@@ -1,0 +1,122 @@
+"""Where everything lies: one map from a pixel of the capture, or of the camera, to the screen and to the clean image.
+
+All coordinates are continuous, x right and y down, from the middle of what they are in: pixel j of n has its centre at
+j + 0.5 - n / 2. The middles are the same point, but for where the camera's grid falls on the screen's (`phase`).
+
+    clean image, pixels --zoom--> screen, its pixels <--pose and lens-- camera, its pixels <--reduce-- capture, its pixels
+
+The target is where the *green* light of the screen is: a pixel's green sub-pixel need not lie at its centre, and red and blue,
+a third of a pixel off, show as fringes in the capture alone.
+"""
+import cv2
+import numpy as np
+
+from pipeline.core.moire import Moire
+from pipeline.degrade.moire.antialias import halo
+from pipeline.degrade.moire.lens import distort, undistort
+from pipeline.degrade.moire.mosaic import green_centre
+from pipeline.degrade.moire.pose import pose, project
+
+MARGIN = 4
+"""Camera pixels around the view, which demosaicing, denoising and sharpening read."""
+STEP = 8
+"""Pixels between places where a map is computed; in between it is linear, wrong by STEP^2 / 8 of its curvature."""
+EDGE = 3
+"""Clean pixels around the view, which interpolation reads."""
+
+
+class Geometry:
+    """The view of one pair of `shape` (height, width); `drawn` as from `simulate.draw`.
+
+    Sizes as (height, width): `camera` is the part of the sensor that is simulated, `window` the part of the clean image that
+    is seen, `screen` the pixels that show it.
+    """
+
+    def __init__(self, shape: tuple[int, int], recipe: Moire, drawn: dict):
+        self.shape, size = shape, np.array(shape)
+        reduce, self.align, self.shift = np.ones(2), False, np.zeros(2)
+        if recipe.downsample:
+            reduce = drawn["reduce"] * recipe.downsample.squeeze ** np.array([-0.5, 0.5])
+            self.align, self.shift = recipe.downsample.align, np.array(drawn["shift"])
+        self.reduced = np.maximum(np.rint(size * reduce), 1).astype(int)
+        """What the capture is reduced from, in camera pixels."""
+        reduce = self.reduced / size
+        zoom = np.full(2, drawn["zoom"]) if drawn["zoom"] else reduce / drawn["scale"]
+
+        side = max(recipe.frame, *self.reduced)
+        self.homography = pose(drawn["scale"], drawn["rotation"], drawn["tilt"], drawn["tilt_direction"], drawn["focal"] * side)
+        self.inverse = np.linalg.inv(self.homography)
+        self.k1, self.radius = drawn["distortion"], side / 2
+        self.middle = (np.array(drawn["part"]) - 0.5) * (side - self.reduced)
+        self.green, self.phase = np.array(green_centre(drawn["layout"])), np.array(drawn["phase"])
+        self.origin = np.zeros(2)
+        self.origin = -self._flat(*self.screen_at(0.0, 0.0)) + self.phase
+
+        self.per_output = reduce / (drawn["scale"] * zoom)  # clean pixels per pixel of the capture, where it is aligned
+        self.zoom = zoom
+        slack = MARGIN + np.ceil(np.abs(self.shift) * reduce)
+        if self.align:
+            seen = self._reach(self.camera_of_capture, size)
+        else:
+            seen = self.reduced / 2
+        self.camera = (2 * np.ceil(seen + slack)).astype(int)
+        spread = self._reach(self.screen_at, self.camera + 2 * (halo(drawn["antialias"]) + 1)) + 1
+        rows_columns = np.ceil(2 * spread / zoom).astype(int) + 2 * EDGE
+        self.window = rows_columns + (rows_columns - size) % 2  # an aligned target falls on whole pixels
+        self.screen = np.rint(self.window * zoom).astype(int)
+        self.zoom = self.screen / self.window
+
+    def screen_at(self, x, y):
+        """Camera -> screen, in screen pixels."""
+        x, y = undistort(x + self.middle[1], y + self.middle[0], self.k1, self.radius)
+        u, v = project(self.inverse, x, y)
+        return u + self.origin[1], v + self.origin[0]
+
+    def camera_at(self, u, v):
+        """Screen -> camera, in camera pixels."""
+        x, y = project(self.homography, u - self.origin[1], v - self.origin[0])
+        x, y = distort(x, y, self.k1, self.radius)
+        return x - self.middle[1], y - self.middle[0]
+
+    def camera_of_capture(self, x, y):
+        """Capture -> camera, with the misregistration."""
+        (shift_y, shift_x), (step_y, step_x) = self.shift, self.reduced / self.shape
+        x, y = x + shift_x, y + shift_y
+        if not self.align:
+            return x * step_x, y * step_y
+        u, v = x * self.per_output[1] * self.zoom[1], y * self.per_output[0] * self.zoom[0]
+        return self.camera_at(u + self.green[1], v + self.green[0])
+
+    def clean_of_capture(self, x, y):
+        """Capture -> clean image, in its pixels, with no misregistration."""
+        if self.align:
+            return x * self.per_output[1], y * self.per_output[0]
+        step_y, step_x = self.reduced / self.shape
+        u, v = self.screen_at(x * step_x, y * step_y)
+        return (u - self.green[1]) / self.zoom[1], (v - self.green[0]) / self.zoom[0]
+
+    def _reach(self, at, size) -> np.ndarray:
+        """How far (down, right) from its middle the map `at` of a rectangle of `size` goes."""
+        ends = np.linspace(-0.5, 0.5, 17)
+        x = np.concatenate([ends, ends, np.full(17, -0.5), np.full(17, 0.5)]) * size[1]
+        y = np.concatenate([np.full(17, -0.5), np.full(17, 0.5), ends, ends]) * size[0]
+        return np.abs(self._flat(*at(x, y))).reshape(2, -1).max(axis=1)
+
+    @staticmethod
+    def _flat(x, y) -> np.ndarray:
+        return np.array([y, x])
+
+
+def dense(at, left: float, top: float, height: int, width: int) -> np.ndarray:
+    """float32 (height, width, 2): at(x, y) for x = left + column, y = top + row, as `cv2.remap` takes it.
+
+    `at` maps arrays that broadcast to two arrays; its values stay small enough for float32.
+    """
+    rows, columns = -(-height // STEP) + 2, -(-width // STEP) + 2
+    first = (STEP - 1) / 2 - STEP  # of the first knot: the middle of the STEP pixels before the first
+    x = left + first + STEP * np.arange(columns)
+    y = top + first + STEP * np.arange(rows)
+    knots = np.empty((rows, columns, 2), np.float32)
+    knots[..., 0], knots[..., 1] = at(x[None, :], y[:, None])
+    return cv2.resize(knots, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)[STEP : STEP + height,
+                                                                                          STEP : STEP + width]
