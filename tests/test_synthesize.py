@@ -8,7 +8,7 @@ from conftest import ROOT, smooth_image, write_shard
 from pipeline.core.files import read_json
 from pipeline.core.sources import Bicubic, Pairs, Random
 from pipeline.degrade.bicubic import downscale
-from pipeline.degrade.pairs import make_input
+from pipeline.degrade.pairs import make_pair
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
 
@@ -82,7 +82,7 @@ def test_images_are_chosen_by_area(tmp_path, monkeypatch):
     small, large = np.zeros((24, 30, 3), np.uint8), np.zeros((60, 48, 3), np.uint8)
     write_shard(tmp_path / "clean", {"small": small, "large": large})
     entry = CROPS.model_copy(update={"size": 8})
-    chosen = [make_input(tmp_path / "clean", entry, BICUBIC, None, 1, "k", "train", index)[1] for index in range(600)]
+    chosen = [make_pair(tmp_path / "clean", entry, BICUBIC, None, 1, "k", "train", index)[2] for index in range(600)]
     assert np.mean([place["image"] == 1 for place in chosen]) == pytest.approx(0.8, abs=0.05)
     assert {place["top"] for place in chosen if place["image"] == 0} == set(range(17))
 
@@ -100,7 +100,7 @@ def test_any_number_of_workers_gives_the_same_bytes(project, monkeypatch):
 
 def test_one_pair_can_be_made_again_by_itself(project):
     stage.synthesize("crops", CROPS, RANDOM, seed=1)
-    image, _ = make_input(project / "data/sets/clean/train", CROPS, RANDOM, None, 1, "crops", "train", 17)
+    image, _, _ = make_pair(project / "data/sets/clean/train", CROPS, RANDOM, None, 1, "crops", "train", 17)
     assert (image == pair(project, "crops", "train")[0][17]).all()
 
 

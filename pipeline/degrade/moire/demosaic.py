@@ -37,7 +37,8 @@ def malvar(raw: np.ndarray, pattern: str) -> np.ndarray:
         place = slice(row, None, 2), slice(column, None, 2)
         red = light if there == 0 else across if there == 2 else beside if row == red_row else above
         blue = light if there == 2 else across if there == 0 else above if row == red_row else beside
-        colours[place] = np.dstack([red[place], (light if there == 1 else green)[place], blue[place]])
+        for channel, plane in enumerate((red, light if there == 1 else green, blue)):
+            colours[(*place, channel)] = plane[place]
     np.clip(colours, 0, 65535, out=colours)
     colours += np.float32(0.5)
     return colours.astype(np.uint16)

@@ -26,8 +26,8 @@ def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray
         x, y = geometry.camera_of_capture(x * step_x, y * step_y)
         return x + middle_x, y + middle_y
 
-    aligned = cv2.remap(image, dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width), None, cv2.INTER_LINEAR,
-                        borderMode=cv2.BORDER_REFLECT)
+    places, = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
+    aligned = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     small = resize(aligned, *geometry.shape)
     if drawn["blur"] > 0.15:
         small = cv2.GaussianBlur(small, (0, 0), drawn["blur"])

@@ -107,16 +107,25 @@ class Geometry:
         return np.array([y, x])
 
 
-def dense(at, left: float, top: float, height: int, width: int) -> np.ndarray:
-    """float32 (height, width, 2): at(x, y) for x = left + column, y = top + row, as `cv2.remap` takes it.
+def fitting(sides: tuple[int, int], recipe: Moire, drawn: dict) -> tuple[int, int]:
+    """The largest shape, at most recipe.whole and a multiple of 8, whose view fits into a clean image of (height, width) `sides`."""
+    shape = np.full(2, recipe.whole)
+    for _ in range(4):  # each axis of the view depends on both of the shape, a little
+        window = Geometry(tuple(shape.tolist()), recipe, drawn).window
+        shape = np.maximum(np.minimum(shape, shape * sides / window) // 8 * 8, 8).astype(int)
+    return tuple(shape.tolist())
+
+
+def dense(at, left: float, top: float, height: int, width: int, shifts=((0.0, 0.0),)) -> list[np.ndarray]:
+    """For each shift (down, right) a float32 (height, width, 2) array of at(x, y), as `cv2.remap` takes it, for
+    x = left + column + right, y = top + row + down.
 
     `at` maps arrays that broadcast to two arrays; its values stay small enough for float32.
     """
-    rows, columns = -(-height // STEP) + 2, -(-width // STEP) + 2
+    rows, columns, shifts = -(-height // STEP) + 2, -(-width // STEP) + 2, np.asarray(shifts)[:, :, None, None]
     first = (STEP - 1) / 2 - STEP  # of the first knot: the middle of the STEP pixels before the first
-    x = left + first + STEP * np.arange(columns)
-    y = top + first + STEP * np.arange(rows)
-    knots = np.empty((rows, columns, 2), np.float32)
-    knots[..., 0], knots[..., 1] = at(x[None, :], y[:, None])
-    return cv2.resize(knots, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)[STEP : STEP + height,
-                                                                                          STEP : STEP + width]
+    x = shifts[:, 1] + left + first + STEP * np.arange(columns)
+    y = shifts[:, 0] + top + first + STEP * np.arange(rows)[:, None]
+    knots = np.stack(at(x, y), axis=-1).astype(np.float32)
+    inside = slice(STEP, STEP + height), slice(STEP, STEP + width)
+    return [cv2.resize(part, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)[inside] for part in knots]

@@ -50,17 +50,19 @@ def mosaic(pixels: np.ndarray, layout: str, response: np.ndarray) -> np.ndarray:
     cell's primary p. A red or blue cell of PenTile, at the corner of four pixels, shows their mean.
     """
     rows, side = LAYOUTS[layout]
+    repeat, (height, width) = period(layout), pixels.shape[:2]
     light = cv2.LUT(pixels, LINEAR)
-    if period(layout) > 1:
+    if repeat > 1:
         light[..., ::2] = cv2.blur(light, (2, 2), anchor=(1, 1), borderType=cv2.BORDER_REPLICATE)[..., ::2]
-    height, width = pixels.shape[:2]
-    out = np.zeros((height * side, width * side, 3), np.float32)
+    planes = dict(zip("RGB", cv2.split(light)))
+    black = np.zeros((height, width), np.float32)
+    seen = {primary: [plane * np.float32(gain) if gain else black for gain in response[:, index]]
+            for index, (primary, plane) in enumerate(planes.items())} | {"K": [black] * 3}
+    out, strips = np.empty((height, side, width, side * 3), np.float32), {}
     for i, row in enumerate(rows):
-        for j, letter in enumerate(row):
-            if letter == "K":
-                continue
-            primary = "RGB".index(letter)
-            values = light[i // side :: period(layout), j // side :: period(layout), primary]
-            for channel in np.flatnonzero(response[:, primary]):
-                out[i :: len(rows), j :: len(rows), channel] = values * np.float32(response[channel, primary])
-    return out
+        for k in range(repeat):
+            letters = row[k * side : (k + 1) * side]
+            if letters not in strips:  # one row of cells of each row of pixels
+                strips[letters] = cv2.merge([plane for letter in letters for plane in seen[letter]])
+            out[i // side :: repeat, i % side, k::repeat] = strips[letters][i // side :: repeat, k::repeat]
+    return out.reshape(height * side, width * side, 3)

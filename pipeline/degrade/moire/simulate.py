@@ -4,6 +4,8 @@ Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXi
 file each. Light is linear from the sub-pixels to the demosaicked image. The target goes through the same pose and lens in one
 interpolation, and through nothing else.
 """
+import math
+
 import cv2
 import numpy as np
 
@@ -11,7 +13,7 @@ from pipeline.core.moire import Moire
 from pipeline.degrade.bicubic import quantise, resize, resize_uint8
 from pipeline.degrade.camera import to_srgb
 from pipeline.degrade.jpeg import jpeg
-from pipeline.degrade.moire.antialias import antialias, halo, offsets
+from pipeline.degrade.moire.antialias import antialias, halo, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen
@@ -21,7 +23,7 @@ from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 
-TILE = 128  # camera pixels on each side that are exposed at a time: bounds the mosaic in memory, and keeps it in the cache
+TILE = 160  # camera pixels on each side that are exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
 ROWS = 128  # camera rows that are developed at a time; even, for the colour filters
 SRGB = np.rint(255 * to_srgb(np.arange(65536) / np.float32(65535))).astype(np.uint8)
 
@@ -49,22 +51,23 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
 
 
 def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn: dict,
-               rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+               rng: np.random.Generator, geometry: Geometry | None = None) -> tuple[np.ndarray, np.ndarray]:
     """uint8 sRGB (height, width, 3) on the screen -> (capture, target), both uint8 sRGB of `shape` (height, width).
 
     The camera looks at the middle of `display`, of which it sees `Geometry(...).window`; where the display is smaller it goes
-    on mirrored, where it is larger its rim is not seen. `rng` makes the sensor's noise.
+    on mirrored, where it is larger its rim is not seen. `rng` makes the sensor's noise. `geometry`, if it is known already, is
+    that of the other arguments.
     """
-    geometry = Geometry(shape, recipe, drawn)
+    geometry = geometry or Geometry(shape, recipe, drawn)
     clean = _window(display, *geometry.window)
     screen = clean if (geometry.screen == geometry.window).all() else resize_uint8(clean, *geometry.screen)
     sensor = response(lit(drawn["layout"]), drawn["exposure"], drawn["balance"], drawn["crosstalk"])
+    places = points(drawn["scale"], drawn["antialias"])
     raw = np.empty(tuple(geometry.camera), np.float32)
-    for top in range(0, raw.shape[0], TILE):
-        for left in range(0, raw.shape[1], TILE):
-            part = raw[top : top + TILE, left : left + TILE]
-            grids = _grids(screen, sensor, geometry, drawn, top, left, *part.shape)  # 1 to 4: mosaic, pose, distortion
-            part[:] = cfa(antialias(grids, drawn["antialias"], _fineness(drawn)), drawn["pattern"])  # 5, 6
+    for rows in _parts(raw.shape[0]):
+        for columns in _parts(raw.shape[1]):
+            samples = _samples(screen, sensor, geometry, drawn, places, rows, columns)  # 1 to 4: mosaic, pose, distortion
+            raw[rows, columns] = cfa(antialias(samples, drawn["antialias"], places), drawn["pattern"])  # 5, 6
     noisy = sensor_noise(raw, drawn["shot_variance"], drawn["read_sigma"], rng)  # 7
     photo = _develop(noisy, drawn)  # 8
     photo = denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
@@ -86,21 +89,17 @@ def _window(display, height, width):
     return np.ascontiguousarray(display[top : top + height, left : left + width])
 
 
-def _fineness(drawn) -> int:
-    """Samples of light per camera pixel along an axis: two, and at least one per cell of the mosaic.
-
-    Reading the mosaic by bilinear interpolation is to average the light over an area of one cell. Samples at most a cell apart
-    leave no gaps between these areas, so that no moire arises but the sensor's.
-    """
-    return max(2, int(np.ceil(cells(drawn["layout"]) / drawn["scale"] - 0.05)))
+def _parts(size):
+    """Cuts `size` pixels into equal slices of about TILE; they start at even pixels, as the colour filters do."""
+    step = 2 * math.ceil(size / max(1, round(size / TILE)) / 2)
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
-def _grids(screen, sensor, geometry, drawn, top, left, height, width):
+def _samples(screen, sensor, geometry, drawn, places, rows, columns):
     """Yields the light on a tile of the sensor and the filter's halo around it, as `antialias` takes it."""
-    reach, side, fine = halo(drawn["antialias"]), cells(drawn["layout"]), _fineness(drawn)
-    x = left - reach + 0.5 - geometry.camera[1] / 2
-    y = top - reach + 0.5 - geometry.camera[0] / 2
-    height, width = height + 2 * reach, width + 2 * reach
+    reach, side = halo(drawn["antialias"]), cells(drawn["layout"])
+    x, width = columns.start - reach + 0.5 - geometry.camera[1] / 2, columns.stop - columns.start + 2 * reach
+    y, height = rows.start - reach + 0.5 - geometry.camera[0] / 2, rows.stop - rows.start + 2 * reach
     middle = geometry.screen / 2
 
     corners = geometry.screen_at(*np.meshgrid(x + np.linspace(-1, width, 5), y + np.linspace(-1, height, 5)))
@@ -116,10 +115,8 @@ def _grids(screen, sensor, geometry, drawn, top, left, height, width):
         u, v = geometry.screen_at(x, y)  # 3, 4
         return (u + (middle[1] - first[1])) * side - 0.5, (v + (middle[0] - first[0])) * side - 0.5
 
-    for down in offsets(fine):
-        for right in offsets(fine):
-            yield cv2.remap(subpixels, dense(at, x + right, y + down, height, width), None, cv2.INTER_LINEAR,
-                            borderMode=cv2.BORDER_REPLICATE)
+    for mapped in dense(at, x, y, height, width, places):
+        yield cv2.remap(subpixels, mapped, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _develop(raw, drawn):
@@ -149,5 +146,5 @@ def _target(clean, geometry):
         return x / step[1] + middle_x, y / step[0] + middle_y
 
     height, width = geometry.shape
-    places = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
+    places, = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
     return quantise(cv2.remap(clean.astype(np.float32), places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
