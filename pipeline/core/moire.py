@@ -25,7 +25,7 @@ Scale = Annotated[float, Field(ge=0.3, le=8)]
 
 
 class Downsample(Strict):
-    """What becomes of the camera's file before it is a capture of the set: aligned with the picture, made smaller, saved again."""
+    """What becomes of the camera's file before it is a capture of the set: aligned with the picture, reduced, saved again."""
     reduce: span(1, 16)
     """Camera pixels per pixel of the capture; the geometric mean of both axes."""
     squeeze: Annotated[float, Field(ge=0.25, le=4)]
@@ -44,15 +44,16 @@ class Downsample(Strict):
 
 
 class Moire(Strict):
-    """Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv 1804.03809: ten steps from screen to file.
+    """Ten steps from a screen to a file: Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv
+    1804.03809.
 
-    The companion's ranges are not known; presets give ours. Camera pixels are those of the sensor.
+    The paper's ranges are not known; presets give ours. Camera pixels are those of the sensor.
     """
     kind: Literal["moire"]
     layouts: choice("stripe", "bgr", "krgb", "turned", "pentile")
-    """Sub-pixels of the screen: red, green and blue stripes; reversed; below a dark row; on its side; PenTile RGBG diamonds."""
+    """Sub-pixels: stripes of red, green, blue; blue, green, red; below a dark row; on their side; PenTile diamonds."""
     zoom: span(0.25, 16) | None
-    """Screen pixels per pixel of the clean image. null: as many as make a pixel of the target as fine as one of the clean image."""
+    """Screen pixels per pixel of the clean image; null: as many as make a pixel of the target show one of the clean image."""
     scale: span(0.3, 8)
     """Camera pixels per screen pixel, at the middle of the photograph."""
     resonances: tuple[Scale, ...]
@@ -77,7 +78,7 @@ class Moire(Strict):
     balance_sd: Annotated[float, Field(ge=0, le=1)]
     """Standard deviation of the white balance's error in red and in blue, in stops."""
     crosstalk: span(0, 0.5)
-    """Share of a colour filter's light that comes from the two other primaries; the camera's colour matrix takes it out again."""
+    """Share of the two other primaries in a colour filter's light; the camera's colour matrix takes it out again."""
     patterns: choice("RGGB", "BGGR", "GRBG", "GBRG")
     """Of the Bayer filter, from the sensor's top left."""
     shot_variance: span(0, 1)
@@ -90,6 +91,8 @@ class Moire(Strict):
     """In camera pixels."""
     bilateral_sigma: span(0, 255)
     """Of the differences, in 8-bit levels."""
+    colour_sigma: span(0, 20)
+    """Of the camera's smoothing of chroma, in camera pixels."""
     unsharp: span(0, 5)
     """Amount of the camera's own sharpening, an unsharp mask of sigma 1 camera pixel."""
     jpeg_quality: span(1, 100)

@@ -108,7 +108,8 @@ class Geometry:
 
 
 def fitting(sides: tuple[int, int], recipe: Moire, drawn: dict) -> tuple[int, int]:
-    """The largest shape, at most recipe.whole and a multiple of 8, whose view fits into a clean image of (height, width) `sides`."""
+    """The largest shape, at most recipe.whole and a multiple of 8, whose view fits into a clean image of `sides`, both as
+    (height, width)."""
     shape = np.full(2, recipe.whole)
     for _ in range(4):  # each axis of the view depends on both of the shape, a little
         window = Geometry(tuple(shape.tolist()), recipe, drawn).window
@@ -126,6 +127,7 @@ def dense(at, left: float, top: float, height: int, width: int, shifts=((0.0, 0.
     first = (STEP - 1) / 2 - STEP  # of the first knot: the middle of the STEP pixels before the first
     x = shifts[:, 1] + left + first + STEP * np.arange(columns)
     y = shifts[:, 0] + top + first + STEP * np.arange(rows)[:, None]
-    knots = np.stack(at(x, y), axis=-1).astype(np.float32)
+    knots = np.empty((len(shifts), rows, columns, 2), np.float32)
+    knots[..., 0], knots[..., 1] = at(x, y)
     inside = slice(STEP, STEP + height), slice(STEP, STEP + width)
     return [cv2.resize(part, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)[inside] for part in knots]

@@ -16,14 +16,14 @@ from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.antialias import antialias, halo, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
-from pipeline.degrade.moire.denoise import denoise, sharpen
+from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
 from pipeline.degrade.moire.exposure import colour_matrix, response
 from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 
-TILE = 160  # camera pixels on each side that are exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
+TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
 ROWS = 128  # camera rows that are developed at a time; even, for the colour filters
 SRGB = np.rint(255 * to_srgb(np.arange(65536) / np.float32(65535))).astype(np.uint8)
 
@@ -46,7 +46,8 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
         "pattern": pick(recipe.patterns), "shot_variance": rng.uniform(*recipe.shot_variance),
         "read_sigma": rng.uniform(*recipe.read_sigma), "demosaic": pick(recipe.demosaics), "denoise": pick(recipe.denoisers),
         "gaussian_sigma": rng.uniform(*recipe.gaussian_sigma), "bilateral_sigma": rng.uniform(*recipe.bilateral_sigma),
-        "unsharp": rng.uniform(*recipe.unsharp), "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
+        "colour_sigma": rng.uniform(*recipe.colour_sigma), "unsharp": rng.uniform(*recipe.unsharp),
+        "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
     return drawn | (draw_downsample(recipe.downsample, rng) if recipe.downsample else {})
 
 
@@ -71,6 +72,7 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
     noisy = sensor_noise(raw, drawn["shot_variance"], drawn["read_sigma"], rng)  # 7
     photo = _develop(noisy, drawn)  # 8
     photo = denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
+    photo = smooth_colour(photo, drawn["colour_sigma"])
     photo = sharpen(photo, drawn["unsharp"])
     if recipe.downsample:
         capture = downsample(jpeg(photo, drawn["jpeg_quality"]), geometry, drawn)
@@ -133,7 +135,7 @@ def _develop(raw, drawn):
 
 
 def _target(clean, geometry):
-    """The clean image where the capture's pixels are: bicubic, after an antialiased reduction if there are several per pixel."""
+    """The clean image where the capture's pixels are: bicubic, after an antialiased reduction if it has more of them."""
     step = np.maximum(geometry.per_output, 1)
     if (step > 1.001).any():
         reduced = np.rint(np.array(clean.shape[:2]) / step).astype(int)
