@@ -23,6 +23,8 @@ STEP = 8
 """Pixels between places where a map is computed; in between it is linear, wrong by STEP^2 / 8 of its curvature."""
 EDGE = 3
 """Clean pixels around the view, which interpolation reads."""
+BORDER = np.array([(a, b) for t in np.linspace(-0.5, 0.5, 13) for a, b in ((t, -0.5), (t, 0.5), (-0.5, t), (0.5, t))]).T
+"""Points (x, y) along the border of a square of side 1."""
 
 
 class Geometry:
@@ -33,37 +35,32 @@ class Geometry:
     """
 
     def __init__(self, shape: tuple[int, int], recipe: Moire, drawn: dict):
-        self.shape, size = shape, np.array(shape)
-        reduce, self.align, self.shift = np.ones(2), False, np.zeros(2)
+        self.shape, self.align, self.shift, step = shape, False, np.zeros(2), np.ones(2)
         if recipe.downsample:
-            reduce = drawn["reduce"] * recipe.downsample.squeeze ** np.array([-0.5, 0.5])
+            step = drawn["reduce"] * recipe.downsample.squeeze ** np.array([-0.5, 0.5])
             self.align, self.shift = recipe.downsample.align, np.array(drawn["shift"])
-        self.reduced = np.maximum(np.rint(size * reduce), 1).astype(int)
+        self.reduced = np.maximum(np.rint(np.array(shape) * step), 1).astype(int)
         """What the capture is reduced from, in camera pixels."""
-        reduce = self.reduced / size
-        zoom = np.full(2, drawn["zoom"]) if drawn["zoom"] else reduce / drawn["scale"]
+        step = self.reduced / shape
+        self.zoom = np.full(2, drawn["zoom"]) if drawn["zoom"] else step / drawn["scale"]
+        self.per_output = step / (drawn["scale"] * self.zoom)
+        """Clean pixels per pixel of the capture, down and right; at the middle of the photograph where it is not aligned."""
 
         side = max(recipe.frame, *self.reduced)
         self.homography = pose(drawn["scale"], drawn["rotation"], drawn["tilt"], drawn["tilt_direction"], drawn["focal"] * side)
         self.inverse = np.linalg.inv(self.homography)
         self.k1, self.radius = drawn["distortion"], side / 2
         self.middle = (np.array(drawn["part"]) - 0.5) * (side - self.reduced)
-        self.green, self.phase = np.array(green_centre(drawn["layout"])), np.array(drawn["phase"])
-        self.origin = np.zeros(2)
-        self.origin = -self._flat(*self.screen_at(0.0, 0.0)) + self.phase
+        self.green, self.origin = green_centre(drawn["layout"]), np.zeros(2)
+        u, v = self.screen_at(0.0, 0.0)
+        self.origin = np.array(drawn["phase"]) - (v, u)
 
-        self.per_output = reduce / (drawn["scale"] * zoom)  # clean pixels per pixel of the capture, where it is aligned
-        self.zoom = zoom
-        slack = MARGIN + np.ceil(np.abs(self.shift) * reduce)
-        if self.align:
-            seen = self._reach(self.camera_of_capture, size)
-        else:
-            seen = self.reduced / 2
-        self.camera = (2 * np.ceil(seen + slack)).astype(int)
-        spread = self._reach(self.screen_at, self.camera + 2 * (halo(drawn["antialias"]) + 1)) + 1
-        rows_columns = np.ceil(2 * spread / zoom).astype(int) + 2 * EDGE
-        self.window = rows_columns + (rows_columns - size) % 2  # an aligned target falls on whole pixels
-        self.screen = np.rint(self.window * zoom).astype(int)
+        seen = 2 * np.ceil(_reach(self.camera_of_capture, shape)).astype(int) if self.align else self.reduced
+        self.camera = seen + 2 * (MARGIN + np.ceil(np.abs(self.shift) * step).astype(int))
+        lit = _reach(self.screen_at, self.camera + 2 * halo(drawn["antialias"]) + 2) + 1
+        window = np.ceil(2 * lit / self.zoom) + 2 * EDGE
+        self.window = (window + (window - shape) % 2).astype(int)  # so that an aligned target falls on whole pixels
+        self.screen = np.rint(self.window * self.zoom).astype(int)
         self.zoom = self.screen / self.window
 
     def screen_at(self, x, y):
@@ -95,16 +92,11 @@ class Geometry:
         u, v = self.screen_at(x * step_x, y * step_y)
         return (u - self.green[1]) / self.zoom[1], (v - self.green[0]) / self.zoom[0]
 
-    def _reach(self, at, size) -> np.ndarray:
-        """How far (down, right) from its middle the map `at` of a rectangle of `size` goes."""
-        ends = np.linspace(-0.5, 0.5, 17)
-        x = np.concatenate([ends, ends, np.full(17, -0.5), np.full(17, 0.5)]) * size[1]
-        y = np.concatenate([np.full(17, -0.5), np.full(17, 0.5), ends, ends]) * size[0]
-        return np.abs(self._flat(*at(x, y))).reshape(2, -1).max(axis=1)
 
-    @staticmethod
-    def _flat(x, y) -> np.ndarray:
-        return np.array([y, x])
+def _reach(at, size) -> np.ndarray:
+    """How far (down, right) from its middle the map `at` of a rectangle of `size` goes."""
+    x, y = at(BORDER[0] * size[1], BORDER[1] * size[0])
+    return np.array([np.abs(y).max(), np.abs(x).max()])
 
 
 def fitting(sides: tuple[int, int], recipe: Moire, drawn: dict) -> tuple[int, int]:

@@ -4,6 +4,8 @@ Each pixel of the screen is a grid of rectangular cells, each lit in one primary
 pixel's value, or dark. Layouts: vertical stripes RGB, the same as BGR, stripes below a dark row (LCDMoire, arXiv 1911.02498),
 a panel on its side, and Diamond PenTile: green at every pixel, red and blue at every other, half a pixel off.
 """
+from functools import cache
+
 import cv2
 import numpy as np
 
@@ -36,6 +38,7 @@ def lit(layout: str) -> np.ndarray:
     return np.array([sum(row.count(primary) for row in rows) for primary in "RGB"]) / len(rows) ** 2
 
 
+@cache
 def green_centre(layout: str) -> tuple[float, float]:
     """(down, right) from a pixel's centre to the centre of its green light, in pixels: where the camera sees its content."""
     rows, side = LAYOUTS[layout]

@@ -4,6 +4,8 @@ A pinhole of focal length F camera pixels looks at a plane: (x, y, 1) ~ diag(F, 
 first columns of the rotation and t = (0, 0, F / scale) (Hartley and Zisserman, "Multiple view geometry", ch. 8). At the axis,
 along the axis of the tilt, one screen pixel covers `scale` camera pixels; across, scale times the cosine of the tilt.
 """
+from math import cos, radians, sin
+
 import numpy as np
 
 
@@ -13,13 +15,12 @@ def pose(scale: float, rotation: float, tilt: float, direction: float, focal: fl
     Angles in degrees: `rotation` turns the image from x towards y, which is clockwise on the screen; `tilt` turns the screen
     about the line at `direction` from x. `focal` in camera pixels.
     """
-    turn, lean, along = np.deg2rad([rotation, tilt, direction])
-    axis = np.array([np.cos(along), np.sin(along), 0])
-    cross = np.array([[0, 0, axis[1]], [0, 0, -axis[0]], [-axis[1], axis[0], 0]])
-    lean = np.eye(3) + np.sin(lean) * cross + (1 - np.cos(lean)) * cross @ cross  # Rodrigues
-    turn = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
-    r = lean @ turn
-    return np.diag([focal, focal, 1]) @ np.column_stack([r[:, 0], r[:, 1], (0, 0, focal / scale)])
+    x, y = cos(radians(direction)), sin(radians(direction))  # the axis of the tilt
+    c, s = cos(radians(tilt)), sin(radians(tilt))
+    lean = ((c + (1 - c) * x * x, (1 - c) * x * y), ((1 - c) * x * y, c + (1 - c) * y * y), (-s * y, s * x))  # Rodrigues
+    c, s = cos(radians(rotation)), sin(radians(rotation))
+    (a, b), (d, e), (g, h) = ((c * one + s * two, c * two - s * one) for one, two in lean)
+    return np.array([[focal * a, focal * b, 0], [focal * d, focal * e, 0], [g, h, focal / scale]])
 
 
 def project(homography: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
