@@ -242,11 +242,12 @@ def test_whole_images_are_seen_from_edge_to_edge(name):
     ("tilt", [10, 5], "0 <= low <= high <= 30"), ("jpeg_quality", [60, 101], "1 <= low <= high <= 100"),
     ("antialias", [0, 1], "0.2 <= low <= high <= 4"), ("layouts", ["oled"], "'stripe', 'bgr', 'krgb', 'turned' or 'pentile'"),
     ("patterns", [], "at least 1 item"), ("resonances", [20], "less than or equal to 8"),
+    ("resonant", 0.5, "got none, wanted at least one as resonant is 0.5"),
     ("frame", 3, "greater than or equal to 16"), ("layers", 1, "no such key")])
 def test_impossible_ranges_are_refused_by_name(field, value, allowed):
     params = yaml.safe_load(params_with_the_preset())
     params["recipes"]["moire"][field] = value
-    with pytest.raises(ParamsError, match=rf"recipes\.moire.*{field}.*{allowed}"):
+    with pytest.raises(ParamsError, match=rf"recipes\.moire.*({field}|resonances).*{allowed}"):
         parse(params)
 
 

@@ -1,7 +1,7 @@
 """The recipe of kind moire: ranges of a screen and of the camera that photographs it (degrade/moire)."""
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core.settings import NonNegative, Strict
 
@@ -100,3 +100,9 @@ class Moire(Strict):
     """null: the camera's file is the capture."""
     whole: Annotated[int, Field(ge=16)]
     """Largest side of a validation or test pair in pixels."""
+
+    @model_validator(mode="after")
+    def _resonances_to_draw(self):
+        if self.resonant and not self.resonances:
+            raise ValueError(f"resonances: got none, wanted at least one as resonant is {self.resonant:g}")
+        return self

@@ -5,8 +5,10 @@ inputs/ and in targets/, and inputs/<split>/draws.json: for each pair, where its
 
 With `patches: 0` each image is degraded whole, once; its target is cropped from the top left to a multiple of the
 scale. Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
-probability proportional to its area, then a position in it. Validation and test images always stay whole, but for recipes
-of kind moire: there a pair of at most `whole` pixels is a side, and its target goes through the camera's geometry too.
+probability proportional to its area, then a position in it. Validation and test images always stay whole.
+
+Under a recipe of kind moire the target too goes through the camera's geometry, a crop is a part of a photograph, and a
+validation or test pair shows as much of its image as fits into the recipe's `whole` pixels.
 
 Pair i of a split depends on (seed, KEY, split, i) and the clean images alone: it can be made again by itself
 (`degrade.pairs.make_pair`), and the number of worker processes changes nothing.

@@ -35,7 +35,7 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
 
     scale = rng.uniform(*recipe.scale)
     if rng.uniform() < recipe.resonant:
-        scale = pick(recipe.resonances) * np.exp(recipe.resonance_sd * rng.standard_normal())
+        scale = np.clip(pick(recipe.resonances) * np.exp(recipe.resonance_sd * rng.standard_normal()), 0.3, 8)
     drawn = {
         "layout": pick(recipe.layouts), "zoom": recipe.zoom and rng.uniform(*recipe.zoom), "scale": float(scale),
         "phase": rng.uniform(-0.5, 0.5, 2).tolist(), "rotation": recipe.rotation_sd * rng.standard_normal(),
