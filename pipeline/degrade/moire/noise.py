@@ -15,10 +15,11 @@ def sensor_noise(raw: np.ndarray, shot_variance: float, read_sigma: float, rng: 
     """
     raw = np.clip(raw, 0, 1)
     if shot_variance or read_sigma:
-        spread = np.sqrt(raw * np.float32(shot_variance) + np.float32(read_sigma**2))
+        spread = raw * np.float32(shot_variance)
+        spread += np.float32(read_sigma**2)
+        np.sqrt(spread, out=spread)
         spread *= rng.standard_normal(raw.shape, np.float32)
         raw += spread
-        np.clip(raw, 0, 1, out=raw)
     raw *= FULL
     raw += np.float32(0.5)
-    return raw.astype(np.uint16)
+    return np.clip(raw, 0, FULL, out=raw).astype(np.uint16)

@@ -24,7 +24,6 @@ from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 
 TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
-ROWS = 128  # camera rows that are developed at a time; even, for the colour filters
 SRGB = np.rint(255 * to_srgb(np.arange(65536) / np.float32(65535))).astype(np.uint8)
 
 
@@ -127,11 +126,11 @@ def _develop(raw, drawn):
     height, width = raw.shape
     padded = cv2.copyMakeBorder(raw, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT_101)  # keeps the colour filters' phase
     photo = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, ROWS):
-        colours = demosaic(padded[top : min(top + ROWS, height) + 2 * PAD], drawn["pattern"], drawn["demosaic"])
+    for rows in _parts(height):
+        colours = demosaic(padded[rows.start : rows.stop + 2 * PAD], drawn["pattern"], drawn["demosaic"])
         if drawn["crosstalk"]:
             colours = cv2.transform(colours, colour_matrix(drawn["crosstalk"]))
-        photo[top : top + ROWS] = cv2.LUT(colours, SRGB)
+        photo[rows] = cv2.LUT(colours, SRGB)
     return photo
 
 
