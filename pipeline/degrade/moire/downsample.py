@@ -11,6 +11,8 @@ from pipeline.degrade.bicubic import quantise, resize
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.geometry import Geometry, dense
 
+ROWS = 256
+
 
 def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray:
     """uint8 RGB of geometry.camera -> uint8 RGB of geometry.shape.
@@ -26,8 +28,11 @@ def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray
         x, y = geometry.camera_of_capture(x * step_x, y * step_y)
         return x + middle_x, y + middle_y
 
-    places, = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
-    aligned = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    aligned = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, ROWS):  # the map of a whole photograph would be larger than the photograph
+        part = aligned[top : top + ROWS]
+        (places,) = dense(at, 0.5 - width / 2, top + 0.5 - height / 2, *part.shape[:2])
+        part[:] = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     small = resize(aligned, *geometry.shape)
     if drawn["blur"] > 0.15:
         small = cv2.GaussianBlur(small, (0, 0), drawn["blur"])

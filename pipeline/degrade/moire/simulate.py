@@ -148,5 +148,5 @@ def _target(clean, geometry):
         return x / step[1] + middle_x, y / step[0] + middle_y
 
     height, width = geometry.shape
-    places, = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
+    (places,) = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
     return quantise(cv2.remap(clean.astype(np.float32), places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
