@@ -3,12 +3,14 @@ import sys
 
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
+from pipeline.core.moire import Moire
 from pipeline.core.sources import Bicubic, Pairs, Random
 from pipeline.degrade.bicubic import downscale
-from pipeline.degrade.pairs import make_input
+from pipeline.degrade.pairs import make_pair
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
 
@@ -82,7 +84,7 @@ def test_images_are_chosen_by_area(tmp_path, monkeypatch):
     small, large = np.zeros((24, 30, 3), np.uint8), np.zeros((60, 48, 3), np.uint8)
     write_shard(tmp_path / "clean", {"small": small, "large": large})
     entry = CROPS.model_copy(update={"size": 8})
-    chosen = [make_input(tmp_path / "clean", entry, BICUBIC, None, 1, "k", "train", index)[1] for index in range(600)]
+    chosen = [make_pair(tmp_path / "clean", entry, BICUBIC, None, 1, "k", "train", index)[2] for index in range(600)]
     assert np.mean([place["image"] == 1 for place in chosen]) == pytest.approx(0.8, abs=0.05)
     assert {place["top"] for place in chosen if place["image"] == 0} == set(range(17))
 
@@ -100,7 +102,7 @@ def test_any_number_of_workers_gives_the_same_bytes(project, monkeypatch):
 
 def test_one_pair_can_be_made_again_by_itself(project):
     stage.synthesize("crops", CROPS, RANDOM, seed=1)
-    image, _ = make_input(project / "data/sets/clean/train", CROPS, RANDOM, None, 1, "crops", "train", 17)
+    image, _, _ = make_pair(project / "data/sets/clean/train", CROPS, RANDOM, None, 1, "crops", "train", 17)
     assert (image == pair(project, "crops", "train")[0][17]).all()
 
 
@@ -113,6 +115,36 @@ def test_what_cannot_be_made_is_refused_by_name(project):
     write_shard(project / "data/sets/clean/train", {"deep": np.zeros((30, 30, 3), np.uint16)})
     with pytest.raises(ValueError, match="sets.clean: train holds uint16 images, wanted uint8"):
         stage.synthesize("sr", WHOLE, BICUBIC, seed=1)
+
+
+MOIRE = Pairs(clean="clean", recipe="moire", scale=1, patches=12, size=24)
+SCREENS = Moire(**yaml.safe_load((ROOT / "presets/demoire.yaml").read_text())["recipes"]["moire"] | {"whole": 32})
+
+
+def test_moire_pairs_are_the_same_for_any_number_of_workers_and_one_by_one(project, monkeypatch):
+    monkeypatch.setattr(stage, "IN_FLIGHT", 5 * 24 * 24)
+    made = []
+    for jobs in (1, 2):
+        stage.synthesize("moire", MOIRE, SCREENS, seed=1, jobs=jobs)
+        made.append(files_below(project / "data/pairs/moire"))
+    assert made[0] == made[1]
+    inputs, targets = pair(project, "moire", "train")
+    assert check_pairing(inputs, targets, 1, "inputs", "targets") == 1 and len(inputs) == 12
+    again, target, record = make_pair(project / "data/sets/clean/train", MOIRE, SCREENS, None, 1, "moire", "train", 7)
+    assert (again == inputs[7]).all() and (target == targets[7]).all()
+    draws = read_json(project / "data/pairs/moire/inputs/train/draws.json")
+    assert draws[7] == record | {"name": targets.names[7], "image": draws[7]["image"]}
+    assert {draw["image"] for draw in draws} == {"a", "b/c"} and targets[0].shape == inputs[0].shape == (24, 24, 3)
+
+
+def test_whole_moire_pairs_fit_into_their_image_and_the_bound(project):
+    sizes = {"wide": (300, 400, 3), "d": (43, 38, 3)}
+    write_shard(project / "data/sets/clean/val", {name: np.zeros(size, np.uint8) for name, size in sizes.items()})
+    stage.synthesize("moire", MOIRE, SCREENS, seed=1, jobs=1)
+    _, targets = pair(project, "moire", "val")
+    assert targets[0].shape == (32, 32, 3) and targets.names == ["wide", "d"]
+    for draw in read_json(project / "data/pairs/moire/inputs/val/draws.json"):
+        assert 0 <= draw["top"] and draw["top"] + draw["height"] <= sizes[draw["image"]][0]
 
 
 def test_mistakes_of_the_user_end_in_one_line(project):

@@ -117,6 +117,8 @@ class Params(Strict):
             if (kind == "calibrated") != (entry.calibration != "none"):
                 raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
                                  "calibrated recipes name an entry of calibrations, others none")
+            if kind == "moire" and entry.scale != 1:
+                raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is moire: allowed is 1")
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")

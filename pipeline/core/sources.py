@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import core_schema
 
+from pipeline.core.moire import Moire
 from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Strict
 
 
@@ -149,7 +150,7 @@ class Calibrated(Strict):
     """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
 
 
-Recipe = Annotated[Bicubic | UpDown | Random | Calibrated, Field(discriminator="kind")]
+Recipe = Annotated[Bicubic | UpDown | Random | Calibrated | Moire, Field(discriminator="kind")]
 
 
 class Calibration(Strict):

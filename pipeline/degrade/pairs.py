@@ -1,14 +1,18 @@
 """One synthetic pair at a time, and many of them by several processes."""
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import cv2
 import joblib
 import numpy as np
 
+from pipeline.core.memory import keep_memory
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.moire.geometry import Geometry, fitting
+from pipeline.degrade.moire.simulate import draw as draw_photograph
+from pipeline.degrade.moire.simulate import photograph
 from pipeline.degrade.recipe import degrade
 from pipeline.images.shards import Shard
 
@@ -22,7 +26,7 @@ def place_of(shard: Shard, areas: np.ndarray, entry: Pairs, split: str, index: i
     if not is_cropped(entry, split):
         height, width = (shard.images[index][side] // entry.scale * entry.scale for side in ("height", "width"))
         return {"image": index, "top": 0, "left": 0, "height": height, "width": width}
-    image = int(np.searchsorted(areas, draw.integers(areas[-1]), side="right"))
+    image = _chosen(areas, draw)
     top, left = (int(draw.integers(shard.images[image][side] - entry.size + 1)) for side in ("height", "width"))
     return {"image": image, "top": top, "left": left, "height": entry.size, "width": entry.size}
 
@@ -32,15 +36,45 @@ def cut(shard: Shard, place: dict) -> np.ndarray:
     return shard[place["image"]][top : top + place["height"], left : left + place["width"]]
 
 
-def make_input(clean: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str, split: str,
-               index: int) -> tuple[np.ndarray, dict]:
-    """The input of one pair, and where its target lies and what was drawn for it."""
-    cv2.setNumThreads(1)
+def _chosen(areas: np.ndarray, draw: np.random.Generator) -> int:
+    return int(np.searchsorted(areas, draw.integers(areas[-1]), side="right"))
+
+
+def make_pair(clean: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str, split: str,
+              index: int) -> tuple[np.ndarray, np.ndarray | None, dict]:
+    """The input of one pair, its target, and where it lies in the clean image and what was drawn for it.
+
+    The target is None where it is the clean image at that place, as it is: `cut` gets it without a detour.
+    """
+    _settle()
     shard, areas = _opened(clean, (clean / "index.json").stat().st_mtime_ns, entry.size)
     draw = rng(seed, f"pairs/{key}/{split}", index)
+    if recipe.kind == "moire":
+        return _photographed(shard, areas, entry, recipe, split, index, draw)
     place = place_of(shard, areas, entry, split, index, draw)
     image, drawn = degrade(np.array(cut(shard, place)), recipe, entry.scale, draw, estimate)
-    return image, place | drawn
+    return image, None, place | drawn
+
+
+def _photographed(shard, areas, entry, recipe, split, index, draw):
+    """A pair whose target goes through the camera's geometry: the place is what the camera sees of the clean image, which is
+    more than the pair's own size, and goes on mirrored where the image ends."""
+    image = _chosen(areas, draw) if is_cropped(entry, split) else index
+    sides = shard.images[image]["height"], shard.images[image]["width"]
+    drawn = draw_photograph(recipe, draw)
+    shape = (entry.size, entry.size) if is_cropped(entry, split) else fitting(sides, recipe, drawn)
+    geometry = Geometry(shape, recipe, drawn)
+    height, width = (min(seen, side) for seen, side in zip(geometry.window.tolist(), sides))
+    top, left = int(draw.integers(sides[0] - height + 1)), int(draw.integers(sides[1] - width + 1))
+    place = {"image": image, "top": top, "left": left, "height": height, "width": width}
+    return *photograph(cut(shard, place), shape, recipe, drawn, draw, geometry), place | drawn
+
+
+@cache
+def _settle() -> None:
+    """Once in each process."""
+    cv2.setNumThreads(1)
+    keep_memory()
 
 
 @lru_cache(maxsize=4)
@@ -51,8 +85,8 @@ def _opened(clean: Path, made: int, size: int) -> tuple[Shard, np.ndarray]:
     return shard, np.cumsum(areas, dtype=np.int64)
 
 
-def make_inputs(jobs: int, count: int, slab: int, *arguments):
-    """Yield `make_input(*arguments, index)` for every index in order, computed by `jobs` processes, `slab` at a time."""
+def make_pairs(jobs: int, count: int, slab: int, *arguments):
+    """Yield `make_pair(*arguments, index)` for every index in order, computed by `jobs` processes, `slab` at a time."""
     with joblib.Parallel(jobs, return_as="generator", pre_dispatch="2*n_jobs") as pool:
         for start in range(0, count, slab):
-            yield from pool(joblib.delayed(make_input)(*arguments, index) for index in range(start, min(start + slab, count)))
+            yield from pool(joblib.delayed(make_pair)(*arguments, index) for index in range(start, min(start + slab, count)))

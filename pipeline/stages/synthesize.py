@@ -7,8 +7,11 @@ With `patches: 0` each image is degraded whole, once; its target is cropped from
 scale. Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
 probability proportional to its area, then a position in it. Validation and test images always stay whole.
 
+Under a recipe of kind moire the target too goes through the camera's geometry, a crop is a part of a photograph, and a
+validation or test pair shows as much of its image as fits into the recipe's `whole` pixels.
+
 Pair i of a split depends on (seed, KEY, split, i) and the clean images alone: it can be made again by itself
-(`degrade.pairs.make_input`), and the number of worker processes changes nothing.
+(`degrade.pairs.make_pair`), and the number of worker processes changes nothing.
 """
 import sys
 from pathlib import Path
@@ -21,12 +24,12 @@ from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.pairs import cut, is_cropped, make_inputs
+from pipeline.degrade.pairs import cut, is_cropped, make_pairs
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
 DATA = Path("data")
 SPLITS = ("train", "val", "test")
-IN_FLIGHT = 2**26  # pixels of targets between two waits for the workers: bounds the finished inputs held in memory
+IN_FLIGHT = 2**25  # pixels of targets between two waits for the workers: bounds the finished pairs held in memory
 PER_WORKER = 2**24  # pixels of targets that are worth the second it takes to start one more worker
 
 
@@ -58,17 +61,19 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
     count, pixels = len(shard), sum(sizes)
     if is_cropped(entry, split):
         count, pixels = entry.patches, entry.patches * entry.size**2
+    elif recipe.kind == "moire":
+        pixels = count * recipe.whole**2
     need_space(output, int(3 * pixels * (1 + 1 / entry.scale**2)), f"pairs.{key}")
     jobs = jobs or min(joblib.cpu_count(), 1 + pixels // PER_WORKER)
     slab = max(2 * jobs, IN_FLIGHT * count // max(pixels, 1))
     draws = []
     with ShardWriter(output / "inputs" / split) as inputs, ShardWriter(output / "targets" / split) as targets:
-        made = make_inputs(jobs, count, slab, clean.resolve(), entry, recipe, estimate, seed, key, split)
-        for index, (image, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
+        made = make_pairs(jobs, count, slab, clean.resolve(), entry, recipe, estimate, seed, key, split)
+        for index, (image, target, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
             inputs.add(name, source["scene"], image)
-            targets.add(name, source["scene"], cut(shard, place))
+            targets.add(name, source["scene"], cut(shard, place) if target is None else target)
             draws.append(place | {"name": name, "image": source["name"]})
     write_json(output / "inputs" / split / "draws.json", draws)
     left_out = sum(min(image["height"], image["width"]) < entry.size for image in shard.images)

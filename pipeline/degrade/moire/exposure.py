@@ -1,0 +1,26 @@
+"""Exposure: what the sensor records of each primary of the screen, and how the camera's colour matrix reads it.
+
+The mosaic leaves 1/3 of the light of white for stripes, 2/9 with a dark row; a camera exposes for what it sees, so the gain
+is the inverse of the lit area. It acts on light, before the sensor clips at full scale 1 and before noise.
+"""
+import numpy as np
+
+
+def response(lit: np.ndarray, exposure: float, balance: tuple[float, float], crosstalk: float) -> np.ndarray:
+    """(3, 3) matrix: light recorded behind filter c (rows) per light of primary p (columns) in a lit cell.
+
+    `lit` is the area of each primary; `exposure` and `balance` (of red and of blue) in stops. Averaged over the mosaic, at
+    exposure and balance 0, the light of grey is recorded as it is, whatever the layout and the crosstalk.
+    """
+    gains = 2.0 ** (exposure + np.array([balance[0], 0, balance[1]]))
+    return gains[:, None] * filters(crosstalk) / lit
+
+
+def filters(crosstalk: float) -> np.ndarray:
+    """(3, 3) matrix of the colour filters: each passes `crosstalk` of the other two primaries' light in equal parts."""
+    return (1 - 1.5 * crosstalk) * np.eye(3) + 0.5 * crosstalk
+
+
+def colour_matrix(crosstalk: float) -> np.ndarray:
+    """(3, 3) matrix from the filters' colours back to those of the primaries: the inverse of `filters`."""
+    return np.linalg.inv(filters(crosstalk))
