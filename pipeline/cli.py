@@ -268,7 +268,7 @@ def likeness(
         pick(params.threads)
         with console.status("comparing"):
             found = measure(params, captures, pairs, truth)
-    except (ParamsError, FileNotFoundError, ValueError) as error:
+    except (ParamsError, OSError, ValueError) as error:
         fail(error)
     comparison = Comparison(captures, pairs, found)
     comparison.show(console)

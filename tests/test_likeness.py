@@ -15,7 +15,8 @@ from pipeline.degrade.jpeg import jpeg
 from pipeline.images.shards import Shard, write_absent
 from pipeline.measure import critic
 from pipeline.measure import windows as windows_module
-from pipeline.measure.likeness import WAVELENGTHS, compare, tone_fit
+from pipeline.measure.against import tone_fit
+from pipeline.measure.likeness import WAVELENGTHS, compare
 from pipeline.measure.windows import common_side, windows
 from pipeline.report.likeness import numbers
 
@@ -93,6 +94,8 @@ def test_a_gaussian_blur_has_its_closed_form_in_ratio_and_transfer():
             assert ratio == pytest.approx(wanted, rel=0.03), name
             assert theirs["transfer"][channel][name] == pytest.approx(wanted, rel=0.03), name
             assert ours["transfer"][channel][name] == pytest.approx(1, abs=1e-9)
+        lost, added = (theirs[what][channel]["2-2.8 px"] for what in ("residual", "added"))
+        assert lost > 1.5 and added < 0.25 * lost  # two roundings, and the gain of each window
     assert found.auc["their clean sides"] == {"as they are": 0.5, "even tone": 0.5}
 
 
@@ -105,7 +108,8 @@ def test_noise_adds_to_the_residual_what_theory_says_and_nothing_to_the_transfer
         for band, value in theirs["residual"][channel].items():
             short, long = map(float, band.removesuffix(" px").split("-"))
             area = np.pi * (1 / short**2 - 1 / long**2)
-            assert value == pytest.approx(np.sqrt((s**2 + 1 / 12) * weight * area), rel=0.12 if long == 40 else 0.05), band
+            wanted = pytest.approx(np.sqrt((s**2 + 1 / 12) * weight * area), rel=0.12 if long == 40 else 0.05)
+            assert value == wanted and theirs["added"][channel][band] == wanted, band
             assert ours["residual"][channel][band] == pytest.approx(0, abs=1e-6)
         for wavelength, value in theirs["transfer"][channel].items():
             assert value == pytest.approx(1, abs=0.1), wavelength

@@ -6,43 +6,25 @@ may be theirs.
 """
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
 from pipeline.core.settings import Bench
 from pipeline.degrade.calibrate import flat_noise
 from pipeline.degrade.quality import jpeg_quality
-from pipeline.degrade.spectra import frequencies, radial_power
+from pipeline.degrade.spectra import frequencies
 from pipeline.images.shards import Shard
+from pipeline.measure.against import EMPTY, Against, against, spectrum
 from pipeline.measure.critic import Sample, critic_auc, sample
 from pipeline.measure.windows import Windows, common_side, windows
 
-CHANNELS = ("luma", "chroma")
 WAVELENGTHS = (40, 20, 10, 7, 5, 4, 3, 2.5, 2.1)  # pixels
 BANDS = ((20, 40), (10, 20), (6, 10), (4, 6), (2.8, 4), (2, 2.8))  # pixels
 BLOCK = 128  # pixels; the largest block of the spectra
 HELD = 1.5  # times that a block holds the longest wavelength of which anything is said
-EMPTY = 1e-6  # squared levels, below which there is no image; rounding alone leaves 0.03
 TONES = ("mean", "contrast", "black", "white")
-COARSE, TEXTURED = 8, 16  # pixels, and levels of contrast that a clean window needs for a gain to be read off it
 QUALITY_IMAGES = 200  # of which the compression is looked for, a window of each
 FLAT, SPREAD = 8, 32  # levels of contrast: the least that is evened out, and what it is evened out to
-
-
-@dataclass(frozen=True)
-class Against:
-    """What became of clean windows."""
-    transfer: np.ndarray
-    """(2 channels, block // 2 bins): the part of the clean image's amplitude that is still there and in its place,
-    Re(mean cross spectrum) / mean power of the clean image; noise, moire and random shifts do not add to it."""
-    residual: np.ndarray
-    """(2, block // 2): power in squared levels of what is left after a line is fitted to each channel of each window."""
-    gain: np.ndarray
-    """(n, 3): slopes of such lines through means of 8x8 pixels, which blur and noise leave alone, of the windows whose clean
-    side has contrast in all channels."""
-    shift: np.ndarray
-    """(windows, 3): by how many levels the mean of each channel is above that of the clean window."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +34,7 @@ class Look:
     images: int
     scenes: int
     power: np.ndarray
-    """(2 channels, block // 2 bins): mean power in squared levels of luma, and of both chroma channels on average."""
+    """(2 channels, block // 2 bins): the `spectrum`."""
     white: float
     """Standard deviation in levels of the white noise in the flattest places."""
     quality: list[int | None]
@@ -107,43 +89,13 @@ def _partner(cut: Windows, shard: Shard) -> Windows:
 
 def look(cut: Windows, clean: Windows | None, block: int) -> Look:
     """Windows are read one at a time, some of them several times."""
-    power = _planes(radial_power(cut, block)[0])
+    power = spectrum(cut, block)
     images = [image for image, _, _ in cut.places]
     firsts = [k for k, image in enumerate(images) if k == 0 or images[k - 1] != image]
     firsts = firsts[:: -(-len(firsts) // QUALITY_IMAGES)]
     return Look(len(cut), len(set(images)), len(set(cut.scenes)), power, flat_noise(cut),
                 [jpeg_quality(cut[k]) for k in firsts], np.stack([tone_of(window) for window in cut]),
                 None if clean is None else against(cut, clean, power, block))
-
-
-def against(cut: Windows, clean: Windows, power: np.ndarray, block: int) -> Against:
-    """`power` is that of `cut`. The cross spectrum follows from |a - b|^2 = |a|^2 + |b|^2 - 2 Re(a b*)."""
-    reference = _planes(radial_power(clean, block)[0])
-    apart = _planes(radial_power((a.astype(float) - b for a, b in zip(cut, clean)), block)[0])
-    cross = (power + reference - apart) / 2
-    transfer = np.divide(cross, reference, out=np.full_like(cross, np.nan), where=reference > EMPTY)
-    gains, shifts = [], []
-
-    def residuals():
-        for a, b in zip(cut, clean):
-            gain, shift, contrast = tone_fit(*(cv2.resize(x.astype(np.float32), None, fx=1 / COARSE, fy=1 / COARSE,
-                                                          interpolation=cv2.INTER_AREA) for x in (a, b)))
-            shifts.append(shift)
-            if contrast.min() >= TEXTURED:
-                gains.append(gain)
-            yield a - tone_fit(a, b)[0] * b  # its mean does not matter
-
-    residual = _planes(radial_power(residuals(), block)[0])
-    return Against(transfer, residual, np.reshape(gains, (-1, 3)), np.array(shifts))
-
-
-def tone_fit(window: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each channel the slope of the line gain * clean + offset nearest to the window (least squares), the difference of
-    the means, and the clean side's standard deviation. A channel without any has the gain 0."""
-    y, x = (image.reshape(-1, 3).astype(np.float64) for image in (window, clean))
-    shift, x = y.mean(axis=0) - x.mean(axis=0), x - x.mean(axis=0)
-    variance = (x**2).mean(axis=0)
-    return np.divide((x * y).mean(axis=0), variance, out=np.zeros(3), where=variance > 0), shift, np.sqrt(variance)
 
 
 def tone_of(window: np.ndarray) -> np.ndarray:
@@ -190,8 +142,3 @@ def in_bands(power: np.ndarray, block: int) -> dict[tuple[float, float], float]:
     edges = np.arange(block // 2 + 1) / block
     return {(short, long): float(np.sqrt(np.sum(power * np.pi * np.diff(np.clip(edges, 1 / long, 1 / short) ** 2))))
             for short, long in BANDS if HELD * long <= block}
-
-
-def _planes(power: np.ndarray) -> np.ndarray:
-    """(3, bins) of luma, blue and red -> (2, bins)."""
-    return np.stack([power[0], power[1:].mean(axis=0)])

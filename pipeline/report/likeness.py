@@ -9,7 +9,8 @@ from rich.table import Table
 
 from pipeline.core.params import Params
 from pipeline.images.shards import Shard, check_pairing
-from pipeline.measure.likeness import CHANNELS, TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
+from pipeline.measure.against import CHANNELS
+from pipeline.measure.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
 from pipeline.report.tables import WIDTH, aligned
 
 DATA = Path("data")
@@ -61,8 +62,7 @@ def numbers(look: Look, block: int) -> dict:
         found |= {
             "transfer": {channel: _named(at_wavelengths(values, block))
                          for channel, values in zip(CHANNELS, look.against.transfer)},
-            "residual": {channel: {f"{short:g}-{long:g} px": value for (short, long), value in in_bands(power, block).items()}
-                         for channel, power in zip(CHANNELS, look.against.residual)},
+            "residual": _bands(look.against.residual, block), "added": _bands(look.against.added, block),
             "shift": _spread(look.against.shift),
         }
         if len(look.against.gain):
@@ -72,6 +72,11 @@ def numbers(look: Look, block: int) -> dict:
 
 def _named(values: dict[float, float]) -> dict[str, float]:
     return {f"{wavelength:g} px": value for wavelength, value in values.items()}
+
+
+def _bands(spectra: np.ndarray, block: int) -> dict[str, dict[str, float]]:
+    return {channel: {f"{short:g}-{long:g} px": value for (short, long), value in in_bands(power, block).items()}
+            for channel, power in zip(CHANNELS, spectra)}
 
 
 def _spread(values: np.ndarray) -> dict[str, list[float]]:
@@ -97,6 +102,7 @@ class Comparison:
         if self.found.captures.against:
             yield "Transfer: capture / truth beside input / target", self._spectra("transfer", 2)
             yield "Residual after a line per channel, rms in 8-bit levels", self._spectra("residual", 2)
+            yield "Of the residual, what no blur explains: moire, noise, random shifts", self._spectra("added", 2)
         yield "Noise in the flattest places, and JPEG quality", {
             "white noise, levels": {side: f"{found['white_noise']:.2f}" for side, found in self.sides.items()},
             "JPEG quality": {side: _quality(**found["jpeg_quality"]) for side, found in self.sides.items()}}
@@ -132,8 +138,8 @@ class Comparison:
         else:
             found.append("Without --truth, spectra and tone are those of two sets of scenes, and part of a difference may be "
                          "theirs.")
-        found.append("Black and white: percentiles 1 and 99. AUC: 0.5 when the classifier cannot tell, 1 when it always can. It "
-                     "tells by scenes too, where they differ"
+        found.append("Black and white: percentiles 1 and 99. AUC: 0.5 when the classifier cannot tell, 1 when it always can. "
+                     "It tells by scenes too, where they differ"
                      + (": the clean sides show how well." if self.found.captures.against else "."))
         return found + self.found.notes
 
