@@ -61,10 +61,8 @@ def test_the_table_has_the_rows_and_no_number_that_is_none(clone):
     assert "sr-edsr-stage2" in table and "lpips" in table.lower()  # with the reason, where its trunk is not there
 
 
-def test_a_second_repro_does_nothing_and_quickly(clone):
-    began = time.monotonic()
-    output = sh("dvc repro", clone)
-    assert not ran(output) and time.monotonic() - began < 10  # 5 seconds on a free machine; the margin is for a busy one
+def test_a_second_repro_does_nothing(clone):
+    assert not ran(sh("dvc repro", clone))
     assert sh("dvc status", clone).strip().endswith("up to date.")
 
 
