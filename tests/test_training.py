@@ -124,7 +124,7 @@ def test_without_lambda_there_is_no_discriminator_and_the_output_stays_at_the_su
     label.main("systems", "sr-edsr")
     fidelity = {}
     for weight in (0.0, 1.0):
-        change(stage2={"lambda": weight, "anchor": 0.0, "lr": 0.002})
+        change(stage2={"lambda": weight, "anchor": 0.0, "grid": 0.0, "lr": 0.002})
         stage2.main("stage2", "sr-edsr")
         rows = curve("sr-edsr-stage2")
         assert ("d_auc" in rows[0]) == (weight > 0)
