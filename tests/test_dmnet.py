@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 from conftest import change, smooth_image, write_shard
+from networks import seasoned
 from torch.nn import functional as F
 
 from pipeline.degrade.bicubic import resize
@@ -16,19 +17,6 @@ from pipeline.stages import adabn, label, stage1, stage2
 from pipeline.train.crops import Crops
 
 SMALL = {"blocks": 1, "features": 6, "layers": 3, "fine_features": 5}
-
-
-def seasoned(options, seed=0):
-    """A network in eval mode whose every weight and statistic is random: as if trained."""
-    torch.manual_seed(seed)
-    network = build("dmnet", options)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            for value in (module.weight.data, module.running_var):
-                value.uniform_(0.5, 1.5)
-            for value in (module.bias.data, module.running_mean):
-                value.normal_(0, 0.2)
-    return network.eval()
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -48,7 +36,7 @@ def test_parameter_counts(blocks, features, layers, fine, batch_norm):
 
 
 def test_forward_equals_the_two_scales_written_out():
-    network = seasoned(SMALL | {"blocks": 2})
+    network = seasoned("dmnet", SMALL | {"blocks": 2})
     w = network.state_dict()
     x = torch.rand(1, 3, 8, 12)
 
@@ -81,7 +69,7 @@ def test_forward_equals_the_two_scales_written_out():
 
 
 def test_the_coarse_image_is_reduced_by_bicubic():
-    network = seasoned(SMALL | {"start": "identity"}).train()
+    network = build("dmnet", SMALL | {"start": "identity"})
     x = torch.from_numpy(smooth_image(np.random.default_rng(1), 40, 44)).permute(2, 0, 1)[None] / 255
     full, coarse = network(x)
     assert torch.equal(full, x) and coarse.shape == (1, 3, 10, 11)
@@ -92,7 +80,7 @@ def test_the_coarse_image_is_reduced_by_bicubic():
 
 @pytest.mark.parametrize("blocks, layers", [(1, 2), (2, 5)])
 def test_the_radius_is_the_receptive_field(blocks, layers):
-    network = seasoned({"blocks": blocks, "features": 4, "layers": layers, "fine_features": 4}).double()
+    network = seasoned("dmnet", {"blocks": blocks, "features": 4, "layers": layers, "fine_features": 4}).double()
     size, middle = 3 * network.radius, network.radius + network.radius % 8
     x = torch.rand(1, 3, size, size, dtype=torch.double)
     reach = []
@@ -108,7 +96,7 @@ def test_the_radius_is_the_receptive_field(blocks, layers):
 
 @pytest.mark.parametrize("shape", [(90, 131), (61, 19), (5, 3)])
 def test_tiles_give_what_the_whole_image_gives_at_any_size(shape):
-    network = seasoned(SMALL)
+    network = seasoned("dmnet", SMALL)
     image = smooth_image(np.random.default_rng(0), *shape)
     whole = apply([network], image)
     assert whole.shape == image.shape

@@ -1,23 +1,14 @@
-import numpy as np
 import pytest
 import torch
-from conftest import smooth_image
+from networks import (
+    check_that_it_learns_a_tiny_batch_from_the_identity,
+    check_that_the_radius_is_the_receptive_field,
+    check_that_tiles_give_what_the_whole_image_gives,
+    seasoned,
+)
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
-
-
-def seasoned(options, seed=0):
-    """A network in eval mode whose every weight and statistic is random: as if trained."""
-    torch.manual_seed(seed)
-    network = build("dncnn", options)
-    for name, value in network.state_dict().items():
-        if name.endswith("bias") or "mean" in name:
-            value.normal_(0, 0.2)
-        if value.ndim == 1 and ("var" in name or name.endswith("weight")):
-            value.uniform_(0.5, 1.5)
-    return network.eval()
 
 
 @pytest.mark.parametrize("options, parameters", [
@@ -46,7 +37,7 @@ def test_keys_are_those_of_kair():
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_forward_equals_the_paper_written_out(batch_norm):
-    network = seasoned({"layers": 4, "features": 6, "batch_norm": batch_norm})
+    network = seasoned("dncnn", {"layers": 4, "features": 6, "batch_norm": batch_norm})
     w = network.state_dict()
     x = torch.rand(1, 3, 7, 5)
 
@@ -66,7 +57,8 @@ def test_forward_equals_the_paper_written_out(batch_norm):
 
 def test_batch_norm_merged_into_the_convolutions_gives_the_same_images():
     """As KAIR makes its released files."""
-    network, merged = seasoned({"layers": 4, "features": 6}), build("dncnn", {"layers": 4, "features": 6, "batch_norm": False})
+    network = seasoned("dncnn", {"layers": 4, "features": 6})
+    merged = build("dncnn", {"layers": 4, "features": 6, "batch_norm": False})
     model, target = network.model, merged.model
     target[0].load_state_dict(model[0].state_dict())
     target[6].load_state_dict(model[8].state_dict())
@@ -80,37 +72,20 @@ def test_batch_norm_merged_into_the_convolutions_gives_the_same_images():
 
 @pytest.mark.parametrize("layers", [2, 5])
 def test_the_radius_is_the_receptive_field(layers):
-    network = seasoned({"layers": layers, "features": 8}).double()
-    x = torch.rand(8, 3, 25, 25, dtype=torch.double, requires_grad=True)
-    network(x)[:, :, 12, 12].sum().backward()
-    rows = x.grad.abs().sum((0, 1, 3)).nonzero()
-    assert network.radius == 12 - rows.min() == rows.max() - 12 == layers
+    network = seasoned("dncnn", {"layers": layers, "features": 8})
+    assert network.radius == layers
+    check_that_the_radius_is_the_receptive_field(network)
 
 
 def test_tiles_give_what_the_whole_image_gives():
-    network = seasoned({"layers": 4, "features": 6})
-    image = smooth_image(np.random.default_rng(0), 57, 43)
-    whole = apply([network], image)
-    assert whole.shape == image.shape
-    np.testing.assert_allclose(apply([network], image, tile=17), whole, atol=1e-5)
+    check_that_tiles_give_what_the_whole_image_gives(seasoned("dncnn", {"layers": 4, "features": 6}))
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_it_learns_a_tiny_batch_from_the_identity(batch_norm):
     torch.manual_seed(0)
-    network = build("dncnn", {"layers": 5, "features": 12, "batch_norm": batch_norm, "start": "identity"})
-    x = torch.rand(2, 3, 16, 15)
-    assert torch.equal(network(x), x)
-    targets = (0.8 * x + 0.1).flip(1)
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer, losses = torch.optim.Adam(weights, lr=5e-3), []
-    for _ in range(60):
-        losses.append(F.mse_loss(network(x), targets))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        optimizer.step()
-    assert losses[-1] < 0.15 * losses[0]
-    assert all(weight.grad.abs().max() > 0 for weight in weights)
+    options = {"layers": 5, "features": 12, "batch_norm": batch_norm, "start": "identity"}
+    check_that_it_learns_a_tiny_batch_from_the_identity(build("dncnn", options), lr=5e-3)
 
 
 def test_a_bias_under_batch_norm_is_kept_and_not_trained():

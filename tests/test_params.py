@@ -25,6 +25,8 @@ def changed(path: str, value) -> dict:
     ("stage1/lr", float("nan"), "stage1.lr: got nan; .*finite"),
     ("stage1/loss", "l3", "stage1.loss: got 'l3'; .*'l1' or 'mse'"),
     ("systems/sr-edsr/captures", "x", "systems.sr-edsr.captures: 'x' names nothing; there are clean"),
+    ("systems/sr-edsr/second_teacher", "sr-edsr", "systems.sr-edsr: its teachers are sr-edsr, sr-edsr: each may be named once"),
+    ("systems/sr-edsr/third_teacher", "sr-edsr-oracle", "systems.sr-edsr.third_teacher: 'sr-edsr-oracle' names nothing"),
     ("systems/sr-edsr/stage2", {"lambda": 1}, "systems.sr-edsr.stage2.lambda: stage2.lambda always acts"),
     ("networks/sr-edsr/stage1", {"stepz": 1}, "networks.sr-edsr.stage1.stepz: no such key; allowed are steps"),
     ("networks/sr-edsr/stage1", {"lr": -1}, "networks.sr-edsr.stage1.lr: got -1"),

@@ -1,21 +1,14 @@
-import numpy as np
 import pytest
 import torch
-from conftest import smooth_image
+from networks import (
+    check_that_it_learns_a_tiny_batch_from_the_identity,
+    check_that_the_radius_is_the_receptive_field,
+    check_that_tiles_give_what_the_whole_image_gives,
+    seasoned,
+)
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
-
-
-def seasoned(options, seed=0):
-    """A network with random biases too: as if trained."""
-    torch.manual_seed(seed)
-    network = build("rednet", options).eval()
-    for name, value in network.state_dict().items():
-        if name.endswith("bias"):
-            value.normal_(0, 0.1)
-    return network
 
 
 @pytest.mark.parametrize("layers, features", [(30, 128), (30, 64), (4, 6)])
@@ -30,7 +23,7 @@ def test_parameter_counts(layers, features):
 
 def test_forward_equals_red30_written_out():
     """Skips from convolutions 2, 4, ... 14 to the deconvolutions that come back to their place, and of the image."""
-    network = seasoned({"features": 4})
+    network = seasoned("rednet", {"features": 4})
     w = network.state_dict()
     x = torch.rand(1, 3, 6, 9)
     feats, y = [], x
@@ -49,19 +42,13 @@ def test_forward_equals_red30_written_out():
 
 @pytest.mark.parametrize("layers", [2, 6])
 def test_the_radius_is_the_receptive_field(layers):
-    network = seasoned({"layers": layers, "features": 8}).double()
-    x = torch.rand(8, 3, 25, 25, dtype=torch.double, requires_grad=True)
-    network(x)[:, :, 12, 12].sum().backward()
-    rows = x.grad.abs().sum((0, 1, 3)).nonzero()
-    assert network.radius == 12 - rows.min() == rows.max() - 12 == layers
+    network = seasoned("rednet", {"layers": layers, "features": 8})
+    assert network.radius == layers
+    check_that_the_radius_is_the_receptive_field(network)
 
 
 def test_tiles_give_what_the_whole_image_gives_at_odd_sizes():
-    network = seasoned({"layers": 6, "features": 6})
-    image = smooth_image(np.random.default_rng(0), 57, 43)
-    whole = apply([network], image)
-    assert whole.shape == image.shape
-    np.testing.assert_allclose(apply([network], image, tile=17), whole, atol=1e-5)
+    check_that_tiles_give_what_the_whole_image_gives(seasoned("rednet", {"layers": 6, "features": 6}))
 
 
 def test_at_the_start_activations_neither_die_nor_grow_by_much():
@@ -74,17 +61,7 @@ def test_at_the_start_activations_neither_die_nor_grow_by_much():
 def test_it_learns_a_tiny_batch_from_the_identity():
     torch.manual_seed(0)
     network = build("rednet", {"layers": 6, "features": 12, "start": "identity"})
-    x = torch.rand(2, 3, 16, 15)
-    assert torch.equal(network(x), x)
-    targets = (0.8 * x + 0.1).flip(1)
-    optimizer, losses = torch.optim.Adam(network.parameters(), lr=3e-3), []
-    for _ in range(60):
-        losses.append(F.mse_loss(network(x), targets))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        optimizer.step()
-    assert losses[-1] < 0.15 * losses[0]
-    assert all(weight.grad.abs().max() > 0 for weight in network.parameters())
+    check_that_it_learns_a_tiny_batch_from_the_identity(network, lr=3e-3)
 
 
 @pytest.mark.parametrize("options, message", [

@@ -1,25 +1,11 @@
 import pytest
 import torch
+from networks import seasoned
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
 from pipeline.restore.apply import apply
 from pipeline.restore.network import load_network, save_network
-
-
-def seasoned(options, seed=0):
-    """A network in eval mode whose every weight and statistic is random: as if trained."""
-    torch.manual_seed(seed)
-    network = build("srresnet", options)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            for value in (module.weight.data, module.running_var):
-                value.uniform_(0.5, 1.5)
-            for value in (module.bias.data, module.running_mean):
-                value.normal_(0, 0.2)
-        if isinstance(module, torch.nn.PReLU):
-            module.weight.data.uniform_(0.1, 0.4)
-    return network.eval()
 
 
 @pytest.mark.parametrize("options", [{"scale": 4}, {"scale": 3, "blocks": 5, "features": 20}, {"scale": 1, "blocks": 2}])
@@ -35,7 +21,7 @@ def test_parameter_counts(options):
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_forward_equals_the_paper_written_out(scale):
-    network = seasoned({"scale": scale, "blocks": 2, "features": 6})
+    network = seasoned("srresnet", {"scale": scale, "blocks": 2, "features": 6})
     w = network.state_dict()
     x = torch.rand(1, 3, 7, 5)
 
@@ -69,7 +55,7 @@ def test_forward_equals_the_paper_written_out(scale):
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_the_radius_is_the_receptive_field(scale, blocks):
-    network = seasoned({"scale": scale, "blocks": blocks, "features": 4}).double()
+    network = seasoned("srresnet", {"scale": scale, "blocks": blocks, "features": 4}).double()
     size, at = 2 * network.radius + 7, network.radius + 3
     x = torch.rand(1, 3, size, size, dtype=torch.double)
 
@@ -85,7 +71,7 @@ def test_the_radius_is_the_receptive_field(scale, blocks):
 
 
 def test_tiles_give_what_the_whole_image_gives():
-    network = seasoned({"scale": 2, "blocks": 1, "features": 4})
+    network = seasoned("srresnet", {"scale": 2, "blocks": 1, "features": 4})
     image = torch.rand(57, 43, 3).numpy()
     whole, tiled = apply([network], image, tile=256), apply([network], image, tile=16)
     torch.testing.assert_close(torch.from_numpy(tiled), torch.from_numpy(whole), atol=1e-5, rtol=1e-5)
@@ -107,13 +93,13 @@ def test_begun_as_bilinear_it_enlarges_bilinearly(scale, training):
 
 
 def test_gradient():
-    network = seasoned({"scale": 2, "blocks": 1, "features": 2}).double()
+    network = seasoned("srresnet", {"scale": 2, "blocks": 1, "features": 2}).double()
     assert torch.autograd.gradcheck(network, torch.rand(1, 3, 3, 4, dtype=torch.double, requires_grad=True))
 
 
 def test_statistics_come_back_from_disk(tmp_path):
     options = {"scale": 2, "blocks": 1, "features": 4}
-    network = seasoned(options)
+    network = seasoned("srresnet", options)
     save_network(tmp_path, network, "srresnet", options, {})
     loaded, again = load_network(tmp_path), load_network(tmp_path, trainable=True)
     for name, value in network.state_dict().items():

@@ -119,6 +119,10 @@ class Params(Strict):
                                  "calibrated recipes name an entry of calibrations, others none")
             if kind == "moire" and entry.scale != 1:
                 raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is moire: allowed is 1")
+        for key, entry in self.systems.items():
+            teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
+            if len(set(teachers)) < len(teachers):
+                raise ValueError(f"systems.{key}: its teachers are {', '.join(teachers)}: each may be named once")
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
