@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.core.params import load
+from pipeline.core.params import ParamsError, load, parse
 from pipeline.core.seeds import rng
 from pipeline.images import natural, screens
 from pipeline.images.decode import decode
@@ -44,7 +44,7 @@ def test_another_seed_gives_other_scenes(made, tmp_path):
     builtin.make(SMALL.model_copy(update=ONE_EACH), 2, tmp_path, workers=1)
     same = {name for name, data in files(tmp_path).items() if files(made).get(name) == data}
     assert same  # the photographs
-    assert not [name for name in same if re.search(r"-[cf]?\d{3}-", name) or "sr-captures/" in name]
+    assert not [name for name in same if re.search(r"-[cf]?\d{3}-", name) or "-captures/" in name]
 
 
 def test_trainings_of_any_seed_share_the_scenes(tmp_path, monkeypatch):
@@ -82,6 +82,28 @@ def test_truth_has_the_names_of_its_captures_and_scale_times_their_size(made, ca
         small = truth.reshape(seen.shape[0], 4, seen.shape[1], 4, 3).mean((1, 3))
         alike.append(np.corrcoef(small.ravel(), seen.ravel())[0, 1])
     assert 0.9 < np.median(alike) and 0.5 < min(alike) and max(alike) < 0.9999  # the same scene, not seen perfectly
+
+
+@pytest.mark.parametrize("captures, truths", [("demoire-captures", "demoire-truth"), ("demoire-far", "demoire-far-truth")])
+def test_a_photographed_screen_lies_on_its_truth(made, captures, truths):
+    names = sorted(path.name for path in (made / captures).iterdir())
+    assert names == sorted(path.name for path in (made / captures.replace("demoire", "sr")).iterdir())  # the same scenes
+    alike = []
+    for name in names:
+        seen, truth = decode(made / captures / name, 1), decode(made / truths / name, 1)
+        assert seen.shape == truth.shape and max(seen.shape) <= 192 and min(seen.shape[:2]) % 8 == 0
+        alike.append(np.corrcoef(seen[..., 1].ravel(), truth[..., 1].ravel())[0, 1])
+    assert 0.9 < np.median(alike) and max(alike) < 0.9999  # the same scene in the same place, not seen perfectly
+
+
+def test_what_differs_from_further_away_is_checked():
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["builtin"]["far_screen"]["scale"] = [0.1, 1]
+    with pytest.raises(ParamsError, match=r"far_screen.scale: got \[0.1, 1\], wanted .* 0.3 <="):
+        parse(values)
+    values["builtin"]["far_screen"] = {"glass": 1}
+    with pytest.raises(ParamsError, match=r"builtin: far_screen.glass: no such key; allowed are kind, layouts"):
+        parse(values)
 
 
 def test_two_shots_of_a_scene_share_the_truth_and_differ(made):

@@ -70,7 +70,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     assert seen == ["data/blind/${key}"]
     p = load(ROOT / "params.yaml")
     truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
-    assert truths == {"sr-truth", "sr-far-truth"}
+    assert truths == {f"{task}-{name}" for task in ("sr", "demoire") for name in ("truth", "far-truth")}
     read = [(entry.inputs, entry.targets, f"sets/{entry.clean}") for entry in p.finetunes.values()]
     read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
     read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]

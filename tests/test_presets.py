@@ -67,7 +67,7 @@ def test_the_difference_names_each_value():
     assert difference(before, after) == ["one: 1 -> 2", "names.second: removed", "names.third: added, {'a': 3}"]
 
 
-ON_TOP_OF = {"city100": "optics"}
+ON_TOP_OF = {"city100": "optics", "uhdm": "demoire"}
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))

@@ -26,6 +26,8 @@ from pipeline.core.settings import (
     System,
     Task,
     Tests,
+    explain,
+    override,
 )
 from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Recipe, Set
 
@@ -61,19 +63,19 @@ class Params(Strict):
     rows: dict[Name, Row]
 
     def stage1_of(self, network: str) -> Stage1:
-        return _override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
+        return override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
 
     def stage2_of(self, system: str) -> Stage2:
         entry = self.systems[system]
-        settings = _override(self.stage2, entry.stage2, f"systems.{system}.stage2")
+        settings = override(self.stage2, entry.stage2, f"systems.{system}.stage2")
         return _scale_lambda(settings, entry.lambda_scale)
 
     def supervised_of(self, system: str) -> Supervised:
-        return _override(self.supervised, self.systems[system].supervised, f"systems.{system}.supervised")
+        return override(self.supervised, self.systems[system].supervised, f"systems.{system}.supervised")
 
     def finetune_of(self, name: str) -> Stage2 | Supervised:
         entry = self.finetunes[name]
-        settings = _override(getattr(self, entry.settings), entry.overrides, f"finetunes.{name}.overrides")
+        settings = override(getattr(self, entry.settings), entry.overrides, f"finetunes.{name}.overrides")
         return _scale_lambda(settings, entry.lambda_scale) if entry.settings == "stage2" else settings
 
     @model_validator(mode="after")
@@ -133,36 +135,8 @@ class Params(Strict):
         return set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
 
 
-def _override(settings: Strict, changes: dict, where: str):
-    """`settings` with `changes` on top, checked again; errors speak of `where`."""
-    unknown = sorted(set(changes) - set(settings.model_dump(by_alias=True)))
-    if unknown:
-        raise ValueError(f"{where}.{unknown[0]}: no such key; allowed are {', '.join(settings.model_dump(by_alias=True))}")
-    if "lambda" in changes:
-        raise ValueError(f"{where}.lambda: stage2.lambda always acts; set lambda_scale to weigh this entry differently")
-    try:
-        return type(settings).model_validate(settings.model_dump(by_alias=True) | changes)
-    except ValidationError as error:
-        raise ValueError(_explain(error, where)) from error
-
-
 def _scale_lambda(settings: Stage2, factor: float) -> Stage2:
     return settings.model_copy(update={"lambda_": settings.lambda_ * factor})
-
-
-def _explain(error: ValidationError, where: str = "") -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join([*([where] if where else []), *(str(part) for part in item["loc"])])
-        if item["type"] == "value_error":
-            lines.append(f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"]))
-        elif item["type"] == "missing":
-            lines.append(f"{key}: is missing")
-        elif item["type"] == "extra_forbidden":
-            lines.append(f"{key}: no such key (its value is {item['input']!r})")
-        else:
-            lines.append(f"{key}: got {item['input']!r}; {item['msg']}")
-    return "; ".join(lines)
 
 
 def parse(values: dict, source: str = "params") -> Params:
@@ -170,7 +144,7 @@ def parse(values: dict, source: str = "params") -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ParamsError(f"{source}: {_explain(error)}") from None
+        raise ParamsError(f"{source}: {explain(error)}") from None
 
 
 def load(path: Path | str = PARAMS_FILE) -> Params:

@@ -16,6 +16,7 @@ def _round_trip() -> YAML:
     parser = YAML()
     parser.preserve_quotes = True
     parser.width = 4096  # no wrapping
+    parser.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
     return parser
 
 

@@ -4,7 +4,7 @@ Sections that shape a training or a score have no defaults here: every value sta
 """
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"  # DVC addresses stages as group@name, so no slash and no @
 
@@ -19,6 +19,35 @@ WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
 
 class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+def override(settings: Strict, changes: dict, where: str):
+    """`settings` with `changes` on top, checked again; errors (ValueError) speak of `where`."""
+    unknown = sorted(set(changes) - set(settings.model_dump(by_alias=True)))
+    if unknown:
+        raise ValueError(f"{where}.{unknown[0]}: no such key; allowed are {', '.join(settings.model_dump(by_alias=True))}")
+    if "lambda" in changes:
+        raise ValueError(f"{where}.lambda: stage2.lambda always acts; set lambda_scale to weigh this entry differently")
+    try:
+        return type(settings).model_validate(settings.model_dump(by_alias=True) | changes)
+    except ValidationError as error:
+        raise ValueError(explain(error, where)) from error
+
+
+def explain(error: ValidationError, where: str = "") -> str:
+    """What is wrong, in one line: the key, what was got, what is allowed."""
+    lines = []
+    for item in error.errors():
+        key = ".".join([*([where] if where else []), *(str(part) for part in item["loc"])])
+        if item["type"] == "value_error":
+            lines.append(f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"]))
+        elif item["type"] == "missing":
+            lines.append(f"{key}: is missing")
+        elif item["type"] == "extra_forbidden":
+            lines.append(f"{key}: no such key (its value is {item['input']!r})")
+        else:
+            lines.append(f"{key}: got {item['input']!r}; {item['msg']}")
+    return "; ".join(lines)
 
 
 class Training(Strict):

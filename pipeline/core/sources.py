@@ -1,12 +1,12 @@
 """Sections of params.yaml that say where images come from: folders, built-in scenes, cameras, synthetic pairs."""
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import core_schema
 
 from pipeline.core.moire import Moire
-from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Strict
+from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Strict, override
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
@@ -71,6 +71,18 @@ class Builtin(Strict):
     """Captures per scene, each with its own draw of the camera."""
     camera: Camera
     far_camera: Camera
+    screen: Moire
+    """The screens that show the same scenes for demoireing, and who photographs them."""
+    far_screen: dict[str, Any]
+    """What differs in `screen` from further away."""
+
+    def from_further_away(self) -> Moire:
+        return override(self.screen, self.far_screen, "far_screen")
+
+    @model_validator(mode="after")
+    def _far_screen_is_possible(self):
+        self.from_further_away()
+        return self
 
 
 class Set(Strict):

@@ -1,9 +1,12 @@
-"""Make the built-in data: clean scenes, and captures of other scenes through two proxy cameras, with their truth.
+"""Make the built-in data: clean scenes, and captures of other scenes through proxy cameras, with their truth.
 
 Reads params builtin. Writes PNGs below data/builtin:
   clean/natural, clean/screens   scenes as they are
   sr-captures, sr-truth          captures through builtin.camera, and the scenes: same names, scale times as large
   sr-far, sr-far-truth           the same through builtin.far_camera, worse in ways that no synthesizer models
+  demoire-captures, demoire-truth, demoire-far, demoire-far-truth
+                                 the same scenes on a screen, photographed (builtin.screen) from near, and with what
+                                 builtin.far_screen changes from further away; a capture and its truth have one size
 
 A file is named SCENE-viewN.png; N counts crops of a photograph, times shots. Every scene is on one of the three sides only:
 photographs are dealt out whole, rendered scenes come from a stream of their own per side (no letter, c or f in their
@@ -17,16 +20,21 @@ import joblib
 import numpy as np
 
 from pipeline.core.files import need_space
+from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Builtin
 from pipeline.degrade.camera import capture
+from pipeline.degrade.moire.geometry import fitting
+from pipeline.degrade.moire.simulate import draw, photograph
 from pipeline.images import natural, screens
 from pipeline.images.encode import write_png
 
 FOLDER = Path("data/builtin")
-OUTS = ("clean", "sr-captures", "sr-truth", "sr-far", "sr-far-truth")
+SIDES = {"captures": ("captures", "truth"), "far": ("far", "far-truth")}
+"""Side -> the endings of its folders: what was seen, and what is true."""
+OUTS = ("clean", *(f"{task}-{ending}" for task in ("sr", "demoire") for endings in SIDES.values() for ending in endings))
 PHOTOS = {
     "clean": ("chelsea.png", "coffee.png", "hubble_deep_field.jpg", "ihc.png"),
     "captures": ("astronaut.png", "motorcycle_left.png", "retina.jpg"),
@@ -75,17 +83,25 @@ def run(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: P
         for k, image in enumerate(images):
             write_png(folder / "clean" / ("screens" if what == "screen" else "natural") / f"{scene}-view{k}.png", image)
         return
-    if side == "captures":
-        captures, truths, camera = "sr-captures", "sr-truth", builtin.camera
-    else:
-        captures, truths, camera = "sr-far", "sr-far-truth", builtin.far_camera
+    seen_by = {"captures": (builtin.camera, builtin.screen), "far": (builtin.far_camera, builtin.from_further_away())}
+    camera, screen = seen_by[side]
+    captures, truths = SIDES[side]
     for k, image in enumerate(images):
         height, width = (length // builtin.scale * builtin.scale for length in image.shape[:2])
         truth = image[:height, :width]
         for shot in range(k * builtin.shots, (k + 1) * builtin.shots):
-            seen = capture(truth, builtin.scale, camera, rng(seed, f"builtin/{side}/{scene}/camera", shot))
-            write_png(folder / captures / f"{scene}-view{shot}.png", seen)
-            write_png(folder / truths / f"{scene}-view{shot}.png", truth)
+            stream = rng(seed, f"builtin/{side}/{scene}/camera", shot)
+            pairs = {"sr": (capture(truth, builtin.scale, camera, stream), truth),
+                     "demoire": photographed(image, screen, rng(seed, f"builtin/{side}/{scene}/screen", shot))}
+            for task, (seen, true) in pairs.items():
+                write_png(folder / f"{task}-{captures}" / f"{scene}-view{shot}.png", seen)
+                write_png(folder / f"{task}-{truths}" / f"{scene}-view{shot}.png", true)
+
+
+def photographed(image: np.ndarray, screen: Moire, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(capture, truth) of a screen that shows the image; as much of it as the camera's distance lets in."""
+    drawn = draw(screen, stream)
+    return photograph(image, fitting(image.shape[:2], screen, drawn), screen, drawn, stream)
 
 
 def scene_images(side: str, what: str, index: int, seed: int, size: int) -> tuple[str, list[np.ndarray]]:
