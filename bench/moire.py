@@ -25,7 +25,8 @@ from pipeline.images.screens import render
 from pipeline.images.shards import ShardWriter
 
 STEPS = {"Geometry": "geometry", "resize_uint8": "zoom", "mosaic": "1, 2 sub-pixel mosaic", "_samples": "3, 4 pose and lens",
-         "antialias": "5 anti-alias", "cfa": "6 colour filters", "sensor_noise": "7 noise", "_develop": "8 demosaic, to sRGB",
+         "antialias": "5 anti-alias", "cfa": "6 colour filters", "uneven": "uneven light",
+         "sensor_noise": "7 noise", "_develop": "8 demosaic, to sRGB",
          "denoise": "9 denoise", "smooth_colour": "smooth colour", "sharpen": "sharpen", "jpeg": "10 JPEG",
          "downsample": "downsample", "_target": "target"}
 COPIED = np.ones(2**26, np.uint8)

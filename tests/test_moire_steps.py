@@ -1,4 +1,6 @@
 """The steps of the moire simulator, one by one, each against a closed form or another implementation."""
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.exposure import colour_matrix, filters, response
+from pipeline.degrade.moire.glare import uneven
 from pipeline.degrade.moire.lens import distort, undistort
 from pipeline.degrade.moire.mosaic import green_centre, lit, mosaic
 from pipeline.degrade.moire.noise import sensor_noise
@@ -130,6 +133,28 @@ def test_each_photosite_sees_the_colour_of_its_filter(pattern):
     for row in range(5):
         for column in range(7):
             assert raw[row, column] == light[row, column, "RGB".index(pattern[2 * (row % 2) + column % 2])]
+
+
+@pytest.mark.parametrize("height, width", [(31, 45), (80, 80)])
+def test_uneven_light_lies_where_it_is_in_the_photograph(height, width):
+    light = np.random.default_rng(0).random((height, width), np.float32)
+    geometry = SimpleNamespace(middle=[13.0, -20.0], radius=60)
+    drawn = {"glare": 0.3, "glare_centre": [-0.4, 0.2], "glare_sigma": 0.5, "vignetting": 0.4}
+    y, x = np.indices(light.shape) + 0.5 - np.array([height, width])[:, None, None] / 2 + [[[13]], [[-20]]]
+    spot = 0.3 * np.exp(-((x + 24) ** 2 + (y - 12) ** 2) / (2 * 30**2))
+    made = light.copy()
+    uneven(made, geometry, drawn)
+    np.testing.assert_allclose(made, (light + spot) * (1 - 0.4 * (x**2 + y**2) / (2 * 60**2)), rtol=1e-5)
+    left = light.copy()
+    uneven(left, geometry, {})
+    assert (left == light).all()
+
+
+def test_vignetting_is_the_loss_in_the_corners():
+    light = np.ones((1001, 1001), np.float32)
+    uneven(light, SimpleNamespace(middle=[0, 0], radius=500.5), {"vignetting": 0.3})
+    assert light[500, 500] == 1 and light[500, 0] == pytest.approx(0.85, abs=1e-3)
+    assert light[0, 0] == light[-1, -1] == pytest.approx(0.7, abs=1e-3)
 
 
 def test_noise_is_poisson_gaussian():

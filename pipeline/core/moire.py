@@ -79,6 +79,10 @@ class Moire(Strict):
     """Standard deviation of the white balance's error in red and in blue, in stops."""
     crosstalk: span(0, 0.5)
     """Share of the two other primaries in a colour filter's light; the camera's colour matrix takes it out again."""
+    glare: span(0, 1)
+    """Peak of a smooth spot of light that the screen reflects, linear light of full scale 1; [0, 0] draws nothing."""
+    vignetting: span(0, 1)
+    """Share of the light that the lens loses in the corners of the photograph; [0, 0] draws nothing."""
     patterns: choice("RGGB", "BGGR", "GRBG", "GBRG")
     """Of the Bayer filter, from the sensor's top left."""
     shot_variance: span(0, 1)

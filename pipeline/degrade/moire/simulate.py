@@ -20,6 +20,7 @@ from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
 from pipeline.degrade.moire.exposure import colour_matrix, response
 from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
+from pipeline.degrade.moire.glare import draw_uneven, uneven
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 
@@ -47,7 +48,8 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
         "gaussian_sigma": rng.uniform(*recipe.gaussian_sigma), "bilateral_sigma": rng.uniform(*recipe.bilateral_sigma),
         "colour_sigma": rng.uniform(*recipe.colour_sigma), "unsharp": rng.uniform(*recipe.unsharp),
         "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
-    return drawn | (draw_downsample(recipe.downsample, rng) if recipe.downsample else {})
+    drawn |= draw_downsample(recipe.downsample, rng) if recipe.downsample else {}
+    return drawn | draw_uneven(recipe, rng)
 
 
 def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn: dict,
@@ -68,6 +70,7 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
         for columns in _parts(raw.shape[1]):
             samples = _samples(screen, sensor, geometry, drawn, places, rows, columns)  # 1 to 4: mosaic, pose, distortion
             raw[rows, columns] = cfa(antialias(samples, drawn["antialias"], places), drawn["pattern"])  # 5, 6
+    uneven(raw, geometry, drawn)
     noisy = sensor_noise(raw, drawn["shot_variance"], drawn["read_sigma"], rng)  # 7
     photo = _develop(noisy, drawn)  # 8
     photo = denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
