@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, smooth_image, write_shard
+from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.core.params import parse
@@ -194,7 +195,8 @@ def test_metrics_are_computed_where_the_tests_ask_for_them(project):
 
 def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatch):
     values = yaml.safe_load((project / "params.yaml").read_text())
-    values["bench"] |= {"sharpen": [], "noise": [], "mix_input": [], "blur": [0.5, 1.5], "match_tone": True}
+    values["bench"] |= {"sharpen": [], "noise": [], "mix_input": []}
+    values["tests"]["sr"] |= {"blur": [0.5, 1.5], "match_tone": True}
     (project / "params.yaml").write_text(yaml.safe_dump(values))
     kept, original = {}, bench.controlled
 
@@ -223,6 +225,28 @@ def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatc
     assert "sr-edsr+tone" not in found["parameters"]
     assert {"row": "sr-edsr+tone", "test_set": "*", "metric": "*",
             "reason": "no clean reference: no set is named here"} in found["absent"]
+
+
+def test_the_input_is_blurred_and_toned_but_no_candidate_and_a_chain_has_no_controls(project):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["tests"]["sr"] |= {"blur": [0.7], "match_tone": True}
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    bench.main("rows", "sr-input")
+    found = scores("sr-input")
+    assert found["parameters"] == {"input": 0, "input+tone": 0, "input+blur0.7": 0}  # not sharpened, nor with noise
+    assert [set(found["rows"][row]) for row in found["parameters"]] == [set(TEST_SETS), *[{"captures", "captures-val"}] * 2]
+    inputs, targets = (Shard(project / "data/tests/sr/captures" / side) for side in ("inputs", "targets"))
+    values = []
+    for small, large in zip(inputs, targets):
+        bigger = resize_uint8(small, *large.shape[:2]).astype(float)
+        blurred = ndimage.gaussian_filter(bigger, (0.7, 0.7, 0), mode="reflect")
+        values.append(peak_signal_noise_ratio(large[2:-2, 2:-2], blurred[2:-2, 2:-2].round().astype(np.uint8), data_range=255))
+    blurred, untouched = (found["rows"][row]["captures"]["psnr"] for row in ("input+blur0.7", "input"))
+    assert blurred == pytest.approx(np.mean(values), abs=0.01) and abs(blurred - untouched) > 0.1
+    with open("data/blind/sr/sr-input.json") as handle:
+        assert json.load(handle)["rows"] == {}
+    bench.main("rows", "sr-edsr-round2")
+    assert list(scores("sr-edsr-round2")["rows"]) == ["sr-edsr-round2"]
 
 
 def test_scoring_twice_gives_the_same_bytes(project):
@@ -317,5 +341,5 @@ def test_rows_are_read_from_input_to_oracle():
     assert [row for row in system if "+" not in row] == networks
     srresnet = [row for row in order if row.startswith("sr-srresnet") and "+" not in row]
     assert srresnet == ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
-    assert system[1:9] == list(control_rows("sr-edsr", params.bench))
+    assert system[1:9] == list(control_rows("sr-edsr", params.bench, params.tests["sr"]))
     assert system[1:4] == ["sr-edsr+input50", "sr-edsr+input25", "sr-edsr+sharpen30"]

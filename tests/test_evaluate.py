@@ -136,13 +136,36 @@ def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     ({"lpips": ["alex", "vgg"]}, "LPIPS v0.1 on whole images, backbone Alex, VGG.", "Squeeze"),
     ({"lpips": []}, "each side", "LPIPS"),
     ({}, "`+input50` its mean with the input: controls", "+tone"),
-    ({"blur": [1.0], "match_tone": True}, "`+blur1` it after a Gaussian of 1 pixel, `+tone` it with", "input: controls"),
     ({"swd_patches": 77, "niqe_patch": 32, "border": 0}, "77 patches", "48"),
 ])
 def test_conventions_are_those_of_the_params(changes, said, unsaid):
     bench = parse(yaml.safe_load((ROOT / "params.yaml").read_text())).bench.model_copy(update=changes)
     words = " ".join(" ".join(conventions(bench, COUNTS)).split())
     assert said in words and unsaid not in words
+
+
+def test_controls_that_any_of_the_tests_ask_for_are_explained():
+    params = parse(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    plain = params.tests["sr"]
+    blurred, toned = plain.model_copy(update={"blur": (0.7,)}), plain.model_copy(update={"match_tone": True})
+    of_none, of_blur, of_both = (" ".join(" ".join(conventions(params.bench, COUNTS, tests=tests)).split())
+                                 for tests in ([plain], [plain, blurred], [toned, blurred]))
+    assert "`+input50` its mean with the input: controls" in of_none
+    assert "`+blur1` it or the input after a Gaussian of 1 pixel: controls" in of_blur
+    assert "1 pixel, `+tone` it or the input with mean and deviation of the clean reference's colours: controls" in of_both
+
+
+def test_controls_of_the_input_stand_after_it(project):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["tests"]["sr"] |= {"blur": [0.7], "match_tone": True}
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    rows = {row: {"captures": {"psnr": 22.0}} for row in ("input", "input+blur0.7", "input+tone")}
+    write_json(project / "data/bench/sr/sr-input.json", file(rows))
+    evaluate.main("sr")
+    text = (project / "metrics/tables/sr.md").read_text()
+    order = list(read_csv(project / "metrics/tables/sr.csv")["sr"].rows)
+    assert order[:4] == ["input", "input+tone", "input+blur0.7", "sr-edsr"]
+    assert "`+blur1` it or the input" in " ".join(text.split()) and "| input+blur0.7 " in text
 
 
 def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():
@@ -194,4 +217,4 @@ def test_a_task_without_entries_gives_an_empty_table(project):
     write_json(project / "metrics/select/deblur.json", {})
     report.main()
     assert "# Deblurring" in (project / "metrics/report/tables.md").read_text()
-    assert "nothing" in markdown("Deblurring", {}, None)
+    assert "nothing" in markdown("Deblurring", {}, None, {})

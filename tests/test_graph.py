@@ -13,6 +13,7 @@ import yaml
 from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
+from pipeline.core import settings
 from pipeline.core.params import load
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -90,6 +91,14 @@ def test_an_order_that_deps_cannot_tell_is_tracked_as_params():
     assert "rows.${key}" in GRAPH["bench"]["do"]["params"] and "systems.${key}" in GRAPH["bench-system"]["do"]["params"]
     assert {"systems.${key}.captures", "systems.${key}.truth"} <= set(GRAPH["oracle"]["do"]["params"])
     assert {"networks.${key}"} <= set(GRAPH["stage1"]["do"]["params"]) and "tests.${key}" in GRAPH["tests"]["do"]["params"]
+
+
+def test_what_tests_ask_of_the_scores_is_tracked_as_params():
+    """The sets that an entry names are deps already."""
+    asked = set(settings.Tests.model_fields) - {"synthetic", "captures", "truth", "far", "far_truth", "reference"}
+    for group, entry in (("bench-system", "tests.${item.task}"), ("bench", "tests.${item.tests}")):
+        assert {f"{entry}.{field}" for field in asked} == {name for name in GRAPH[group]["do"]["params"] if "tests." in name}
+    assert "tests" in GRAPH["evaluate"]["do"]["params"]
 
 
 def test_the_overrides_of_the_readme_are_accepted(tmp_path):

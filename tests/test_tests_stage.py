@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
 
 
 def assemble(project, **changes):
-    return stage.assemble(params.Tests(**ENTRY | changes, metrics=()), project / "data/tests/sr")
+    return stage.assemble(params.Tests(**ENTRY | changes, metrics=(), blur=(), match_tone=False), project / "data/tests/sr")
 
 
 def test_every_test_set_is_a_copy_of_its_source(project):

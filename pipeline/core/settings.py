@@ -171,6 +171,10 @@ class Tests(Strict):
     """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
     metrics: tuple[WhenAsked, ...]
     """Metrics that are computed only for tests that ask for them; [] for none."""
+    blur: tuple[Positive, ...]
+    """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output, and of the input, enlarged by bicubic."""
+    match_tone: bool
+    """Control: the stage-1 outputs of a test set, and its inputs, each with the tone of the clean reference."""
 
 
 class Row(Strict):
@@ -203,10 +207,6 @@ class Bench(Strict):
     """Controls: unsharp amounts times noise in 8-bit levels, applied to the stage-1 output."""
     mix_input: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
     """Controls: shares of the input, enlarged by bicubic, mixed into the stage-1 output."""
-    blur: tuple[Positive, ...]
-    """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output."""
-    match_tone: bool
-    """Control: the stage-1 outputs of a test set with the tone of the clean reference."""
     critic_steps: Count
     critic_batch: Count
     """Patches of each side in a batch."""

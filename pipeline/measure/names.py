@@ -2,7 +2,7 @@
 from typing import NamedTuple, get_args
 
 from pipeline.core.params import Params
-from pipeline.core.settings import Bench, WhenAsked
+from pipeline.core.settings import Bench, Tests, WhenAsked
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
@@ -40,7 +40,7 @@ def input_row(key: str, task: str) -> str:
 
 
 class Control(NamedTuple):
-    """What is done to a stage-1 output without any learning."""
+    """What is done to a stage-1 output, or to the input, without any learning."""
     sharpen: float = 0
     """Amount of the unsharp mask."""
     noise: float = 0
@@ -59,13 +59,22 @@ class Control(NamedTuple):
             f"+blur{self.blur:g}" if self.blur else "") + ("+tone" if self.tone else "")
 
 
-def control_rows(start: str, bench: Bench) -> dict[str, Control]:
-    """Row -> control, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
+def control_rows(start: str, bench: Bench, tests: Tests) -> dict[str, Control]:
+    """Row -> control of stage 1, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
     found = [Control(input=share) for share in sorted(bench.mix_input, reverse=True)]
-    found += [Control(tone=True)] if bench.match_tone else []
-    found += [Control(blur=sigma) for sigma in sorted(bench.blur, reverse=True)]
+    found += _toned_and_blurred(tests)
     found += [Control(amount, noise) for amount in bench.sharpen for noise in bench.noise if amount or noise]
     return {control.of(start): control for control in found}
+
+
+def input_control_rows(row: str, tests: Tests) -> dict[str, Control]:
+    """Row -> control of the input: those of `tests` alone, as those of bench are changes of a stage 1."""
+    return {control.of(row): control for control in _toned_and_blurred(tests)}
+
+
+def _toned_and_blurred(tests: Tests) -> list[Control]:
+    found = [Control(tone=True)] if tests.match_tone else []
+    return found + [Control(blur=sigma) for sigma in sorted(tests.blur, reverse=True)]
 
 
 def row_name(params: Params, key: str) -> str:
@@ -81,12 +90,17 @@ def entries(params: Params, task: str) -> dict[str, str]:
 
 
 def reading_order(params: Params, task: str) -> list[str]:
-    """The rows of a task: inputs, then each system from stage 1 and its controls to its oracle, then the other chains."""
+    """The rows of a task: inputs and their controls, then each system from stage 1 and its controls to its oracle, then the
+    other chains."""
     rows = [key for key, row in params.rows.items() if row.task == task]
-    order = [row_name(params, key) for key in rows if params.rows[key].first == "none"]
+    order = []
+    for key in rows:
+        if params.rows[key].first == "none":
+            name = row_name(params, key)
+            order += [name, *input_control_rows(name, params.tests[params.rows[key].tests])]
     for key, system in params.systems.items():
         if system.task == task:
-            order += [system.start, *control_rows(system.start, params.bench)]
+            order += [system.start, *control_rows(system.start, params.bench, params.tests[task])]
             order += [row for row in rows if _adapted_from(params, row) == system.start]
             order += [f"{key}-gan", f"{key}-stage2"]
             order += [row for row in rows if system_of(params, row) == key]

@@ -71,7 +71,7 @@ def _section(revisions: list[Revision], task: str, tests: str, test_set: str, na
     own = {row: start for row, start in starts(params, task).items() if row in rows and start in rows}
     bases = {row: against for row in rows if row != against and against in rows} if against else own
     base = {row: minus(paired, row, bases[row], metrics) for row in rows if row in bases}
-    control = {row: beyond(paired, row, controls(params, own[row]), metrics, notes) for row in rows if row in own}
+    control = {row: beyond(paired, row, controls(params, tests, own[row]), metrics, notes) for row in rows if row in own}
     if own and not any(control.values()):
         notes.append("Not compared with the control: " + ("it is not scored on this test set" if "psnr" in metrics else
                                                           "without truth there is no PSNR to match it at"))
@@ -98,9 +98,13 @@ def starts(params: Params, task: str) -> dict[str, str]:
     return found
 
 
-def controls(params: Params, start: str) -> list[str]:
-    """The rows that a network trained from `start` has to beat: stage 1 itself, and its controls."""
-    return [start, *control_rows(start, params.bench)]
+def controls(params: Params, tests: str, start: str) -> list[str]:
+    """The rows that a network trained from `start` has to beat: stage 1 itself, and its controls.
+
+    The input and its controls are not among them: what is asked is whether training did more than such changes do to the same
+    stage 1. Whether a row is worth more than the input, blurred perhaps, is what `--against` tells.
+    """
+    return [start, *control_rows(start, params.bench, params.tests[tests])]
 
 
 def spread(scores: list[dict[str, float]], row: str, notes: list[str]) -> dict[str, Spread]:

@@ -83,8 +83,8 @@ class Comparison:
                          "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
         if any(section.control for section in self.sections):
             found.append("Controls: stage 1 itself, and its output changed without learning: sharpened with or without noise, "
-                         "mixed with the input, or what else bench names. Each metric is compared with the best mixture of "
-                         "them that has the row's PSNR or more; where the row's PSNR is above them all, with the closest in "
+                         "mixed with the input, or what else bench and tests name. Each metric is compared with the best "
+                         "mixture of them that has the row's PSNR or more; where that is above them all, with the closest in "
                          "PSNR. PSNR-top: the row's PSNR minus the highest of a control.")
         return found
 

@@ -1,11 +1,12 @@
 """The tables of a task: Markdown to read, CSV to compute with."""
 import csv
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core.files import replacing
-from pipeline.core.settings import Bench
+from pipeline.core.settings import Bench, Tests
 from pipeline.measure.names import METRICS, TEST_SETS, WHEN_ASKED
 
 TITLES = {
@@ -102,8 +103,8 @@ def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tupl
                            for text, top in zip(line, best)] for row, line in texts.items()}
 
 
-def conventions(bench: Bench, counts: dict, computed=()) -> list[str]:
-    """Lines that say how the numbers of the metrics `computed` were made, as a Markdown list."""
+def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] = ()) -> list[str]:
+    """Lines that say how the numbers of the metrics `computed` were made on all the `tests`, as a Markdown list."""
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
@@ -123,18 +124,20 @@ def conventions(bench: Bench, counts: dict, computed=()) -> list[str]:
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
         *(text for metric, text in EXPLAINED.items() if metric in computed),
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
-        "mean with the input" + (", `+blur1` it after a Gaussian of 1 pixel" if bench.blur else "")
-        + (", `+tone` it with mean and deviation of the clean reference's colours" if bench.match_tone else "")
+        "mean with the input"
+        + (", `+blur1` it or the input after a Gaussian of 1 pixel" if any(entry.blur for entry in tests) else "")
+        + (", `+tone` it or the input with mean and deviation of the clean reference's colours"
+           if any(entry.match_tone for entry in tests) else "")
         + ": controls that learn nothing. A gain that they reach too is no restoration.",
     ]
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
 
-def markdown(title: str, scores: dict[str, Scores], bench: Bench) -> str:
-    """The tables of a task, a heading for each test set; `scores` by entry of `tests`."""
+def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests]) -> str:
+    """The tables of a task, a heading for each test set; `scores` by entry of `tests`, `entries` the section itself."""
     lines = [f"# {title}", ""] if scores else [f"# {title}", "", "params.yaml names nothing to score."]
     for group in list(scores.values())[:1]:
-        lines += [*conventions(bench, group.counts, _computed(scores)), ""]
+        lines += [*conventions(bench, group.counts, _computed(scores), [entries[tests] for tests in scores]), ""]
     for tests, group in scores.items():
         for test_set in TEST_SETS:
             if any(test_set in sets for sets in group.rows.values()):

@@ -1,7 +1,7 @@
 """Score networks on the test sets of their task.
 
     python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan, KEY-stage2 and KEY-oracle
-    python -m pipeline.stages.bench rows KEY      one chain of networks, or the degraded input enlarged by bicubic
+    python -m pipeline.stages.bench rows KEY      one chain of networks, or the input, enlarged by bicubic, with its controls
 
 Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
 a network may see into data/blind/<task>/KEY.json and, one line per image, metrics/images/KEY.csv. Outputs are rounded to
@@ -29,6 +29,7 @@ from pipeline.measure.names import (
     TEST_SETS,
     Control,
     control_rows,
+    input_control_rows,
     row_name,
 )
 from pipeline.measure.score import Result, Scorer
@@ -107,7 +108,8 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     """The scores of an entry, and the number of weights behind each row."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
     reference = Shard(tests / "reference")
-    scorer = Scorer(params.bench, reference, TRUNKS, device, params.tests[tests.name].metrics)
+    entry = params.tests[tests.name]
+    scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics)
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
@@ -115,7 +117,9 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
         except AbsentNetwork as reason:
             result.miss(row, "*", "*", str(reason))
             continue
-        controls = control_rows(row, params.bench) if row == start else {}
+        controls = {} if networks else input_control_rows(row, entry)
+        if row == start:
+            controls = control_rows(row, params.bench, entry)
         for name in [name for name, control in controls.items() if control.tone and reference.absent]:
             result.miss(name, "*", "*", f"no clean reference: {reference.absent}")
             del controls[name]

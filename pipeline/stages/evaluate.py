@@ -38,7 +38,7 @@ def main(task: str) -> None:
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     write_json(Path(f"metrics/{task}.json"), rows)
     with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
-        handle.write(markdown(params.tasks[task].title, scores, params.bench))
+        handle.write(markdown(params.tasks[task].title, scores, params.bench, params.tests))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)
 
 
