@@ -13,7 +13,7 @@ from pipeline.degrade.moire.antialias import antialias, halo, kernels, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
-from pipeline.degrade.moire.exposure import colour_matrix, filters, response
+from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, filters, metered, response
 from pipeline.degrade.moire.glare import uneven
 from pipeline.degrade.moire.lens import distort, undistort
 from pipeline.degrade.moire.mosaic import green_centre, lit, mosaic
@@ -64,6 +64,15 @@ def test_exposure_brings_back_the_light_of_grey(layout, crosstalk):
     np.testing.assert_allclose(light, to_linear(np.uint8(150)), rtol=1e-5)
     brighter = mosaic(pixels, layout, response(lit(layout), 1, (-1, 0.5), crosstalk)).mean((0, 1), dtype=float)
     np.testing.assert_allclose(brighter / light, [1, 2, 2**1.5], rtol=1e-5)
+
+
+def test_automatic_exposure_takes_back_a_share():
+    image = np.full((21, 30, 3), 80, np.uint8)
+    light = float(to_linear(np.uint8(80)))
+    assert metered(image, 0.5) == pytest.approx(0.5 * np.log2(MIDDLE / light), abs=1e-4)
+    assert metered(np.full((9, 9, 3), 255, np.uint8), 1) == pytest.approx(np.log2(MIDDLE))
+    assert metered(np.zeros((9, 9, 3), np.uint8), 0.4) == pytest.approx(1.2)  # 3 stops at most
+    assert metered(image, 0) == 0
 
 
 def test_the_colour_matrix_undoes_the_filters():

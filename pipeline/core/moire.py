@@ -34,6 +34,9 @@ class Downsample(Strict):
     """Whether the capture is warped back onto the picture, so that its target is the clean image upright and undistorted."""
     shift_sd: NonNegative
     """Standard deviation of the misregistration along each axis, in pixels of the capture."""
+    filters: choice("bicubic", "bilinear")
+    """bicubic: antialiased. bilinear: between the four nearest pixels alone, however much it is reduced, so that the screen's
+    grid in the photograph comes out as moire of its own."""
     blur: span(0, 5)
     """Sigma of a Gaussian blur in pixels of the capture."""
     contrast: span(0.1, 4)
@@ -75,6 +78,8 @@ class Moire(Strict):
     """Sigma of the flat-top optical filter in camera pixels."""
     exposure: span(-4, 4)
     """In stops; at 0 the screen's white fills the sensor's range."""
+    metering: Annotated[float, Field(ge=0, le=1)]
+    """Share of an image's distance from the middle in stops that automatic exposure takes back, besides; 0: none."""
     balance_sd: Annotated[float, Field(ge=0, le=1)]
     """Standard deviation of the white balance's error in red and in blue, in stops."""
     crosstalk: span(0, 0.5)

@@ -33,7 +33,10 @@ def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray
         part = aligned[top : top + ROWS]
         (places,) = dense(at, 0.5 - width / 2, top + 0.5 - height / 2, *part.shape[:2])
         part[:] = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    small = resize(aligned, *geometry.shape)
+    if drawn["filter"] == "bilinear":
+        small = cv2.resize(aligned, geometry.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    else:
+        small = resize(aligned, *geometry.shape)
     if drawn["blur"] > 0.15:
         small = cv2.GaussianBlur(small, (0, 0), drawn["blur"])
     small = (small - 127.5) * np.float32(drawn["contrast"]) + np.float32(127.5 + 255 * drawn["brightness"])
@@ -43,4 +46,5 @@ def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray
 def draw_downsample(recipe: Downsample, rng: np.random.Generator) -> dict:
     return {"reduce": rng.uniform(*recipe.reduce), "shift": (recipe.shift_sd * rng.standard_normal(2)).tolist(),
             "blur": rng.uniform(*recipe.blur), "contrast": rng.uniform(*recipe.contrast),
-            "brightness": rng.uniform(*recipe.brightness), "final_quality": round(rng.uniform(*recipe.jpeg_quality))}
+            "brightness": rng.uniform(*recipe.brightness), "final_quality": round(rng.uniform(*recipe.jpeg_quality)),
+            "filter": recipe.filters[rng.integers(len(recipe.filters))]}
