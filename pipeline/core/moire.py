@@ -40,7 +40,7 @@ class Downsample(Strict):
     blur: span(0, 5)
     """Sigma of a Gaussian blur in pixels of the capture."""
     contrast: span(0.1, 4)
-    """Gain about middle grey of the coded values."""
+    """Slope at middle grey of the tone curve, S-shaped above 1: x^c / (x^c + (1 - x)^c) of the coded values in [0, 1]."""
     brightness: span(-0.5, 0.5)
     """Added to the coded values, full scale 1."""
     jpeg_quality: span(1, 100)
@@ -86,8 +86,8 @@ class Moire(Strict):
     """Share of the two other primaries in a colour filter's light; the camera's colour matrix takes it out again."""
     glare: span(0, 1)
     """Peak of a smooth spot of light that the screen reflects, linear light of full scale 1; [0, 0] draws nothing."""
-    vignetting: span(0, 1)
-    """Share of the light that the lens loses in the corners of the photograph; [0, 0] draws nothing."""
+    vignetting: span(0, 0.9)
+    """Share of the light that is lost towards the corners of the photograph; [0, 0] draws nothing."""
     patterns: choice("RGGB", "BGGR", "GRBG", "GBRG")
     """Of the Bayer filter, from the sensor's top left."""
     shot_variance: span(0, 1)
