@@ -190,8 +190,19 @@ def test_without_uneven_light_nothing_is_drawn_for_it_and_with_it_the_rest_stays
         assert all(low <= drawn[field] <= high for field, (low, high) in fields.items())
 
 
+def test_a_bilinear_reduction_keeps_what_an_antialiased_one_averages_away():
+    chosen = recipe("moire-native")
+    drawn = draw(chosen, rng(1, "t")) | UPRIGHT | {"shift": [0.0, 0.0], "blur": 0.0, "contrast": 1.0, "brightness": 0.0}
+    geometry = Geometry((40, 40), chosen, drawn)
+    rows = np.where(np.arange(geometry.camera[0]) % 3 < 1, 200, 100).astype(np.uint8)
+    photo = np.broadcast_to(rows[:, None, None], (*geometry.camera, 3)).copy()
+    spread = {name: downsample.downsample(photo, geometry, drawn | {"filter": name})[5:-5, 5:-5, 1].std()
+              for name in ("bicubic", "bilinear")}
+    assert spread["bilinear"] > 15 and spread["bicubic"] < spread["bilinear"] / 3
+
+
 def test_a_reflection_lightens_what_is_dark():
-    chosen, black = recipe("moire-native", glare=[0.1, 0.1]), np.zeros((90, 90, 3), np.uint8)
+    chosen, black = recipe("moire-native", glare=[0.1, 0.1], vignetting=[0, 0]), np.zeros((90, 90, 3), np.uint8)
     drawn = draw(chosen, rng(1, "t")) | {"read_sigma": 0.0, "shot_variance": 0.0, "contrast": 1.0, "brightness": 0.0}
     lit, _ = photograph(black, (40, 40), chosen, drawn | {"glare_centre": [0.0, 0.0], "part": [0.5, 0.5]}, rng(1, "t"))
     assert np.abs(lit.astype(float) - 255 * to_srgb(np.float32(0.1))).max() < 2  # neutral, and wider than this part

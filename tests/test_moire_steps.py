@@ -13,7 +13,8 @@ from pipeline.degrade.moire.antialias import antialias, halo, kernels, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
-from pipeline.degrade.moire.exposure import colour_matrix, filters, response
+from pipeline.degrade.moire.downsample import tone
+from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, filters, metered, response
 from pipeline.degrade.moire.glare import uneven
 from pipeline.degrade.moire.lens import distort, undistort
 from pipeline.degrade.moire.mosaic import green_centre, lit, mosaic
@@ -64,6 +65,15 @@ def test_exposure_brings_back_the_light_of_grey(layout, crosstalk):
     np.testing.assert_allclose(light, to_linear(np.uint8(150)), rtol=1e-5)
     brighter = mosaic(pixels, layout, response(lit(layout), 1, (-1, 0.5), crosstalk)).mean((0, 1), dtype=float)
     np.testing.assert_allclose(brighter / light, [1, 2, 2**1.5], rtol=1e-5)
+
+
+def test_automatic_exposure_takes_back_a_share():
+    image = np.full((21, 30, 3), 80, np.uint8)
+    light = float(to_linear(np.uint8(80)))
+    assert metered(image, 0.5) == pytest.approx(0.5 * np.log2(MIDDLE / light), abs=1e-4)
+    assert metered(np.full((9, 9, 3), 255, np.uint8), 1) == pytest.approx(np.log2(MIDDLE))
+    assert metered(np.zeros((9, 9, 3), np.uint8), 0.4) == pytest.approx(1.2)  # 3 stops at most
+    assert metered(image, 0) == 0
 
 
 def test_the_colour_matrix_undoes_the_filters():
@@ -139,12 +149,12 @@ def test_each_photosite_sees_the_colour_of_its_filter(pattern):
 def test_uneven_light_lies_where_it_is_in_the_photograph(height, width):
     light = np.random.default_rng(0).random((height, width), np.float32)
     geometry = SimpleNamespace(middle=[13.0, -20.0], radius=60)
-    drawn = {"glare": 0.3, "glare_centre": [-0.4, 0.2], "glare_sigma": 0.5, "vignetting": 0.4}
+    drawn = {"glare": 0.3, "glare_centre": [-0.4, 0.2], "glare_sigma": 0.5, "vignetting": 0.4, "brightest": [0.3, -0.1]}
     y, x = np.indices(light.shape) + 0.5 - np.array([height, width])[:, None, None] / 2 + [[[13]], [[-20]]]
     spot = 0.3 * np.exp(-((x + 24) ** 2 + (y - 12) ** 2) / (2 * 30**2))
     made = light.copy()
     uneven(made, geometry, drawn)
-    np.testing.assert_allclose(made, (light + spot) * (1 - 0.4 * (x**2 + y**2) / (2 * 60**2)), rtol=1e-5)
+    np.testing.assert_allclose(made, (light + spot) * 0.6 ** (((x - 18) ** 2 + (y + 6) ** 2) / (2 * 60**2)), rtol=1e-5)
     left = light.copy()
     uneven(left, geometry, {})
     assert (left == light).all()
@@ -152,8 +162,8 @@ def test_uneven_light_lies_where_it_is_in_the_photograph(height, width):
 
 def test_vignetting_is_the_loss_in_the_corners():
     light = np.ones((1001, 1001), np.float32)
-    uneven(light, SimpleNamespace(middle=[0, 0], radius=500.5), {"vignetting": 0.3})
-    assert light[500, 500] == 1 and light[500, 0] == pytest.approx(0.85, abs=1e-3)
+    uneven(light, SimpleNamespace(middle=[0, 0], radius=500.5), {"vignetting": 0.3, "brightest": [0, 0]})
+    assert light[500, 500] == 1 and light[500, 0] == pytest.approx(0.7**0.5, abs=1e-3)
     assert light[0, 0] == light[-1, -1] == pytest.approx(0.7, abs=1e-3)
 
 
@@ -231,6 +241,16 @@ def test_smoothing_colour_leaves_luma():
     assert np.abs(made @ luma - image @ luma).max() < 3
     assert np.ptp(made.astype(int), axis=2).mean() < 0.5 * np.ptp(image.astype(int), axis=2).mean()
     assert smooth_colour(image, 0) is image
+
+
+def test_the_tone_curve_keeps_black_middle_grey_and_white():
+    levels = np.linspace(0, 255, 1001)
+    for contrast in (0.7, 1.0, 1.6):
+        made = tone(levels, contrast, 0)
+        np.testing.assert_allclose(made[[0, 500, 1000]], [0, 127.5, 255], atol=1e-3)
+        assert np.gradient(made, levels)[500] == pytest.approx(contrast, rel=1e-3) and (np.diff(made) > 0).all()
+    np.testing.assert_allclose(tone(levels, 1, 0.1), levels + 25.5, atol=1e-3)
+    np.testing.assert_allclose(tone(np.array([-20.0, 300.0]), 1.3, 0), [0, 255])  # what sharpening leaves beyond the range
 
 
 def test_sharpening_is_an_unsharp_mask():

@@ -10,6 +10,7 @@ from pipeline.core.files import read_json
 from pipeline.core.moire import Moire
 from pipeline.core.sources import Bicubic, Pairs, Random
 from pipeline.degrade.bicubic import downscale
+from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.pairs import make_pair
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
@@ -135,6 +136,16 @@ def test_moire_pairs_are_the_same_for_any_number_of_workers_and_one_by_one(proje
     draws = read_json(project / "data/pairs/moire/inputs/train/draws.json")
     assert draws[7] == record | {"name": targets.names[7], "image": draws[7]["image"]}
     assert {draw["image"] for draw in draws} == {"a", "b/c"} and targets[0].shape == inputs[0].shape == (24, 24, 3)
+
+
+def test_moire_is_exposed_for_the_whole_image(project):
+    clean, made = project / "data/sets/clean/train", []
+    for share in (0, 0.5):
+        recipe = SCREENS.model_copy(update={"metering": share})
+        made.append(make_pair(clean, MOIRE, recipe, None, 1, "moire", "train", 3)[2])
+    plain, exposed = made
+    image = Shard(clean)[plain["image"]]
+    assert exposed == plain | {"exposure": pytest.approx(plain["exposure"] + metered(image, 0.5))} and metered(image, 0.5) != 0
 
 
 def test_whole_moire_pairs_fit_into_their_image_and_the_bound(project):

@@ -34,10 +34,13 @@ class Downsample(Strict):
     """Whether the capture is warped back onto the picture, so that its target is the clean image upright and undistorted."""
     shift_sd: NonNegative
     """Standard deviation of the misregistration along each axis, in pixels of the capture."""
+    filters: choice("bicubic", "bilinear")
+    """bicubic: antialiased. bilinear: between the four nearest pixels alone, however much it is reduced, so that the screen's
+    grid in the photograph comes out as moire of its own."""
     blur: span(0, 5)
     """Sigma of a Gaussian blur in pixels of the capture."""
     contrast: span(0.1, 4)
-    """Gain about middle grey of the coded values."""
+    """Slope at middle grey of the tone curve, S-shaped above 1: x^c / (x^c + (1 - x)^c) of the coded values in [0, 1]."""
     brightness: span(-0.5, 0.5)
     """Added to the coded values, full scale 1."""
     jpeg_quality: span(1, 100)
@@ -75,14 +78,16 @@ class Moire(Strict):
     """Sigma of the flat-top optical filter in camera pixels."""
     exposure: span(-4, 4)
     """In stops; at 0 the screen's white fills the sensor's range."""
+    metering: Annotated[float, Field(ge=0, le=1)]
+    """Share of an image's distance from the middle in stops that automatic exposure takes back, besides; 0: none."""
     balance_sd: Annotated[float, Field(ge=0, le=1)]
     """Standard deviation of the white balance's error in red and in blue, in stops."""
     crosstalk: span(0, 0.5)
     """Share of the two other primaries in a colour filter's light; the camera's colour matrix takes it out again."""
     glare: span(0, 1)
     """Peak of a smooth spot of light that the screen reflects, linear light of full scale 1; [0, 0] draws nothing."""
-    vignetting: span(0, 1)
-    """Share of the light that the lens loses in the corners of the photograph; [0, 0] draws nothing."""
+    vignetting: span(0, 0.9)
+    """Share of the light that is lost towards the corners of the photograph; [0, 0] draws nothing."""
     patterns: choice("RGGB", "BGGR", "GRBG", "GBRG")
     """Of the Bayer filter, from the sensor's top left."""
     shot_variance: span(0, 1)

@@ -10,6 +10,7 @@ from pipeline.core.memory import keep_memory
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.moire.geometry import Geometry, fitting
 from pipeline.degrade.moire.simulate import draw as draw_photograph
 from pipeline.degrade.moire.simulate import photograph
@@ -62,6 +63,8 @@ def _photographed(shard, areas, entry, recipe, split, index, draw):
     image = _chosen(areas, draw) if is_cropped(entry, split) else index
     sides = shard.images[image]["height"], shard.images[image]["width"]
     drawn = draw_photograph(recipe, draw)
+    if recipe.metering:
+        drawn["exposure"] += metered(shard[image], recipe.metering)
     shape = (entry.size, entry.size) if is_cropped(entry, split) else fitting(sides, recipe, drawn)
     geometry = Geometry(shape, recipe, drawn)
     height, width = (min(seen, side) for seen, side in zip(geometry.window.tolist(), sides))

@@ -26,6 +26,7 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Builtin
 from pipeline.degrade.camera import capture
+from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.moire.geometry import fitting
 from pipeline.degrade.moire.simulate import draw, photograph
 from pipeline.images import natural, screens
@@ -101,6 +102,7 @@ def run(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: P
 def photographed(image: np.ndarray, screen: Moire, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """(capture, truth) of a screen that shows the image; as much of it as the camera's distance lets in."""
     drawn = draw(screen, stream)
+    drawn["exposure"] += metered(image, screen.metering)
     return photograph(image, fitting(image.shape[:2], screen, drawn), screen, drawn, stream)
 
 

@@ -5,6 +5,17 @@ is the inverse of the lit area. It acts on light, before the sensor clips at ful
 """
 import numpy as np
 
+from pipeline.degrade.camera import to_linear
+
+MIDDLE = 0.18  # mean light of an image that automatic exposure leaves as it is
+STRIDE = 4
+
+
+def metered(display: np.ndarray, metering: float) -> float:
+    """Stops that automatic exposure adds for an image, uint8 sRGB HWC: less light for a bright one, more for a dark one."""
+    light = float(to_linear(display[::STRIDE, ::STRIDE]).mean())
+    return metering * float(np.clip(np.log2(MIDDLE / max(light, 1e-3)), -3, 3))
+
 
 def response(lit: np.ndarray, exposure: float, balance: tuple[float, float], crosstalk: float) -> np.ndarray:
     """(3, 3) matrix: light recorded behind filter c (rows) per light of primary p (columns) in a lit cell.

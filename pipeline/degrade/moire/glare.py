@@ -1,7 +1,8 @@
-"""Between steps 6 and 7: uneven light on the sensor: what the screen reflects, and what the lens loses towards the corners.
+"""Between steps 6 and 7: uneven light on the sensor: what the screen reflects, and what is lost towards the corners.
 
 The reflection of a lamp or a window is far out of focus, so a smooth spot without the screen's pattern, and white, so alike
-behind all colour filters. The loss grows with the square of the distance from the axis, as the cos^4 law begins.
+behind all colour filters. The lens loses light with the square of the distance from its axis, as the cos^4 law begins, and a
+screen seen at an angle does: so the brightest place is near the middle, but not in it.
 """
 import numpy as np
 
@@ -9,13 +10,14 @@ from pipeline.core.moire import Moire
 from pipeline.degrade.moire.geometry import Geometry
 
 SIGMA = 0.3, 1.0  # of the spot, a Gaussian, in half sides of the photograph
+BRIGHTEST_SD = 0.25  # of the brightest place along each axis, in the same
 
 
 def uneven(raw: np.ndarray, geometry: Geometry, drawn: dict) -> None:
     """Changes float32 light (height, width) of geometry.camera, full scale 1, in place; what is not in `drawn` is left out.
 
-    First the reflection, peak `glare`, is added; then all light is lost by the share `vignetting` in the corners of the
-    photograph. Both lie where they are in the photograph, of which `raw` is a part.
+    First the reflection, peak `glare`, is added; then the share `vignetting` of all light is lost at the distance of a corner
+    from the brightest place. Both lie where they are in the photograph, of which `raw` is a part.
     """
     y, x = ((np.arange(size) + 0.5 - size / 2 + middle) / geometry.radius for size, middle in zip(raw.shape, geometry.middle))
     if "glare" in drawn:
@@ -23,15 +25,16 @@ def uneven(raw: np.ndarray, geometry: Geometry, drawn: dict) -> None:
                         for axis, at in zip((x, y), drawn["glare_centre"]))
         raw += np.outer(drawn["glare"] * down, across).astype(np.float32)
     if "vignetting" in drawn:
-        raw *= np.add.outer(1 - drawn["vignetting"] / 2 * y**2, -drawn["vignetting"] / 2 * x**2).astype(np.float32)
+        across, down = ((1 - drawn["vignetting"]) ** ((axis - at) ** 2 / 2) for axis, at in zip((x, y), drawn["brightest"]))
+        raw *= np.outer(down, across).astype(np.float32)
 
 
 def draw_uneven(recipe: Moire, rng: np.random.Generator) -> dict:
-    """The spot's centre is anywhere in the photograph, (x, y) in half sides from its middle. Draws nothing for [0, 0]."""
+    """Places are (x, y) in half sides from the photograph's middle, the spot's anywhere in it. Draws nothing for [0, 0]."""
     drawn = {}
     if recipe.glare[1]:
         drawn |= {"glare": rng.uniform(*recipe.glare), "glare_centre": rng.uniform(-1, 1, 2).tolist(),
                   "glare_sigma": rng.uniform(*SIGMA)}
     if recipe.vignetting[1]:
-        drawn |= {"vignetting": rng.uniform(*recipe.vignetting)}
+        drawn |= {"vignetting": rng.uniform(*recipe.vignetting), "brightest": (BRIGHTEST_SD * rng.standard_normal(2)).tolist()}
     return drawn
