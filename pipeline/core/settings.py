@@ -129,6 +129,8 @@ class Finetune(Strict):
 
 class Task(Strict):
     title: str
+    published: str = ""
+    """Whose figures those of its rows' `published` are, and on which data; it is printed with them."""
 
 
 class Tests(Strict):
@@ -151,6 +153,8 @@ class Row(Strict):
     first: Name
     second: Name = "none"
     third: Name = "none"
+    published: dict[str, float] = {}
+    """Metric -> a paper's own figure for this row, shown beside ours."""
 
 
 class Bench(Strict):
