@@ -81,8 +81,9 @@ def test_what_a_chain_was_given_is_counted_apart():
 
 
 def test_the_section_has_a_line_per_row_with_networks():
+    chain = ["blindsr-map", "blindsr-x4"]
     scores = Scores(rows={"input": {}}, parameters={"input": 0, "blindsr-map-x4": 1234567},
-                    networks={"blindsr-map-x4": ["blindsr-map", "blindsr-x4"]}, flop={"blindsr-map": 10**6, "blindsr-x4": 10**6})
+                    networks={"blindsr-map-x4": chain}, flop=dict.fromkeys(chain, 10**6))
     p = params_with("p2")
     text = "\n".join(section(p, {"blindsr": scores}))
     x4 = p.stage1_of("blindsr-x4")

@@ -135,7 +135,8 @@ def test_fixed_kernels_have_their_shape_and_size_and_sum_one(size):
     sigma = {7: 1.4, 9: 1.7, 11: 2.0}[size]  # OpenCV's 0.3 ((size - 1) / 2 - 1) + 0.8
     gaussian = np.exp(-(away[:, None] ** 2 + away**2) / (2 * sigma**2))
     np.testing.assert_allclose(fixed_kernel("gaussian", size), gaussian / gaussian.sum(), atol=1e-12)
-    np.testing.assert_allclose(fixed_kernel("box", size), ndimage.uniform_filter(np.pad([[1.0]], radius), size, mode="constant"))
+    box = ndimage.uniform_filter(np.pad([[1.0]], radius), size, mode="constant")
+    np.testing.assert_allclose(fixed_kernel("box", size), box)
     disk = fixed_kernel("disk", size)
     assert disk.shape == (size, size) and disk.sum() == pytest.approx(1)
     assert disk[radius, radius] == pytest.approx(1 / (np.pi * size**2 / 4), rel=1e-3)  # one pixel of the circle's area

@@ -180,7 +180,7 @@ def test_figures_of_a_paper_stand_beside_ours(project):
     assert json.loads((project / "metrics/sr.json").read_text())["sr-edsr-round2"]["captures"]["psnr"] == 22.5
     values["rows"]["sr-edsr-round2"]["published"] = {"pnsr": 28}
     (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    with pytest.raises(SystemExit, match=r"evaluate@sr: rows\.sr-edsr-round2\.published\.pnsr: no such metric, there are psnr,"):
+    with pytest.raises(SystemExit, match=r"rows\.sr-edsr-round2\.published\.pnsr: no such metric, there are psnr,"):
         evaluate.main("sr")
 
 

@@ -43,7 +43,8 @@ def test_keys_are_those_of_the_release():
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_forward_equals_the_paper_written_out(scale):
-    network = seasoned("rcan", {"scale": scale, "groups": 2, "blocks": 3, "features": 6, "reduction": 3})
+    torch.manual_seed(0)
+    network = build("rcan", {"scale": scale, "groups": 2, "blocks": 3, "features": 6, "reduction": 3})
     w = network.state_dict()
     x = torch.rand(2, 3, 7, 5)
 
@@ -88,11 +89,12 @@ def test_tiles_are_exact_but_for_the_attention(unshuffle):
     with torch.no_grad():
         x = torch.from_numpy(image[:56, :42] / np.float32(255)).permute(2, 0, 1)[None]
         at_once = network(x)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_array_equal(apply([network], image[:56, :42]), at_once)
+    np.testing.assert_allclose(apply([network], image[:56, :42]), at_once, atol=1e-5)
 
 
 def test_unshuffled_forward_is_the_plain_one_at_half_the_resolution():
-    network = seasoned("rcan", SMALL | {"unshuffle": 2})
+    torch.manual_seed(0)
+    network = build("rcan", SMALL | {"unshuffle": 2})
     w = network.state_dict()
     x = torch.rand(1, 3, 6, 10)
     mean = 255 * torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)

@@ -145,8 +145,8 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, source: str = 
     for group in list(scores.values())[:1]:
         lines += conventions(bench, group.counts, _computed(scores))
         if any(group.published for group in scores.values()):
-            lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare with "
-                          "each other; what to look for is whether their order is that of ours.")
+            lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
+                          "with each other; what to look for is whether their order is that of ours.")
         lines.append("")
     for tests, group in scores.items():
         for test_set in TEST_SETS:
@@ -210,7 +210,8 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     lines = [["row", "weights", *map(heading, metrics), *(f"{TITLES[metric]}, paper" for metric in published)]]
     for row, values in rows.items():
         figures = [f"{shown[row][metric]:g}" if metric in shown.get(row, {}) else "" for metric in published]
-        lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values), *figures])
+        ours = [f"**{text}**" if bold else text for text, bold in values]
+        lines.append([row, f"{scores.parameters[row]:,}", *ours, *figures])
     return aligned(lines)
 
 

@@ -12,9 +12,9 @@ from pipeline.report.tables import Scores, aligned, item
 
 HEADING = ["row", "networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
 MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators) "
-           "count the trainings of a row's own networks. `all` counts those that it was given too: networks trained from scratch "
-           "that stand behind another one (off-the-shelf), and those that its own were fine-tuned from. A network that is there "
-           "twice counts once.")
+           "count the trainings of a row's own networks. `all` counts those of the given ones too: networks trained from "
+           "scratch that stand behind another (off-the-shelf), and those that its own were fine-tuned from. A network that is "
+           "there twice counts once.")
 
 
 @dataclass
