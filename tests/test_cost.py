@@ -1,6 +1,7 @@
 from functools import cache
 
 import pytest
+import torch
 import yaml
 from conftest import ROOT
 
@@ -38,7 +39,9 @@ def cost_of(params: Params, chain: list[str]):
 
 @cache
 def weights(arch: str, options: str) -> int:
-    return sum(weight.numel() for weight in build(arch, yaml.safe_load(options)).parameters() if weight.requires_grad)
+    with torch.device("meta"):
+        network = build(arch, yaml.safe_load(options))
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
 def test_flop_are_those_of_the_convolutions():

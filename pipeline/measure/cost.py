@@ -11,7 +11,6 @@ def training_flop(arch: str, options: dict) -> int:
     """Floating-point operations of one training step per input pixel: those of convolutions, forward and backward, without the
     loss and the optimizer. A multiplication and its addition are two.
     """
-    network = build(arch, options).eval().to("meta")  # shapes alone, nothing is computed
-    with FlopCounterMode(display=False) as counter:
-        network(torch.empty(1, 3, SIDE, SIDE, device="meta")).sum().backward()
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes alone, nothing is computed
+        build(arch, options).eval()(torch.empty(1, 3, SIDE, SIDE)).sum().backward()
     return round(counter.get_total_flops() / SIDE**2)
