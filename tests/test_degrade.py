@@ -5,15 +5,16 @@ from scipy import ndimage
 
 from pipeline.core.params import ParamsError
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Bicubic, Random, UpDown
+from pipeline.core.sources import Bicubic, Blur, Random, Unknown, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
-from pipeline.degrade.blur import blur, gaussian_kernel
+from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.jpeg import jpeg
-from pipeline.degrade.noise import add_noise
-from pipeline.degrade.recipe import degrade
+from pipeline.degrade.noise import add_noise, sigma_at
+from pipeline.degrade.recipe import degrade, hidden_camera
 
 WIDE = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
               jpeg_quality=(60, 97))
+HIDDEN = Unknown(kind="unknown", seed=1, psf_sigma=(1.6, 2.4), psf_ratio=(0.5, 1), read_sigma=(0.3, 0.8))
 
 
 def second_moments(kernel):
@@ -125,6 +126,71 @@ def test_impossible_ranges_are_refused_by_name(field, value):
     values["recipes"]["random"][field] = list(value)
     with pytest.raises(ParamsError, match=f"recipes.random.*{field}"):
         parse(values)
+
+
+@pytest.mark.parametrize("size", [7, 9, 11])
+def test_fixed_kernels_have_their_shape_and_size_and_sum_one(size):
+    radius = size // 2
+    away = np.arange(-radius, radius + 1)
+    sigma = {7: 1.4, 9: 1.7, 11: 2.0}[size]  # OpenCV's 0.3 ((size - 1) / 2 - 1) + 0.8
+    gaussian = np.exp(-(away[:, None] ** 2 + away**2) / (2 * sigma**2))
+    np.testing.assert_allclose(fixed_kernel("gaussian", size), gaussian / gaussian.sum(), atol=1e-12)
+    box = ndimage.uniform_filter(np.pad([[1.0]], radius), size, mode="constant")
+    np.testing.assert_allclose(fixed_kernel("box", size), box)
+    disk = fixed_kernel("disk", size)
+    assert disk.shape == (size, size) and disk.sum() == pytest.approx(1)
+    assert disk[radius, radius] == pytest.approx(1 / (np.pi * size**2 / 4), rel=1e-3)  # one pixel of the circle's area
+    assert disk[0, 0] == 0 and 0 < disk[0, radius] < disk[1, radius] == disk[radius, radius]
+    assert second_moments(disk)[0] == pytest.approx(size**2 / 16, rel=0.05)  # r^2 / 4 of a disk
+    for kernel in (disk, fixed_kernel("gaussian", size)):
+        np.testing.assert_allclose(kernel, np.rot90(kernel), atol=1e-15)
+
+
+def test_a_kernel_blurs_as_scipy_does():
+    image = smooth_image(np.random.default_rng(0), 37, 29)
+    made, drawn = degrade(image, Blur(kind="blur", shape="box", size=9, snr_db=None), 1, rng(1, "test"))
+    wanted = ndimage.uniform_filter(image.astype(float), (9, 9, 1), mode="reflect")
+    assert made.dtype == np.uint8 and np.abs(made - wanted).max() < 0.51 and drawn == {"noise_sigma": 0}
+
+
+def test_noise_has_the_blurred_signal_to_noise_ratio_it_was_asked_for():
+    image = np.random.default_rng(0).uniform(0, 255, (200, 151, 3)).astype(np.float32) * (1, 0.5, 0.2)
+    noise = add_noise(np.zeros_like(image), sigma_at(image, 20), rng(1, "test"))
+    signal = np.mean([np.var(image[..., channel]) for channel in range(3)])
+    assert 10 * np.log10(signal / np.var(noise)) == pytest.approx(20, abs=0.05)
+    assert sigma_at(image + 50, 40) == pytest.approx(sigma_at(image, 20) / 10) and sigma_at(np.ones((4, 5, 3)), 40) == 0
+    image = smooth_image(np.random.default_rng(0), 97, 90)
+    recipe = Blur(kind="blur", shape="gaussian", size=7, snr_db=25)
+    made, drawn = degrade(image, recipe, 1, rng(1, "test"))
+    clean = blur(image, fixed_kernel("gaussian", 7))
+    assert drawn["noise_sigma"] == pytest.approx(np.sqrt(clean.var(axis=(0, 1)).mean()) * 10**-1.25)
+    assert np.std(made - clean) == pytest.approx(np.hypot(drawn["noise_sigma"], 12**-0.5), rel=0.03)  # and the rounding's
+
+
+def test_a_hidden_camera_is_one_for_all_images_and_another_for_another_seed():
+    camera = hidden_camera(HIDDEN)
+    assert camera == hidden_camera(HIDDEN) and 1.6 <= camera["psf_sigma"] <= 2.4 and 0 <= camera["psf_angle"] < np.pi
+    others = [hidden_camera(HIDDEN.model_copy(update={"seed": seed})) for seed in range(40)]
+    for name, (low, high) in {"psf_sigma": (1.6, 2.4), "psf_ratio": (0.5, 1), "psf_angle": (0, np.pi),
+                              "read_sigma": (0.3, 0.8)}.items():
+        values = [other[name] for other in others]
+        assert low <= min(values) < low + 0.2 * (high - low) and high - 0.2 * (high - low) < max(values) <= high
+    step = np.zeros((64, 64, 3), np.uint8)
+    step[:, 32:] = 200
+    still = HIDDEN.model_copy(update={"read_sigma": (0, 0)})
+    made = [degrade(step, still, 4, rng(seed, "test", index))[0] for seed, index in ((1, 0), (2, 7))]
+    assert (made[0] == made[1]).all() and made[0].shape == (16, 16, 3)
+
+
+def test_a_hidden_camera_sees_through_its_point_spread_without_a_shift():
+    image = smooth_image(np.random.default_rng(0), 48, 64)
+    recipe = Unknown(kind="unknown", seed=3, psf_sigma=(2, 2), psf_ratio=(1, 1), read_sigma=(0, 0))
+    made, drawn = degrade(image, recipe, 4, rng(1, "test"))
+    light = ndimage.gaussian_filter(image.astype(float), (2, 2, 0), mode="reflect", truncate=4)
+    centres = light.reshape(12, 4, 16, 4, 3)[:, 1:3, :, 1:3].mean((1, 3))
+    assert np.abs(made - centres).max() < 0.51 and drawn == {}
+    flat, _ = degrade(np.full((400, 404, 3), 90, np.uint8), HIDDEN.model_copy(update={"read_sigma": (3, 3)}), 4, rng(1, "test"))
+    assert np.std(flat - 90.0) == pytest.approx(np.hypot(3, 12**-0.5), rel=0.02)
 
 
 def test_sizes_that_do_not_divide_are_refused():

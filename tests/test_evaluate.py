@@ -16,7 +16,9 @@ COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "sc
 
 
 def file(rows, absent=()):
-    return {"rows": rows, "absent": list(absent), "counts": COUNTS, "parameters": dict.fromkeys(rows, 1234)}
+    networks = {row: [row] for row in rows if row != "input" and "+" not in row and row != "removed"}
+    return {"rows": rows, "absent": list(absent), "counts": COUNTS, "parameters": dict.fromkeys(rows, 1234),
+            "networks": networks, "flop": dict.fromkeys(networks, 1000)}
 
 
 @pytest.fixture
@@ -184,6 +186,25 @@ def test_entries_scored_on_several_tests_get_tables_of_their_own(project):
     text = (project / "metrics/tables/sr.md").read_text()
     assert "## sr: captures (4 images of 2 scenes)" in text and "## other: captures (4 images of 2 scenes)" in text
     assert set(read_csv(project / "metrics/tables/sr.csv")) == {"sr", "other"}
+    assert text.count("Not computed:") == 1 and "##" not in text.partition("Not computed:")[2]  # the report prints what follows
+
+
+def test_figures_of_a_paper_stand_beside_ours(project):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["tasks"]["sr"]["published"] = "Them (1999), Table 1"
+    values["rows"]["sr-edsr-round2"]["published"] = {"psnr": 28.907, "ssim": 0.8}
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    evaluate.main("sr")
+    text = (project / "metrics/tables/sr.md").read_text()
+    header, *rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    assert header.endswith("| PSNR, paper | SSIM, paper |")
+    assert [line.split("|")[-3:-1] for line in rows if "round2 " in line][0] == ["      28.907 ", "         0.8 "]
+    assert "the figures of Them (1999), Table 1, measured on other data" in " ".join(text.split())
+    assert json.loads((project / "metrics/sr.json").read_text())["sr-edsr-round2"]["captures"]["psnr"] == 22.5
+    values["rows"]["sr-edsr-round2"]["published"] = {"pnsr": 28}
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with pytest.raises(SystemExit, match=r"rows\.sr-edsr-round2\.published\.pnsr: no such metric, there are psnr,"):
+        evaluate.main("sr")
 
 
 def test_the_report_joins_the_tables_and_prints_captures_and_synthetic(project, capsys):

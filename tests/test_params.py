@@ -44,6 +44,13 @@ def changed(path: str, value) -> dict:
     ("tests/sr/blur", [0], "tests.sr.blur.0: got 0; .*greater than 0"),
     ("bench/match_tone", True, "bench.match_tone: no such key"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
+    ("recipes/bicubic", {"kind": "blur", "shape": "box", "size": 8, "snr_db": 40}, "size: got 8, wanted an odd number"),
+    ("recipes/bicubic", {"kind": "blur", "shape": "box", "size": 9, "snr_db": None},
+     "pairs.sr.scale: 4, but the recipe 'bicubic' is blur: allowed is 1"),
+    ("recipes/bicubic", {"kind": "unknown", "seed": 1, "psf_sigma": [1, 2], "psf_ratio": [1, 2], "read_sigma": [0, 1]},
+     r"psf_ratio: got \[1, 2\], wanted both in \[0, 1\]"),
+    ("networks/sr-edsr/targets", "pairs/sr-random/targets",
+     "networks.sr-edsr: pairs/sr/inputs and pairs/sr-random/targets do not show the same: .* patches: 0"),
 ])
 def test_what_cannot_be_meant_is_named(path, value, message):
     with pytest.raises(params.ParamsError, match=message):

@@ -67,7 +67,7 @@ def test_the_difference_names_each_value():
     assert difference(before, after) == ["one: 1 -> 2", "names.second: removed", "names.third: added, {'a': 3}"]
 
 
-ON_TOP_OF = {"city100": "optics", "uhdm": "demoire"}
+ON_TOP_OF = {"city100": "optics", "uhdm": "demoire", "p2-paper": "p2"}
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
@@ -105,3 +105,17 @@ def test_paper_is_the_papers_size():
     assert params.stage1_of("sr-srresnet").loss == "mse"
     assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
     assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)
+
+
+def test_p2_paper_is_that_papers_size():
+    text = (ROOT / "params.yaml").read_text()
+    for preset in ("p2", "p2-paper"):
+        text = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
+    params = parse(yaml.safe_load(text))
+    size = {"scale": 4, "groups": 10, "blocks": 8, "features": 64, "reduction": 16, "start": "random"}
+    assert params.networks["blindsr-direct-rcan"].options == size
+    assert params.networks["blindsr-map2"].options == size | {"scale": 2}
+    assert params.networks["blindsr-x4"].options == {"scale": 4, "blocks": 8, "features": 64, "start": "random"}
+    for settings in (params.stage1_of("blindsr-map"), params.finetune_of("blindsr-x4-specialised")):
+        assert (settings.batch, settings.patch, settings.steps, settings.halve_every) == (8, 96, 150_000, 50_000)
+        assert settings.betas == (0.9, 0.99) and settings.lr == 1e-4 and settings.schedule == "halve"

@@ -8,10 +8,11 @@ from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
 from pipeline.core.moire import Moire
-from pipeline.core.sources import Bicubic, Pairs, Random
+from pipeline.core.sources import Bicubic, Pairs, Random, Unknown
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.pairs import make_pair
+from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
 
@@ -56,6 +57,20 @@ def test_whole_images_are_cropped_from_the_top_left_and_degraded_once(project):
     assert manifest == read_json(project / "data/pairs/sr/targets/manifest.json")
     assert manifest["splits"]["train"]["pairs"] == 3 and manifest["splits"]["train"]["clean"] == clean.sha256
     assert manifest["pairs"]["scale"] == 4 and manifest["recipe"] == {"kind": "bicubic"} and manifest["seed"] == 1
+
+
+def test_inputs_of_one_entry_are_targets_of_another(project):
+    """The mapping of x4 inputs to x2 ones: both are of the same crop, though 50 and 38 are multiples of 2 and not of 4."""
+    camera = Unknown(kind="unknown", seed=5, psf_sigma=(1.6, 2.4), psf_ratio=(0.6, 1), read_sigma=(1, 1))
+    stage.synthesize("unknown", WHOLE, camera, seed=1)
+    stage.synthesize("half", WHOLE.model_copy(update={"scale": 2, "multiple": 4}), BICUBIC, seed=1)
+    clean = Shard(project / "data/sets/clean/train")
+    inputs, targets = (Shard(project / "data/pairs" / key / "inputs/train") for key in ("unknown", "half"))
+    assert check_pairing(inputs, targets, 2, "unknown", "half") == 2
+    assert all((small == downscale(np.array(image[: 2 * small.shape[0], : 2 * small.shape[1]]), 2)).all()
+               for small, image in zip(targets, clean))
+    manifest = read_json(project / "data/pairs/unknown/inputs/manifest.json")
+    assert manifest["camera"] == hidden_camera(camera)
 
 
 def test_an_absent_split_stays_absent_with_its_reason(project):

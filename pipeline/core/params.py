@@ -119,8 +119,10 @@ class Params(Strict):
             if (kind == "calibrated") != (entry.calibration != "none"):
                 raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
                                  "calibrated recipes name an entry of calibrations, others none")
-            if kind == "moire" and entry.scale != 1:
-                raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is moire: allowed is 1")
+            if kind in ("moire", "blur") and entry.scale != 1:
+                raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
+        for key, entry in self.networks.items():
+            self._check_cuts(f"networks.{key}", entry.inputs, entry.targets)
         for key, entry in self.systems.items():
             teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
             if len(set(teachers)) < len(teachers):
@@ -128,6 +130,15 @@ class Params(Strict):
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
+
+    def _check_cuts(self, where: str, inputs: str, targets: str):
+        """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be whole."""
+        keys = [path.split("/")[1] for path in (inputs, targets) if path.startswith("pairs/")]
+        entries = [self.pairs[key] for key in dict.fromkeys(keys)]
+        if len(entries) == 2 and (entries[0].clean != entries[1].clean or any(
+                entry.patches or self.recipes[entry.recipe].kind == "moire" for entry in entries)):
+            raise ValueError(f"{where}: {inputs} and {targets} do not show the same: both entries of pairs need one clean set, "
+                             "patches: 0 and a recipe that leaves images in place, other than moire")
 
     def network_names(self) -> set[str]:
         """Every network the pipeline makes."""

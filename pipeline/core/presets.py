@@ -84,10 +84,19 @@ def _at(values, path):
     return values
 
 
+def _node(text: str, path: tuple) -> yaml.MappingNode:
+    """Where the mapping at `path` stands in `text`; a hundred times faster than ruamel.yaml."""
+    node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for key in path:
+        node = next(value for name, value in node.value if name.value == str(key))
+    return node
+
+
 def _block(text: str, path: tuple) -> tuple[list[str], int, int]:
     """The lines of `text`, and where those begin and end that hold the key at `path` and its value."""
     lines = text.splitlines()
-    start, column = _at(_round_trip().load(text), path[:-1]).lc.key(path[-1])
+    mark = next(name.start_mark for name, _ in _node(text, path[:-1]).value if name.value == str(path[-1]))
+    start, column = mark.line, mark.column
     end = start + 1
     for number in range(start + 1, len(lines)):
         line = lines[number]
@@ -99,14 +108,14 @@ def _block(text: str, path: tuple) -> tuple[list[str], int, int]:
 
 
 def _without(text: str, path: tuple) -> str:
-    parent = _at(_round_trip().load(text), path[:-1])
-    if parent.fa.flow_style():
+    parent = _node(text, path[:-1])
+    if parent.flow_style:
         values = _round_trip().load(text)
         del _at(values, path[:-1])[path[-1]]
         return _dump(values)
     lines, start, end = _block(text, path)
     del lines[start:end]
-    if len(parent) == 1:  # what is left is an empty mapping, not null
+    if len(parent.value) == 1:  # what is left is an empty mapping, not null
         _, first, _ = _block(text, path[:-1])
         head, colon, comment = lines[first].partition(":")
         lines[first] = f"{head}{colon} {{}}{comment}"
@@ -114,12 +123,12 @@ def _without(text: str, path: tuple) -> str:
 
 
 def _with(text: str, path: tuple, value) -> str:
-    parent = _at(_round_trip().load(text), path[:-1])
-    if not parent or parent.fa.flow_style() or len(path) == 1:
+    parent = _node(text, path[:-1])
+    if not parent.value or parent.flow_style or len(path) == 1:
         values = _round_trip().load(text)
         _at(values, path[:-1])[path[-1]] = value
         return _dump(values)
     lines, _, end = _block(text, path[:-1])
-    column = parent.lc.key(next(iter(parent)))[1]
+    column = parent.value[0][0].start_mark.column
     added = textwrap.indent(_dump({path[-1]: value}), " " * column).splitlines()
     return "\n".join(lines[:end] + added + lines[end:]) + "\n"

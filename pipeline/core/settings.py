@@ -158,6 +158,8 @@ class Finetune(Strict):
 
 class Task(Strict):
     title: str
+    published: str = ""
+    """Whose figures those of its rows' `published` are, and on which data; it is printed with them."""
 
 
 class Tests(Strict):
@@ -184,6 +186,8 @@ class Row(Strict):
     first: Name
     second: Name = "none"
     third: Name = "none"
+    published: dict[str, float] = {}
+    """Metric -> a paper's own figure for this row, shown beside ours."""
 
 
 class Bench(Strict):

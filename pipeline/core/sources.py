@@ -1,4 +1,5 @@
 """Sections of params.yaml that say where images come from: folders, built-in scenes, cameras, synthetic pairs."""
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -162,7 +163,41 @@ class Calibrated(Strict):
     """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
 
 
-Recipe = Annotated[Bicubic | UpDown | Random | Calibrated | Moire, Field(discriminator="kind")]
+class Blur(Strict):
+    """One fixed blur and white noise, at the same size."""
+    kind: Literal["blur"]
+    shape: Literal["gaussian", "box", "disk"]
+    """Of the kernel (degrade/blur.py, `fixed_kernel`)."""
+    size: Annotated[int, Field(ge=3)]
+    """Side of the kernel in pixels, odd."""
+    snr_db: Annotated[float, Field(ge=0, le=120)] | None
+    """Blurred signal to noise ratio in dB (degrade/noise.py); null: no noise."""
+
+    @model_validator(mode="after")
+    def _odd(self):
+        if self.size % 2 == 0:
+            raise ValueError(f"size: got {self.size}, wanted an odd number")
+        return self
+
+
+class Unknown(Strict):
+    """A hidden camera: drawn once from these ranges by `seed`, then the same for every image."""
+    kind: Literal["unknown"]
+    seed: Annotated[int, Field(ge=0)]
+    """Of the camera. Apart from the seed of the trainings, so that these can differ on the same test sets."""
+    psf_sigma: Range
+    """Gaussian sigma along the long axis, in pixels of the clean image."""
+    psf_ratio: Range
+    """Short axis over long axis."""
+    read_sigma: Range
+    """White noise in 8-bit levels."""
+
+    @model_validator(mode="after")
+    def _possible(self):
+        return _within(self, psf_ratio=(0, 1))
+
+
+Recipe = Annotated[Bicubic | UpDown | Random | Calibrated | Blur | Unknown | Moire, Field(discriminator="kind")]
 
 
 class Calibration(Strict):
@@ -192,6 +227,13 @@ class Pairs(Strict):
     """0 degrades each image whole, once; otherwise so many random crops of the train images are degraded, each anew."""
     size: Annotated[int, Field(ge=8)] = 128
     """Side of such a crop in pixels of the clean image; a multiple of `scale`."""
+    multiple: Count = 1
+    """Whole images are cropped to a multiple of this too: that of x2 inputs which are the targets of x4 ones is 4."""
+
+    @property
+    def step(self) -> int:
+        """The sides of whole images become multiples of this."""
+        return math.lcm(self.scale, self.multiple)
 
     @model_validator(mode="after")
     def _size_fits(self):

@@ -1,4 +1,4 @@
-"""Gaussian blur, isotropic or stretched and rotated."""
+"""Blur: Gaussian, isotropic or stretched and rotated, and kernels of a fixed size."""
 import cv2
 import numpy as np
 
@@ -14,6 +14,22 @@ def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float = 0.0) -> np.nd
     along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     kernel = np.exp(-0.5 * ((along / max(sigma_x, 1e-6)) ** 2 + (across / max(sigma_y, 1e-6)) ** 2))
     return kernel / kernel.sum()
+
+
+def fixed_kernel(shape: str, size: int) -> np.ndarray:
+    """Kernel as a float64 (size, size) array with sum one; `size` is odd.
+
+    gaussian: sigma 0.3 ((size - 1) / 2 - 1) + 0.8 pixels, what OpenCV derives from a size. box: uniform. disk: uniform over a
+    circle of diameter `size`, the pixels at its rim weighted by the share of their area inside (from 32 x 32 points in each).
+    """
+    if shape == "gaussian":
+        line = cv2.getGaussianKernel(size, 0.3 * ((size - 1) / 2 - 1) + 0.8)
+        return line @ line.T
+    if shape == "box":
+        return np.full((size, size), 1 / size**2)
+    points = (np.arange(32 * size) + 0.5) / 32 - size / 2
+    inside = (points[:, None] ** 2 + points**2 <= size**2 / 4).reshape(size, 32, size, 32).mean((1, 3))
+    return inside / inside.sum()
 
 
 def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ def is_cropped(entry: Pairs, split: str) -> bool:
 def place_of(shard: Shard, areas: np.ndarray, entry: Pairs, split: str, index: int, draw: np.random.Generator) -> dict:
     """Which image the target of pair `index` is cut from, and where."""
     if not is_cropped(entry, split):
-        height, width = (shard.images[index][side] // entry.scale * entry.scale for side in ("height", "width"))
+        height, width = (shard.images[index][side] // entry.step * entry.step for side in ("height", "width"))
         return {"image": index, "top": 0, "left": 0, "height": height, "width": width}
     image = _chosen(areas, draw)
     top, left = (int(draw.integers(shard.images[image][side] - entry.size + 1)) for side in ("height", "width"))

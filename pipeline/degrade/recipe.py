@@ -1,17 +1,19 @@
 """From a clean image to a degraded one by a recipe of params.yaml, with a record of what was drawn."""
 import numpy as np
 
-from pipeline.core.sources import Bicubic, Calibrated, Random, UpDown
+from pipeline.core import seeds
+from pipeline.core.sources import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
-from pipeline.degrade.blur import blur, gaussian_kernel
+from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.calibrated import degrade_calibrated
+from pipeline.degrade.camera import sample
 from pipeline.degrade.jpeg import jpeg
-from pipeline.degrade.noise import add_noise
+from pipeline.degrade.noise import add_noise, sigma_at
 
 
-def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random | Calibrated, scale: int, rng: np.random.Generator,
-            estimate: Estimate | None = None) -> tuple[np.ndarray, dict]:
+def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random | Calibrated | Blur | Unknown, scale: int,
+            rng: np.random.Generator, estimate: Estimate | None = None) -> tuple[np.ndarray, dict]:
     """uint8 RGB HWC, sides multiples of `scale` -> (uint8 RGB of 1/scale the sides, the drawn values by name).
 
     `estimate` is the camera that a calibrated recipe draws around; the others know none.
@@ -49,6 +51,27 @@ def _random(image, recipe: Random, scale, rng):
     return jpeg(quantise(noisy), drawn["jpeg_quality"]), drawn
 
 
+def _blur(image, recipe: Blur, scale, rng):
+    """Blur -> noise in proportion to the blurred image's contrast -> rounding."""
+    blurred = blur(image, fixed_kernel(recipe.shape, recipe.size))
+    sigma = 0.0 if recipe.snr_db is None else sigma_at(blurred, recipe.snr_db)
+    return quantise(add_noise(blurred, sigma, rng)), {"noise_sigma": sigma}
+
+
+def hidden_camera(recipe: Unknown) -> dict[str, float]:
+    """The values of a recipe's one camera by name; they depend on the recipe alone. The angle is drawn from [0, pi)."""
+    draw = seeds.rng(recipe.seed, "hidden camera")
+    return {"psf_sigma": draw.uniform(*recipe.psf_sigma), "psf_ratio": draw.uniform(*recipe.psf_ratio),
+            "psf_angle": draw.uniform(0, np.pi), "read_sigma": draw.uniform(*recipe.read_sigma)}
+
+
+def _unknown(image, recipe: Unknown, scale, rng):
+    """Point spread -> the light-sensitive centre of each cell of scale x scale pixels -> read noise -> rounding."""
+    camera = hidden_camera(recipe)
+    kernel = gaussian_kernel(camera["psf_sigma"], camera["psf_sigma"] * camera["psf_ratio"], camera["psf_angle"])
+    return quantise(add_noise(sample(blur(image, kernel), scale), camera["read_sigma"], rng)), {}
+
+
 def _by_factor(image, factor):
     height, width = image.shape[:2]
     return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
@@ -58,4 +81,4 @@ def _to_target(resized, image, scale):
     return resize(resized, image.shape[0] // scale, image.shape[1] // scale)
 
 
-KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random}
+KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "blur": _blur, "unknown": _unknown}

@@ -1,9 +1,7 @@
 """The networks that were chosen without truth, as Markdown."""
-import textwrap
-
 from pipeline.core.settings import Select
 from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS
-from pipeline.report.tables import DIGITS, TITLES, WIDTH, aligned, count
+from pipeline.report.tables import DIGITS, TITLES, aligned, count, item
 
 
 def markdown(choices: dict[str, dict], settings: Select) -> str:
@@ -14,13 +12,13 @@ def markdown(choices: dict[str, dict], settings: Select) -> str:
     meaning = ("Drift and residual are rms differences from the input in 8-bit levels: drift of the mean colours of blocks of "
                "32 pixels, residual of the output reduced to the input's size, both low-passed by a Gaussian of 1 pixel. "
                "Sharpness is the energy of the finest Laplacian band, 1 for the clean reference.")
-    lines = [f"## Chosen on {CHOICE_SET}", "", *_item(rule), *_item(meaning), ""] if choices else []
+    lines = [f"## Chosen on {CHOICE_SET}", "", *item(rule), *item(meaning), ""] if choices else []
     for system, choice in choices.items():
         lines += [f"### {system}: {choice.get('chosen', 'no choice')} ({count(choice)})", ""]
         lines += [*_table(choice, settings.metric), ""]
         for line in choice["candidates"]:
             words = [f"{line['network']} is {line['verdict']}", *(line[key] for key in ("remark", "note") if key in line)]
-            lines += _item("; ".join(words))
+            lines += item("; ".join(words))
         lines.append("")
     return "\n".join(lines)
 
@@ -31,8 +29,3 @@ def _table(choice: dict, metric: str) -> list[str]:
         name = f"**{line['network']}**" if line["network"] == choice.get("chosen") else line["network"]
         lines.append([name, *(f"{line[key]:.{DIGITS.get(key, 3)}f}" if key in line else "" for key in (metric, *DIAGNOSTICS))])
     return aligned(lines)
-
-
-def _item(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)

@@ -69,6 +69,12 @@ class Scores:
     """Test set, or reference -> images, scenes."""
     parameters: dict[str, int] = field(default_factory=dict)
     """Row -> trainable weights of its networks."""
+    networks: dict[str, list[str]] = field(default_factory=dict)
+    """Row -> the networks of its chain."""
+    flop: dict[str, int] = field(default_factory=dict)
+    """Network -> floating-point operations of a training step per pixel of its input."""
+    published: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Row -> metric -> a paper's own figure."""
 
     def add(self, bench: dict) -> None:
         """Take over the content of one file of data/bench."""
@@ -76,6 +82,8 @@ class Scores:
         self.absent += bench["absent"]
         self.counts |= bench["counts"]
         self.parameters |= bench["parameters"]
+        self.networks |= bench["networks"]
+        self.flop |= bench["flop"]
 
     def sort(self, order: list[str]) -> None:
         self.rows = {row: self.rows[row] for row in order if row in self.rows}
@@ -133,17 +141,28 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
 
-def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests]) -> str:
-    """The tables of a task, a heading for each test set; `scores` by entry of `tests`, `entries` the section itself."""
+def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
+             sections: Sequence[str] = ()) -> str:
+    """The tables of a task, a heading for each test set; `scores` by entry of `tests`, `entries` the section itself.
+
+    `source` says of the papers' figures whose they are; `sections` are lines that come after the tables.
+    """
     lines = [f"# {title}", ""] if scores else [f"# {title}", "", "params.yaml names nothing to score."]
     for group in list(scores.values())[:1]:
-        lines += [*conventions(bench, group.counts, _computed(scores), [entries[tests] for tests in scores]), ""]
+        lines += conventions(bench, group.counts, _computed(scores), [entries[tests] for tests in scores])
+        if any(group.published for group in scores.values()):
+            lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
+                          "with each other; what to look for is whether their order is that of ours.")
+        lines.append("")
     for tests, group in scores.items():
         for test_set in TEST_SETS:
             if any(test_set in sets for sets in group.rows.values()):
                 name = test_set if len(scores) == 1 else f"{tests}: {test_set}"
                 lines += [f"## {name} ({count(group.counts[test_set])})", "", *_table(group, test_set), ""]
-        lines += _not_computed(group, "" if len(scores) == 1 else f"{tests}: ")
+    lines += sections
+    missing = [line for tests, group in scores.items()
+               for line in _not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
+    lines += [NOT_COMPUTED, "", *missing] if missing else []
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -174,6 +193,12 @@ def read_csv(path: Path | str) -> dict[str, Scores]:
     return scores
 
 
+def item(text: str) -> list[str]:
+    """The lines of an item of a Markdown list."""
+    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
+                         break_on_hyphens=False)
+
+
 def count(counts: dict[str, int]) -> str:
     return f"{counts['images']} images of {counts['scenes']} scenes"
 
@@ -186,9 +211,13 @@ def _computed(scores: dict[str, Scores]) -> set[str]:
 
 def _table(scores: Scores, test_set: str) -> list[str]:
     metrics, rows = cells(scores, test_set)
-    lines = [["row", "weights", *map(heading, metrics)]]
+    shown = {} if test_set.endswith("-val") else {row: scores.published[row] for row in rows if row in scores.published}
+    published = [metric for metric in METRICS if any(metric in figures for figures in shown.values())]
+    lines = [["row", "weights", *map(heading, metrics), *(f"{TITLES[metric]}, paper" for metric in published)]]
     for row, values in rows.items():
-        lines.append([row, f"{scores.parameters[row]:,}", *(f"**{text}**" if bold else text for text, bold in values)])
+        figures = [f"{shown[row][metric]:g}" if metric in shown.get(row, {}) else "" for metric in published]
+        ours = [f"**{text}**" if bold else text for text, bold in values]
+        lines.append([row, f"{scores.parameters[row]:,}", *ours, *figures])
     return aligned(lines)
 
 
@@ -212,7 +241,7 @@ def _not_computed(scores: Scores, prefix: str) -> list[str]:
         rows = _joined(items, "row", list(scores.rows))
         sets = _joined(items, "test_set", list(TEST_SETS))
         lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
-    return [NOT_COMPUTED, "", *lines, ""] if lines else []
+    return lines
 
 
 def _joined(items: list[dict], key: str, everything: list[str]) -> str:

@@ -22,6 +22,7 @@ from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
+from pipeline.measure.cost import training_flop
 from pipeline.measure.names import (
     CHOICE_SET,
     CONTROL_SETS,
@@ -62,7 +63,7 @@ def restorer(networks: list[str], scale: int, device) -> tuple[Restorer, int]:
     if not networks:
         return lambda image: resize_uint8(image, scale * image.shape[0], scale * image.shape[1]), 0
     models = [load_network(MODELS / name, device) for name in networks]
-    weights = sum(read_manifest(MODELS / name)["parameters"] for name in networks)
+    weights = sum(read_manifest(MODELS / name)["parameters"] for name in dict.fromkeys(networks))  # once if it is there twice
     return lambda image: quantise(apply(models, image)), weights
 
 
@@ -141,6 +142,12 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     return result, parameters
 
 
+def flop(networks: list[str]) -> dict[str, int]:
+    """Network -> floating-point operations of a training step per pixel of its input."""
+    manifests = {name: read_manifest(MODELS / name) for name in networks}
+    return {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()}
+
+
 def counts(tests: Path) -> dict[str, dict[str, int]]:
     """Images and scenes of each test set and of the reference."""
     shards = {name: Shard(tests / name / "inputs") for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
@@ -161,8 +168,10 @@ def main(kind: str, key: str) -> None:
         raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    write_json(Path("data/bench", task, f"{key}.json"), {"rows": result.rows, "absent": result.absent,
-                                                          "counts": counts(tests), "parameters": parameters})
+    chains = {row: networks for row, networks in rows_of(params, kind, key).items() if networks and row in parameters}
+    write_json(Path("data/bench", task, f"{key}.json"), {
+        "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
+        "flop": flop(sorted({name for networks in chains.values() for name in networks}))})
     blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.core.files import read_json, replacing, write_json
 from pipeline.core.params import Params, ParamsError, load
-from pipeline.measure.names import entries, reading_order
+from pipeline.measure.names import METRICS, entries, reading_order, row_name
 from pipeline.report.tables import Scores, markdown, write_csv
+from pipeline.report.training import section
 
 
 def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
@@ -24,6 +25,11 @@ def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
         scores.setdefault(tests, Scores()).add(read_json(folder / f"{key}.json"))
     for group in scores.values():
         group.sort(reading_order(params, task))
+    for key, row in params.rows.items():
+        if unknown := sorted(row.published.keys() - METRICS.keys()):
+            raise ParamsError(f"rows.{key}.published.{unknown[0]}: no such metric, there are {', '.join(METRICS)}")
+        if row.task == task and row.published:
+            scores[row.tests].published[row_name(params, key)] = row.published
     return scores
 
 
@@ -38,7 +44,8 @@ def main(task: str) -> None:
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     write_json(Path(f"metrics/{task}.json"), rows)
     with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
-        handle.write(markdown(params.tasks[task].title, scores, params.bench, params.tests))
+        about = params.tasks[task]
+        handle.write(markdown(about.title, scores, params.bench, params.tests, about.published, section(params, scores)))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)
 
 

@@ -4,7 +4,8 @@ Reads data/sets/<clean>/{train,val,test}; writes data/pairs/KEY/{inputs,targets}
 inputs/ and in targets/, and inputs/<split>/draws.json: for each pair, where its target was cut and what was drawn.
 
 With `patches: 0` each image is degraded whole, once; its target is cropped from the top left to a multiple of the
-scale. Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
+scale, and of the entry's `multiple`. So the inputs of two such entries show the same, and one can be the target of the other.
+Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
 probability proportional to its area, then a position in it. Validation and test images always stay whole.
 
 Under a recipe of kind moire the target too goes through the camera's geometry, a crop is a part of a photograph, and a
@@ -25,6 +26,7 @@ from pipeline.core.progress import track
 from pipeline.core.sources import Pairs, Recipe
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.pairs import cut, is_cropped, make_pairs
+from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
 DATA = Path("data")
@@ -42,10 +44,10 @@ def check(shard: Shard, entry: Pairs, key: str, split: str) -> None:
         if max(sides, default=0) < entry.size:
             raise ValueError(f"pairs.{key}.size: no {split} image of sets.{entry.clean} holds a crop of "
                              f"{entry.size}x{entry.size} pixels (there are {len(sides)} images)")
-    elif sides and min(sides) < entry.scale:
+    elif sides and min(sides) < entry.step:
         name = shard.names[int(np.argmin(sides))]
         raise ValueError(f"pairs.{key}.scale: image {name!r} of sets.{entry.clean} is {min(sides)} pixels across, "
-                         f"too small to be divided by {entry.scale}")
+                         f"too small to be divided by {entry.step}")
 
 
 def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str,
@@ -90,6 +92,8 @@ def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | No
     splits = {split: synthesize_split(clean / split, output, entry, recipe, estimate, seed, key, split, jobs)
               for split in SPLITS}
     made = {"pairs": entry.model_dump(), "recipe": recipe.model_dump(mode="json"), "seed": seed, "splits": splits}
+    if recipe.kind == "unknown":
+        made["camera"] = hidden_camera(recipe)
     for side in ("inputs", "targets"):
         write_json(output / side / "manifest.json", made)
     return splits

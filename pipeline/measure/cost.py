@@ -1,0 +1,16 @@
+"""What a training costs, apart from the machine it runs on."""
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.nets.build import build
+
+SIDE = 48  # pixels of the patch it is counted on; only channel attention, a thousandth of a network, depends on it
+
+
+def training_flop(arch: str, options: dict) -> int:
+    """Floating-point operations of one training step per input pixel: those of convolutions, forward and backward, without the
+    loss and the optimizer. A multiplication and its addition are two.
+    """
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes alone, nothing is computed
+        build(arch, options).eval()(torch.empty(1, 3, SIDE, SIDE)).sum().backward()
+    return round(counter.get_total_flops() / SIDE**2)

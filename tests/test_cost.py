@@ -1,0 +1,111 @@
+from functools import cache
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+from pipeline.core.params import Params, parse
+from pipeline.core.presets import merge
+from pipeline.measure.cost import training_flop
+from pipeline.nets.build import build
+from pipeline.report.tables import Scores
+from pipeline.report.training import costs, section, trainings
+
+
+@cache
+def params_with(*presets: str) -> Params:
+    text = (ROOT / "params.yaml").read_text()
+    for preset in presets:
+        text = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
+    return parse(yaml.safe_load(text))
+
+
+@cache
+def flop(arch: str, options: str) -> int:
+    return training_flop(arch, yaml.safe_load(options))
+
+
+def architecture(params: Params, network: str):
+    while network in params.finetunes:
+        network = params.finetunes[network].start
+    return params.networks[network]
+
+
+def cost_of(params: Params, chain: list[str]):
+    networks = {name: architecture(params, name) for name in chain}
+    return costs(params, chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
+
+
+@cache
+def weights(arch: str, options: str) -> int:
+    with torch.device("meta"):
+        network = build(arch, yaml.safe_load(options))
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+
+
+def test_flop_are_those_of_the_convolutions():
+    f, image = 8, 3
+    three = 9 * 2  # per pair of channels and pixel of the output: a multiplication and an addition at 9 places
+    mean_shift = 2 * 9  # forward, 3 channels to 3
+    head, inner = three * image * f, three * f * f
+    at_twice_the_side = 4 * three * f * image
+    forward = mean_shift + head + 3 * inner + 4 * inner + at_twice_the_side + 4 * mean_shift
+    # backward: once for the weights, once for what came in; not so for the head's input and the frozen colours' weights
+    backward = head + 2 * (3 * inner + 4 * inner + at_twice_the_side) + 4 * mean_shift
+    assert training_flop("edsr", {"scale": 2, "blocks": 1, "features": f}) == forward + backward
+
+
+@pytest.mark.parametrize("arch, options", [
+    ("rcan", {"scale": 1, "groups": 1, "blocks": 1, "features": 16}), ("dmnet", {"blocks": 1, "features": 4, "layers": 2}),
+    ("srresnet", {"scale": 4, "blocks": 1, "features": 4}), ("dncnn", {}), ("rednet", {"layers": 4})])
+def test_every_architecture_can_be_counted(arch, options):
+    assert training_flop(arch, options) > 0
+
+
+def test_what_a_chain_was_given_is_counted_apart():
+    p = params_with("p2")
+    assert list(trainings(p, "blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
+    assert list(trainings(p, "sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    assert list(trainings(p, "sr-srresnet-adabn")) == ["sr-srresnet"]
+    assert trainings(p, "sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr")
+    steps = {name: p.stage1_of(name).steps for name in p.networks} | {name: p.finetune_of(name).steps for name in p.finetunes}
+    for chain, own, given in (
+            (["blindsr-map", "blindsr-x4"], ["blindsr-map"], ["blindsr-x4"]),
+            (["blindsr-map", "blindsr-x2", "blindsr-x2"], ["blindsr-map"], ["blindsr-x2"]),
+            (["blindsr-map2", "blindsr-x2-specialised"], ["blindsr-map2", "blindsr-x2-specialised"], ["blindsr-x2"]),
+            (["blindsr-x2", "blindsr-x2"], ["blindsr-x2"], []),
+            (["blindsr-x2", "blindsr-x2x2-specialised"], ["blindsr-x2", "blindsr-x2x2-specialised"], []),
+            (["blindsr-direct-edsr"], ["blindsr-direct-edsr"], [])):
+        cost, everything = cost_of(p, chain)
+        assert cost.steps == sum(steps[name] for name in own), chain
+        assert everything.steps == cost.steps + sum(steps[name] for name in given), chain
+        assert (everything.flop > cost.flop) == bool(given)
+
+
+def test_the_section_has_a_line_per_row_with_networks():
+    chain = ["blindsr-map", "blindsr-x4"]
+    scores = Scores(rows={"input": {}}, parameters={"input": 0, "blindsr-map-x4": 1234567},
+                    networks={"blindsr-map-x4": chain}, flop=dict.fromkeys(chain, 10**6))
+    p = params_with("p2")
+    text = "\n".join(section(p, {"blindsr": scores}))
+    x4 = p.stage1_of("blindsr-x4")
+    each = f"{x4.steps * x4.batch * x4.patch**2 / 1e6:,.1f}"
+    line = next(line for line in text.splitlines() if line.startswith("| blindsr-map-x4"))
+    assert [cell.strip() for cell in line.strip("|").split("|")][1:] == [
+        "blindsr-map → blindsr-x4", "1,234,567", "500", each, "1,000", f"{2 * float(each):,.1f}"]
+    assert "off-the-shelf" in text and section(p, {"sr": Scores()}) == []
+
+
+@pytest.mark.parametrize("presets", [("p2",), ("p2", "p2-paper")])
+def test_the_direct_control_has_the_weights_and_the_training_of_the_largest_chain(presets):
+    p = params_with(*presets)
+    chains = {key: [name for name in (row.first, row.second, row.third) if name != "none"]
+              for key, row in p.rows.items() if row.tests == "blindsr" and row.first != "none"}
+    control = chains.pop("blindsr-direct-matched")
+    spent = {key: cost_of(p, chain)[1].flop for key, chain in chains.items()}
+    size = {key: sum(weights(each.arch, yaml.safe_dump(each.options))
+                     for each in (architecture(p, name) for name in dict.fromkeys(chain))) for key, chain in chains.items()}
+    each = architecture(p, control[0])
+    assert 1 <= weights(each.arch, yaml.safe_dump(each.options)) / max(size.values()) < 1.03, size
+    assert 1 <= cost_of(p, control)[1].flop / max(spent.values()) < 1.03, spent
