@@ -63,3 +63,13 @@ def test_pairing_errors_name_both_sides(tmp_path):
         check_pairing(shards["in"], shards["odd"], None, "A", "B")
     with pytest.raises(ValueError, match="A has 1 image.* without a partner in B, the first is 'x'"):
         check_pairing(shards["in"], shards["other"], 2, "A", "B")
+
+
+def test_a_split_that_one_side_does_not_have_is_no_partner_missing(tmp_path):
+    """Labels have no test images."""
+    image = np.zeros((5, 7, 3), np.uint8)
+    write_shard(tmp_path / "set/train", {"x": image, "y": image})
+    write_shard(tmp_path / "set/test", {"a": image})
+    write_shard(tmp_path / "labels/train", {"x": image})
+    with pytest.raises(ValueError, match="A has 1 image.s. without a partner in B, the first is 'y'$"):
+        check_pairing(Shard(tmp_path / "set/train"), Shard(tmp_path / "labels/train"), 1, "A", "B")

@@ -44,6 +44,15 @@ def test_two_files_of_one_name():
         name_images(["a.jpg", "a.png"], "**", WHERE)
 
 
+def test_views_are_further_names_of_a_file():
+    assert name_images(["b.png", "a.png"], "*", WHERE, ("/1", "/2")) == {
+        "a/1": "a.png", "a/2": "a.png", "b/1": "b.png", "b/2": "b.png"}
+    with pytest.raises(SplitError, match="'a.png' and 'a1.png' would both be named 'a12'"):
+        name_images(["a.png", "a1.png"], "*", WHERE, ("12", "2"))
+    with pytest.raises(SplitError, match="'a.png' and 'a.png' would both be named 'a1'"):
+        name_images(["a.png"], "*", WHERE, ("1", "1"))
+
+
 def test_scene():
     assert scene_of("deadleaves-03_1", "(.*)_[0-9]+", WHERE) == "deadleaves-03"
     assert scene_of("a/b_c_12", "(.*)_[0-9]+", WHERE) == "a/b_c"

@@ -91,6 +91,8 @@ class Set(Strict):
     """A folder of images, or data/none: the set does not exist (captures without truth)."""
     include: str = "**"
     """Which files, as a pattern on the path below `folder` without its ending; what the stars match is the image's name."""
+    views: tuple[str, ...] = ()
+    """Endings of names: each image is there once for each of them, as the truth of several captures of it. () for once."""
     scene: str = "(.*)"
     """A regular expression on the name whose first group is the scene; views of one scene stay in one split."""
     val: Fraction | str = 0.1

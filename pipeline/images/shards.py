@@ -4,9 +4,12 @@ A folder with two files: `images.npy`, a flat array with every image's HWC bytes
 
     {"dtype": "uint8", "images": [{"name", "scene", "height", "width", "offset"}, ...], "sha256": of images.npy}
 
+An image read from a file also has `file`, its path below the set's folder, and a patch `whole`, height and width of the
+image it was cut from.
 A split that does not exist (captures without truth) is an index with `absent`, the reason in words, and no images.
 """
 from pathlib import Path
+from statistics import mode
 
 import numpy as np
 
@@ -32,13 +35,13 @@ class ShardWriter:
         self._write_header()
         return self
 
-    def add(self, name: str, scene: str, image: np.ndarray) -> None:
-        """Append one HWC RGB image of the shard's dtype."""
+    def add(self, name: str, scene: str, image: np.ndarray, **origin) -> None:
+        """Append one HWC RGB image of the shard's dtype; `origin` is what the index says besides: file, whole."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != self.dtype:
             raise ValueError(f"{self.folder}: image {name} is {image.dtype} {image.shape}, "
                              f"wanted {self.dtype} (height, width, 3)")
         height, width, _ = image.shape
-        self.images.append({"name": name, "scene": scene, "height": height, "width": width, "offset": self.size})
+        self.images.append({"name": name, "scene": scene, "height": height, "width": width, "offset": self.size} | origin)
         self.size += image.size
         self._handle.write(np.ascontiguousarray(image).data)
 
@@ -104,20 +107,63 @@ class Shard:
 def check_pairing(inputs: Shard, targets: Shard, scale: int | None, what_inputs: str, what_targets: str) -> int:
     """Raise ValueError unless both shards hold the same names in the same order and targets are `scale` times as large.
 
-    `what_*` say in the user's terms (params) where each shard comes from. With scale None it is read off the first pair.
-    Returns the scale.
+    Of patches, the images they were cut from have to be so as well. `what_*` say in the user's terms (params) where each
+    shard comes from; the message tells the first image at fault, and its file where that is known. With scale None it is
+    what most pairs have. Returns the scale.
     """
-    sides = (inputs, what_inputs), (targets, what_targets)
-    for (ours, mine), (theirs, other) in (sides, sides[::-1]):
-        missing = sorted(set(ours.names) - set(theirs.names))
-        if missing:
-            raise ValueError(f"{mine} has {len(missing)} image(s) without a partner in {other}, the first is {missing[0]!r}")
+    whats = what_inputs, what_targets
+    if all("whole" in entry for entry in inputs.images + targets.images):
+        _check_names(inputs, targets, *whats, of_patches=True)
+        scale = _check_sizes(_images(inputs, True), _images(targets, True), scale, *whats)
+    _check_names(inputs, targets, *whats, of_patches=False)
     if inputs.names != targets.names:
         raise ValueError(f"{what_inputs} and {what_targets} hold the same names in another order")
-    for a, b in zip(inputs.images, targets.images):
-        if scale is None:
-            scale = max(1, round(b["height"] / a["height"]))
+    return _check_sizes(_images(inputs, False), _images(targets, False), scale, *whats)
+
+
+def _images(shard: Shard, of_patches: bool) -> dict[str, dict]:
+    """{name: entry} of the images, or of those that the patches among them were cut from."""
+    found = {}
+    for entry in shard.images:
+        if of_patches and "whole" in entry:
+            height, width = entry["whole"]
+            entry = entry | {"name": entry["name"].rpartition("#")[0], "height": height, "width": width}
+        found[entry["name"]] = entry
+    return found
+
+
+def _check_names(inputs: Shard, targets: Shard, what_inputs: str, what_targets: str, of_patches: bool) -> None:
+    """One missing file can move others to another split, so the one that is missing is looked for in all that both have."""
+    here = _images(inputs, of_patches).keys() ^ _images(targets, of_patches).keys()
+    if not here:
+        return
+    splits = [split for split in ("train", "val", "test", "holdout")
+              if all((shard.folder.with_name(split) / "index.json").is_file() for shard in (inputs, targets))]
+    sides = [(_in_splits(inputs, splits, of_patches), what_inputs), (_in_splits(targets, splits, of_patches), what_targets)]
+    for (ours, mine), (theirs, other) in (sides, sides[::-1]):
+        if alone := sorted(ours.keys() - theirs.keys()):
+            raise ValueError(f"{mine} has {len(alone)} image(s) without a partner in {other}, the first is "
+                             f"{alone[0]!r}{_file(ours[alone[0]])}")
+    raise ValueError(f"{what_inputs} and {what_targets} hold the same images in different splits, the first is {min(here)!r}: "
+                     "scene, val, test and holdout have to be the same in both")
+
+
+def _in_splits(shard: Shard, splits: list[str], of_patches: bool) -> dict[str, dict]:
+    """As `_images`, of these splits of a set; of the shard alone when it is none of them."""
+    shards = [Shard(shard.folder.with_name(split)) for split in splits] if shard.folder.name in splits else [shard]
+    return {name: entry for found in shards for name, entry in _images(found, of_patches).items()}
+
+
+def _check_sizes(inputs: dict, targets: dict, scale: int | None, what_inputs: str, what_targets: str) -> int:
+    pairs = [(a, targets[name]) for name, a in inputs.items()]
+    if scale is None:
+        scale = mode(max(1, round(b["height"] / a["height"])) for a, b in pairs) if pairs else 1
+    for a, b in pairs:
         if (b["height"], b["width"]) != (scale * a["height"], scale * a["width"]):
-            raise ValueError(f"{a['name']!r}: {what_inputs} is {a['width']}x{a['height']}, {what_targets} is "
-                             f"{b['width']}x{b['height']}, wanted {scale} times the first")
-    return scale or 1
+            raise ValueError(f"{a['name']!r}: {what_inputs} is {a['width']}x{a['height']}{_file(a)}, {what_targets} is "
+                             f"{b['width']}x{b['height']}{_file(b)}, wanted {scale} times the first")
+    return scale
+
+
+def _file(entry: dict) -> str:
+    return f" ({entry['file']})" if "file" in entry else ""

@@ -37,19 +37,21 @@ def stem_of(path: str) -> str:
     return path[: path.rindex(".")] if "." in path.rsplit("/", 1)[-1] else path
 
 
-def name_images(paths: list[str], include: str, where: str) -> dict[str, str]:
+def name_images(paths: list[str], include: str, where: str, views: tuple[str, ...] = ()) -> dict[str, str]:
     """{name: path}, sorted by name, of the paths that `include` matches; two files of one name are a SplitError.
 
-    `where` names the set in messages, such as sets.clean.
+    With `views` each file has as many names, its own with each of these endings. `where` names the set in messages, such as
+    sets.clean.
     """
     names: dict[str, str] = {}
     for path in paths:
-        name = match(include, stem_of(path))
-        if name is None:
+        own = match(include, stem_of(path))
+        if own is None:
             continue
-        if name in names:
-            raise SplitError(f"{where}.include: {names[name]!r} and {path!r} would both be named {name!r}")
-        names[name] = path
+        for name in (own + view for view in views or ("",)):
+            if name in names:
+                raise SplitError(f"{where}.include: {names[name]!r} and {path!r} would both be named {name!r}")
+            names[name] = path
     return dict(sorted(names.items()))
 
 

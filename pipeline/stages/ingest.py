@@ -56,7 +56,7 @@ def main(key: str) -> None:
 def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
     """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
     files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder")
-    names = name_images(files, entry.include, where)
+    names = name_images(files, entry.include, where, entry.views)
     if not names:
         raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
                          f"the first is {files[0]!r}")
@@ -89,9 +89,10 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
                 rejected[names[name]] = str(error)
                 continue
             part, scene = parts[name], scenes[name]
+            origin = {"file": names[name]} | ({"whole": image.shape[:2]} if name in counts else {})
             pieces = cut(image, name, counts[name], entry.size, seed) if name in counts else [(name, image)]
             for piece, pixels in pieces:
-                shards[part].add(piece, scene, pixels)
+                shards[part].add(piece, scene, pixels, **origin)
                 made[part]["images"] += 1
                 made[part]["scenes"].add(scene)
         _refuse_if_too_many(rejected, limits.max_rejected, where)
@@ -101,7 +102,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
         "params": settings | ({"seed": seed} if entry.patches else {}),
         "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
         "ignored": ignored,
-        "not_included": len(files) - len(names),
+        "not_included": len(files) - len(set(names.values())),
         "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
     }
     write_json(out / "manifest.json", manifest)
