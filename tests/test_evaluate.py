@@ -26,7 +26,8 @@ def project(tmp_path, monkeypatch):
     """Scores of two systems, the input and a later round, and a file that a removed entry left behind."""
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": ("sr-input", "sr-edsr-round2")}.items():
+    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": ("sr-input", "sr-edsr-round2"),
+                          "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     no_truth = [{"row": "sr-edsr-random-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]

@@ -52,6 +52,16 @@ def test_new_keys_come_after_their_sisters():
     assert replaced == TEXT.replace("  only:\n    x: 1\n", "  other:\n    x: 2\n")
 
 
+def test_the_entries_of_a_task_can_be_removed_from_all_sections():
+    text = "seed: 1\nsets:\n  sr: {a: 1}\n  sr-far: {a: 1}\n  srx: {a: 1}\nrows:\n  sr-input: {a: 1}\n"
+    preset = "without: [sr]\nrows: {sr-other: {a: 2}, sr-input: {b: 3}}"
+    merged = merge(text, preset)
+    rows = {"sr-other": {"a": 2}, "sr-input": {"b": 3}}
+    assert yaml.safe_load(merged) == {"seed": 1, "sets": {"srx": {"a": 1}}, "rows": rows}
+    assert list(yaml.safe_load(merged)["rows"]) == ["sr-other", "sr-input"]  # as the preset has them, not where they stood
+    assert merge(merged, preset) == merged
+
+
 def test_a_preset_twice_is_a_preset_once():
     preset = "one: 5\nnames: {second: null, third: {a: 1}}"
     assert merge(merge(TEXT, preset), preset) == merge(TEXT, preset)

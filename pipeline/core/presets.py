@@ -1,8 +1,10 @@
 """Presets: `presets/<name>.yaml` holds what differs from params.yaml, and is merged into it.
 
-Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Comments and the
-order of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on the value
-before it and would take the next section's heading along.
+Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Before that `without:
+[TASK, ...]` removes the entries of tasks, which are called TASK or TASK-something, from all sections.
+
+Comments and the order of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on
+the value before it and would take the next section's heading along.
 """
 import io
 import textwrap
@@ -28,8 +30,20 @@ def _dump(values) -> str:
 
 def merge(text: str, preset: str) -> str:
     """The YAML `text` with the YAML `preset` merged in; both have a mapping at the top."""
-    changes = [(path, _with_lists_inline(value), exists)
-               for path, value, exists in _changes(yaml.safe_load(text), yaml.safe_load(preset) or {})]
+    changes = yaml.safe_load(preset) or {}
+    tasks = tuple(changes.pop("without", []))
+    return _merged(_merged(text, _nothing_of(tasks, yaml.safe_load(text))), changes)
+
+
+def _nothing_of(tasks: tuple[str, ...], values: dict) -> dict:
+    """A null for each entry of the tasks."""
+    sections = {section: entries for section, entries in values.items() if isinstance(entries, dict)}
+    return {section: {key: None for key in entries if key in tasks or key.startswith(tuple(f"{task}-" for task in tasks))}
+            for section, entries in sections.items()}
+
+
+def _merged(text: str, preset: dict) -> str:
+    changes = [(path, _with_lists_inline(value), exists) for path, value, exists in _changes(yaml.safe_load(text), preset)]
     values = _round_trip().load(text)
     for path, value, exists in changes:
         if exists and value is not None:
