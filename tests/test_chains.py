@@ -27,8 +27,7 @@ def put(values: dict, changes: dict) -> None:
 def project(tmp_path_factory):
     """The preset p2 with networks of three steps and few of its rows, reproduced from clean images of odd sizes on."""
     folder = tmp_path_factory.mktemp("p2")
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    put(values, yaml.safe_load((ROOT / "presets/p2.yaml").read_text()))
+    values = yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/p2.yaml").read_text()))
     put(values, {"threads": 1, "stage1": TINY, "supervised": TINY,
                  "bench": {"lpips": [], "niqe_patch": 16, "swd_projections": 8, "swd_patches": 64}})
     for network in values["networks"].values():

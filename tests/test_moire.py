@@ -149,7 +149,7 @@ def test_the_samples_of_light_make_no_moire_of_their_own(monkeypatch, scale, sig
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", RECIPES)
 def test_grey_comes_out_as_bright_as_it_is(layout, name):
-    chosen = recipe(name)
+    chosen = recipe(name, glare=[0, 0], vignetting=[0, 0], headroom=[0, 0])
     drawn = draw(chosen, rng(1, "grey")) | PLAIN | {"layout": layout, "scale": 1.9, "antialias": 1.2, "contrast": 1.0,
                                                     "brightness": 0.0, "crosstalk": 0.2}
     capture, target = photograph(np.full((150, 150, 3), 128, np.uint8), (72, 72), chosen, drawn, rng(1, "grey"))
@@ -182,11 +182,13 @@ def test_draws_fill_their_ranges():
     assert np.std(np.log(near)) == pytest.approx(0.05, rel=0.2) and np.median(near) == pytest.approx(2, rel=0.02)
 
 
-def test_without_uneven_light_nothing_is_drawn_for_it_and_with_it_the_rest_stays():
-    plain = draw(recipe("moire-native", glare=[0, 0], vignetting=[0, 0]), rng(1, "t"))
-    for fields in ({"glare": [0.1, 0.3]}, {"vignetting": [0.2, 0.4]}, {"glare": [0.1, 0.3], "vignetting": [0.2, 0.4]}):
-        drawn = draw(recipe("moire-native", **{"glare": [0, 0], "vignetting": [0, 0]} | fields), rng(1, "t"))
-        assert plain.items() <= drawn.items() and "glare" not in plain and "vignetting" not in plain
+def test_what_is_left_out_draws_nothing_and_the_rest_stays():
+    without = {"glare": [0, 0], "vignetting": [0, 0], "headroom": [0, 0]}
+    plain, some = draw(recipe("moire-native", **without), rng(1, "t")), {"glare": [0.1, 0.3], "vignetting": [0.2, 0.4]}
+    some |= {"headroom": [0.5, 1]}
+    for fields in (some, *({field: some[field]} for field in some)):
+        drawn = draw(recipe("moire-native", **without | fields), rng(1, "t"))
+        assert plain.items() <= drawn.items() and not plain.keys() & without.keys()
         assert all(low <= drawn[field] <= high for field, (low, high) in fields.items())
 
 
@@ -202,7 +204,8 @@ def test_a_bilinear_reduction_keeps_what_an_antialiased_one_averages_away():
 
 
 def test_a_reflection_lightens_what_is_dark():
-    chosen, black = recipe("moire-native", glare=[0.1, 0.1], vignetting=[0, 0]), np.zeros((90, 90, 3), np.uint8)
+    chosen = recipe("moire-native", glare=[0.1, 0.1], vignetting=[0, 0], headroom=[0, 0])
+    black = np.zeros((90, 90, 3), np.uint8)
     drawn = draw(chosen, rng(1, "t")) | {"read_sigma": 0.0, "shot_variance": 0.0, "contrast": 1.0, "brightness": 0.0}
     lit, _ = photograph(black, (40, 40), chosen, drawn | {"glare_centre": [0.0, 0.0], "part": [0.5, 0.5]}, rng(1, "t"))
     assert np.abs(lit.astype(float) - 255 * to_srgb(np.float32(0.1))).max() < 2  # neutral, and wider than this part

@@ -14,7 +14,7 @@ from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.downsample import tone
-from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, filters, metered, response
+from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, developed, filters, metered, response
 from pipeline.degrade.moire.glare import uneven
 from pipeline.degrade.moire.lens import distort, undistort
 from pipeline.degrade.moire.mosaic import green_centre, lit, mosaic
@@ -74,6 +74,14 @@ def test_automatic_exposure_takes_back_a_share():
     assert metered(np.full((9, 9, 3), 255, np.uint8), 1) == pytest.approx(np.log2(MIDDLE))
     assert metered(np.zeros((9, 9, 3), np.uint8), 0.4) == pytest.approx(1.2)  # 3 stops at most
     assert metered(image, 0) == 0
+
+
+def test_development_takes_the_headroom_back_and_bends_at_white():
+    light = np.linspace(0, 1, 2001)
+    made = developed(light, 1.5)
+    assert made[0] == 0 and made[-1] == pytest.approx(1) and (np.diff(made) > 0).all()
+    assert made[1] / light[1] == pytest.approx(2**1.5, rel=2e-3)
+    np.testing.assert_allclose(developed(light, 0), light)
 
 
 def test_the_colour_matrix_undoes_the_filters():

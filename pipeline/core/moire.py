@@ -78,6 +78,9 @@ class Moire(Strict):
     """Sigma of the flat-top optical filter in camera pixels."""
     exposure: span(-4, 4)
     """In stops; at 0 the screen's white fills the sensor's range."""
+    headroom: span(0, 4)
+    """Stops by which the sensor is exposed less; development takes them back along a curve that bends at white instead of
+    clipping; [0, 0] draws nothing."""
     metering: Annotated[float, Field(ge=0, le=1)]
     """Share of an image's distance from the middle in stops that automatic exposure takes back, besides; 0: none."""
     balance_sd: Annotated[float, Field(ge=0, le=1)]

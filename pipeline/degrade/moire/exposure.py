@@ -17,6 +17,13 @@ def metered(display: np.ndarray, metering: float) -> float:
     return metering * float(np.clip(np.log2(MIDDLE / max(light, 1e-3)), -3, 3))
 
 
+def developed(light: np.ndarray, headroom: float) -> np.ndarray:
+    """Linear light in [0, 1] that was exposed by `headroom` stops less -> linear light in [0, 1], lightened by so many stops:
+    g x / (1 + (g - 1) x), g = 2^headroom, has the slope g at black and keeps white (Reinhard et al., "Photographic tone
+    reproduction for digital images", SIGGRAPH 2002, eq. 3, with white at 1)."""
+    return 2**headroom * light / (1 + (2**headroom - 1) * light)
+
+
 def response(lit: np.ndarray, exposure: float, balance: tuple[float, float], crosstalk: float) -> np.ndarray:
     """(3, 3) matrix: light recorded behind filter c (rows) per light of primary p (columns) in a lit cell.
 

@@ -19,14 +19,17 @@ def uneven(raw: np.ndarray, geometry: Geometry, drawn: dict) -> None:
     First the reflection, peak `glare`, is added; then the share `vignetting` of all light is lost at the distance of a corner
     from the brightest place. Both lie where they are in the photograph, of which `raw` is a part.
     """
-    y, x = ((np.arange(size) + 0.5 - size / 2 + middle) / geometry.radius for size, middle in zip(raw.shape, geometry.middle))
+    y, x = (((np.arange(size) + 0.5 - size / 2 + middle) / geometry.radius).astype(np.float32)
+            for size, middle in zip(raw.shape, geometry.middle))
     if "glare" in drawn:
-        across, down = (np.exp(-((axis - at) ** 2) / (2 * drawn["glare_sigma"] ** 2))
+        across, down = (np.exp(-((axis - np.float32(at)) ** 2) / np.float32(2 * drawn["glare_sigma"] ** 2))
                         for axis, at in zip((x, y), drawn["glare_centre"]))
-        raw += np.outer(drawn["glare"] * down, across).astype(np.float32)
+        raw += np.outer(np.float32(drawn["glare"]) * down, across)
     if "vignetting" in drawn:
-        across, down = ((1 - drawn["vignetting"]) ** ((axis - at) ** 2 / 2) for axis, at in zip((x, y), drawn["brightest"]))
-        raw *= np.outer(down, across).astype(np.float32)
+        across, down = (np.float32(1 - drawn["vignetting"]) ** ((axis - np.float32(at)) ** 2 / 2)
+                        for axis, at in zip((x, y), drawn["brightest"]))
+        raw *= down[:, None]
+        raw *= across
 
 
 def draw_uneven(recipe: Moire, rng: np.random.Generator) -> dict:

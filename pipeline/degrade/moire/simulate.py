@@ -18,14 +18,15 @@ from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
-from pipeline.degrade.moire.exposure import colour_matrix, response
+from pipeline.degrade.moire.exposure import colour_matrix, developed, response
 from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
 from pipeline.degrade.moire.glare import draw_uneven, uneven
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 
 TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
-SRGB = np.rint(255 * to_srgb(np.arange(65536) / np.float32(65535))).astype(np.uint8)
+LIGHT = np.arange(65536) / np.float32(65535)
+SRGB = np.rint(255 * to_srgb(LIGHT)).astype(np.uint8)
 
 
 def draw(recipe: Moire, rng: np.random.Generator) -> dict:
@@ -49,7 +50,8 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
         "colour_sigma": rng.uniform(*recipe.colour_sigma), "unsharp": rng.uniform(*recipe.unsharp),
         "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
     drawn |= draw_downsample(recipe.downsample, rng) if recipe.downsample else {}
-    return drawn | draw_uneven(recipe, rng)
+    drawn |= draw_uneven(recipe, rng)
+    return drawn | ({"headroom": rng.uniform(*recipe.headroom)} if recipe.headroom[1] else {})
 
 
 def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn: dict,
@@ -63,7 +65,8 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
     geometry = geometry or Geometry(shape, recipe, drawn)
     clean = _window(display, *geometry.window)
     screen = clean if (geometry.screen == geometry.window).all() else resize_uint8(clean, *geometry.screen)
-    sensor = response(lit(drawn["layout"]), drawn["exposure"], drawn["balance"], drawn["crosstalk"])
+    exposure = drawn["exposure"] - drawn.get("headroom", 0)
+    sensor = response(lit(drawn["layout"]), exposure, drawn["balance"], drawn["crosstalk"])
     places = points(drawn["scale"], drawn["antialias"])
     raw = np.empty(tuple(geometry.camera), np.float32)
     for rows in _parts(raw.shape[0]):
@@ -125,16 +128,21 @@ def _span(seen, size, repeat):
 
 
 def _develop(raw, drawn):
-    """Demosaic, take the filters' crosstalk out, code as sRGB: uint16 (height, width) -> uint8 (height, width, 3)."""
+    """Demosaic, take the filters' crosstalk out, develop, code as sRGB: uint16 (height, width) -> uint8 (height, width, 3)."""
     height, width = raw.shape
     padded = cv2.copyMakeBorder(raw, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT_101)  # keeps the colour filters' phase
     photo = np.empty((height, width, 3), np.uint8)
+    coded = _coded(drawn["headroom"]) if "headroom" in drawn else SRGB
     for rows in _parts(height):
         colours = demosaic(padded[rows.start : rows.stop + 2 * PAD], drawn["pattern"], drawn["demosaic"])
         if drawn["crosstalk"]:
             colours = cv2.transform(colours, colour_matrix(drawn["crosstalk"]))
-        photo[rows] = cv2.LUT(colours, SRGB)
+        photo[rows] = cv2.LUT(colours, coded)
     return photo
+
+
+def _coded(headroom):
+    return np.rint(255 * to_srgb(developed(LIGHT, headroom))).astype(np.uint8)
 
 
 def _target(clean, geometry):
