@@ -7,6 +7,7 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
+from pipeline.core.presets import merge
 from pipeline.images.shards import Shard
 from pipeline.stages import bench, evaluate, label, stage1, stage2, synthesize, tests
 
