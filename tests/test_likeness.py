@@ -218,8 +218,8 @@ def test_the_command_prints_and_writes_the_same_twice(tiny_project):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["nope", "sr"], "sets.nope: no such set, there are clean, deep, odd, "),
-    (["sr-captures", "nope"], "pairs.nope: no such entry, there are sr, sr-calibrated, "),
+    (["nope", "sr"], "sets.nope: no such set, there are clean, deep, "),
+    (["sr-captures", "nope"], "pairs.nope: no such entry, there are blindsr, "),
     (["sr-captures", "sr", "--truth", "nope"], "sets.nope: no such set"),
     (["sr-captures", "sr", "--out", "a.txt"], "--out a.txt: wanted a file that ends in .md"),
     (["sr-far", "sr"], "sets.sr-far: data/sets/sr-far/train is not made yet: `dvc repro ingest@sr-far` makes it"),
