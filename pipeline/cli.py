@@ -192,6 +192,26 @@ def picture(
 
 
 @app.command()
+def page(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the page goes.")] = Path("report.html"),
+):
+    """Write the report's page with the training times of this machine, which metrics/report/index.html leaves out.
+
+    \b
+    Example: python -m pipeline page -o report.html
+    """
+    from pipeline.core.files import read_json
+    from pipeline.stages.page import write
+    from pipeline.train.checkpoint import work_folder
+
+    try:
+        write(output, {path.stem: read_json(path) for path in sorted((work_folder() / "times").glob("*.json"))})
+    except (ValueError, OSError) as error:
+        fail(error)
+    typer.echo(output)
+
+
+@app.command()
 def seeds(
     revs: Annotated[list[str], typer.Argument(help="Commits, DVC experiments or `workspace`: the same params, other seeds.")],
     task: Annotated[list[str] | None, typer.Option(help="A task; all by default. More may be given.")] = None,

@@ -15,7 +15,7 @@ from pipeline.core.files import write_json
 from pipeline.images.encode import write_png
 from pipeline.images.shards import write_absent
 from pipeline.nets.build import build
-from pipeline.report.picture import most_detail
+from pipeline.report.crops import most_detail
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import load_network, save_absent, save_network
 

@@ -18,7 +18,7 @@ COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "sc
 def file(rows, absent=()):
     networks = {row: [row] for row in rows if row != "input" and "+" not in row and row != "removed"}
     return {"rows": rows, "absent": list(absent), "counts": COUNTS, "parameters": dict.fromkeys(rows, 1234),
-            "networks": networks, "flop": dict.fromkeys(networks, 1000)}
+            "networks": networks, "flop": dict.fromkeys(networks, 1000), "manifests": {}}
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
     output = sh("dvc exp run -n stronger -S stage2.lambda=0.05", clone)
     groups = {stage.split("@")[0] for stage in ran(output)}
     assert groups == {"stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "select", "curves",
-                      "report"}
+                      "page", "report"}
     assert "bench@sr-input" not in ran(output)
     difference = sh("dvc metrics diff", clone)
     assert "sr-edsr-stage2.captures.psnr" in difference and "sr-edsr.captures.psnr" not in difference

@@ -5,13 +5,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.images.shards import Shard
+from pipeline.report.crops import most_detail
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import load_network
 
 CROP = 96  # pixels of the output on a side
 ZOOM = 3
 GAP, LABEL = 6, 22  # pixels between panels, and for the line of text above them
-STRIDE = 8  # of the search for the crop
 
 
 def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndarray:
@@ -39,19 +39,6 @@ def panels(capture: np.ndarray, networks: dict, truth: np.ndarray | None) -> dic
     enlarged = capture.repeat(scale, axis=0).repeat(scale, axis=1)
     images = {"input": enlarged} | outputs | ({} if truth is None else {"truth": truth})
     return {title: image[top : top + side, left : left + side] for title, image in images.items()}
-
-
-def most_detail(image: np.ndarray, side: int) -> tuple[int, int]:
-    """Top and left of the square with the largest sum of absolute differences between neighbouring pixels."""
-    grey = image.astype(np.float64).mean(axis=2)
-    detail = np.zeros_like(grey)
-    detail[1:] += abs(np.diff(grey, axis=0))
-    detail[:, 1:] += abs(np.diff(grey, axis=1))
-    total = np.pad(detail.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    sums = sums[::STRIDE, ::STRIDE]
-    top, left = np.unravel_index(sums.argmax(), sums.shape)
-    return int(top) * STRIDE, int(left) * STRIDE
 
 
 def stack(lines: list[dict[str, np.ndarray]]) -> np.ndarray:

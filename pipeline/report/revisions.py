@@ -57,7 +57,7 @@ def _read(name: str) -> Revision:
             scores[task] = json.loads(text(path))
             for key in entries(params, task):
                 path = Path(f"metrics/images/{key}.csv")
-                images[key] = _parse_images(text(path))
+                images[key] = parse_images(text(path))
     except FileNotFoundError:
         hint = "`dvc repro` makes it" if name == WORKSPACE else "was it committed?"
         raise RevisionError(f"{name}: {path} is not there; {hint}") from None
@@ -84,7 +84,8 @@ def _reader(name: str) -> Callable[[Path], str]:
     return lambda path: files.read_text(path.as_posix(), encoding="utf-8")
 
 
-def _parse_images(text: str) -> Images:
+def parse_images(text: str) -> Images:
+    """The content of a file of metrics/images."""
     images = {}
     for line in csv.DictReader(text.splitlines()):
         scores = {metric: float(value) for metric, value in line.items() if metric not in KEYS and value}

@@ -73,6 +73,8 @@ class Scores:
     """Row -> the networks of its chain."""
     flop: dict[str, int] = field(default_factory=dict)
     """Network -> floating-point operations of a training step per pixel of its input."""
+    manifests: dict[str, dict] = field(default_factory=dict)
+    """Network -> its manifest."""
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     """Row -> metric -> a paper's own figure."""
 
@@ -84,6 +86,7 @@ class Scores:
         self.parameters |= bench["parameters"]
         self.networks |= bench["networks"]
         self.flop |= bench["flop"]
+        self.manifests |= bench["manifests"]
 
     def sort(self, order: list[str]) -> None:
         self.rows = {row: self.rows[row] for row in order if row in self.rows}
@@ -161,7 +164,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
                 lines += [f"## {name} ({count(group.counts[test_set])})", "", *_table(group, test_set), ""]
     lines += sections
     missing = [line for tests, group in scores.items()
-               for line in _not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
+               for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     lines += [NOT_COMPUTED, "", *missing] if missing else []
     return "\n".join(lines).rstrip() + "\n"
 
@@ -230,8 +233,8 @@ def aligned(lines: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in padded]
 
 
-def _not_computed(scores: Scores, prefix: str) -> list[str]:
-    """One line per reason."""
+def not_computed(scores: Scores, prefix: str) -> list[str]:
+    """One line per reason; `prefix` says which tests it is of, where a task has several."""
     reasons = {}
     for item in scores.absent:
         reasons.setdefault(item["reason"], []).append(item)

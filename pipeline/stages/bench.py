@@ -4,8 +4,8 @@
     python -m pipeline.stages.bench rows KEY      one chain of networks, or the input, enlarged by bicubic, with its controls
 
 Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
-a network may see into data/blind/<task>/KEY.json and, one line per image, metrics/images/KEY.csv. Outputs are rounded to
-8 bits, kept in .work while they are scored, and read one at a time.
+a network may see into data/blind/<task>/KEY.json, one line per image into metrics/images/KEY.csv, and crops for the report
+into data/crops/<task>/KEY. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
 """
 import shutil
 import sys
@@ -34,6 +34,7 @@ from pipeline.measure.names import (
     row_name,
 )
 from pipeline.measure.score import Result, Scorer
+from pipeline.report.crops import Crops
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
 
@@ -105,10 +106,10 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
                              f"{theirs['width']}x{theirs['height']}")
 
 
-def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int]]:
-    """The scores of an entry, and the number of weights behind each row."""
+def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int], Crops]:
+    """The scores of an entry, the number of weights behind each row, and crops of what was scored."""
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
-    reference = Shard(tests / "reference")
+    reference, crops = Shard(tests / "reference"), Crops(tests, scale)
     entry = params.tests[tests.name]
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics)
     start = params.systems[key].start if kind == "systems" else None
@@ -136,15 +137,16 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             if not targets.absent:
                 check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
+            crops.take(row, test_set, outputs)
             for name, control in controls.items() if test_set in CONTROL_SETS else ():
                 changed = controlled(inputs, outputs, reference, work / "control", name, control, params.bench.seed)
                 scorer.score(result, name, test_set, inputs, changed, targets)
-    return result, parameters
+                crops.take(name, test_set, changed)
+    return result, parameters, crops
 
 
-def flop(networks: list[str]) -> dict[str, int]:
+def flop(manifests: dict[str, dict]) -> dict[str, int]:
     """Network -> floating-point operations of a training step per pixel of its input."""
-    manifests = {name: read_manifest(MODELS / name) for name in networks}
     return {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()}
 
 
@@ -163,18 +165,20 @@ def main(kind: str, key: str) -> None:
             raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
         task = entries[key].task
         tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
-        result, parameters = bench(params, kind, key, tests, work)
+        result, parameters, crops = bench(params, kind, key, tests, work)
     except (ParamsError, ValueError, OSError) as error:
         raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     chains = {row: networks for row, networks in rows_of(params, kind, key).items() if networks and row in parameters}
+    manifests = {name: read_manifest(MODELS / name) for name in sorted({name for row in chains.values() for name in row})}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
-        "flop": flop(sorted({name for networks in chains.values() for name in networks}))})
+        "flop": flop(manifests), "manifests": manifests})
     blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))
+    crops.write(Path("data/crops", task, key))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pipeline.report.choice import markdown
 from pipeline.report.tables import NOT_COMPUTED, Scores, cells, count, heading, read_csv
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
+PAGE = "metrics/report/index.html"  # by the stage page
 PRINTED = ("captures", "synthetic")
 PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
@@ -57,6 +58,7 @@ def main() -> None:
                           markup=False, soft_wrap=True)
         console.print()
     console.print(f"Conventions and the other test sets: {REPORT}")
+    console.print(f"What to use, with pictures and plots: {PAGE}")
 
 
 if __name__ == "__main__":

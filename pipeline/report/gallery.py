@@ -1,0 +1,132 @@
+"""Comparison pictures: the crops that bench has cut, of scenes that are picked by a rule, as PNG inside the page."""
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.images.shards import Shard
+from pipeline.report.paired import Paired
+from pipeline.report.scenes import gains, picks
+from pipeline.report.tables import DIGITS, TITLES
+
+CONTACTS = 12  # scenes of a contact sheet
+INPUT, TRUTH = "capture", "truth"
+
+
+@dataclass(frozen=True)
+class Figure:
+    title: str
+    kind: str
+    source: str
+    """A data: address."""
+    side: int
+    """Pixels of the output that it shows; an input has fewer of its own."""
+    note: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    what: str
+    name: str
+    gain: str
+    figures: list[Figure]
+
+
+@dataclass
+class Gallery:
+    test_set: str = ""
+    row: str = ""
+    base: str = ""
+    rule: str = ""
+    scenes: list[Scene] = field(default_factory=list)
+    contacts: list[Scene] = field(default_factory=list)
+    """Of captures without truth."""
+    notes: list[str] = field(default_factory=list)
+    truth: bool = False
+
+
+class Cut:
+    """The crops of one entry of `tests`: scene -> name of the image, crops by row."""
+
+    def __init__(self, folders: list[Path], order: list[str]):
+        self.images: dict[str, str] = {}
+        self.crops: dict[str, dict[str, np.ndarray]] = {}
+        self.test_set, self.absent = "", ""
+        for folder in folders:
+            for name, what in (("inputs", INPUT), ("targets", TRUTH), ("outputs", "")):
+                shard = Shard(folder / name)
+                if name == "inputs" and shard.absent:
+                    self.absent = shard.absent
+                for entry, crop in zip(shard.images, shard):
+                    self.test_set = entry["test_set"]
+                    self.images[entry["scene"]] = entry["name"]
+                    self.crops.setdefault(entry["scene"], {})[what or f"row {entry['row']}"] = crop
+        self.order = [INPUT, *(f"row {row}" for row in order), TRUTH]
+
+    def figures(self, scene: str, names: list[str] | None = None) -> dict[str, np.ndarray]:
+        """Name -> crop, in reading order; all, or those named."""
+        return {name: self.crops[scene][name] for name in self.order
+                if name in self.crops[scene] and (names is None or name in names)}
+
+
+def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pairs: dict[str, Paired], budget: int) -> Gallery:
+    """The pictures of one entry of `tests` in at most about `budget` bytes.
+
+    `folders` are those of data/crops; `row` is shown against `base` (which may be empty); `pairs` holds the scores per image of
+    each test set. Where all does not fit, the controls go first, then the median and the best scene; the notes say so.
+    """
+    cut = Cut(folders, list(kinds))
+    if not cut.test_set:
+        return Gallery(notes=[f"No pictures: {cut.absent or 'nothing was scored'}."])
+    rows = pairs[cut.test_set].rows[0]
+    found = Gallery(cut.test_set, row, base, truth=any(TRUTH in crops for crops in cut.crops.values()))
+    measured = gains(rows.get(row, {}), rows.get(base) if base else None, list(cut.crops))
+    if measured is None:
+        metric, chosen = "", [("", scene, "") for scene in list(cut.crops)[:3]]
+        found.rule = "The first scenes, as no score of single images tells them apart."
+    else:
+        metric, gain = measured
+        digits = DIGITS[metric]
+        chosen = [(pick.what, pick.scene, f"{pick.gain:+.{digits}f}") for pick in picks(gain)]
+        over = f" over {base}" if base else ""
+        found.rule = (f"The worst, the median and the best of {len(gain)} scenes by what {row} gains in {TITLES[metric]}{over} "
+                      "(positive: better), whatever they look like. Of each scene the first image, and of that the square "
+                      f"with most detail in {'the truth' if found.truth else 'the input'}.")
+    if not found.truth:
+        names = [INPUT, f"row {base}", f"row {row}"]
+        scenes = list(cut.crops)
+        spread = [scenes[i * len(scenes) // CONTACTS] for i in range(CONTACTS)] if len(scenes) > CONTACTS else scenes
+        found.contacts = [_scene(cut, "", scene, "", metric, kinds, rows, names) for scene in spread]
+        budget -= sum(len(figure.source) for scene in found.contacts for figure in scene.figures)
+    plain = [name for name in cut.order if kinds.get(name.removeprefix("row ")) != "control"]
+    for names, wanted, note in ((None, chosen, ""), (plain, chosen, "Controls are left out of the pictures, to keep the page small."),
+                                (plain, chosen[:1], "Controls and all but one scene are left out, to keep the page small.")):
+        found.scenes = [_scene(cut, *each, metric, kinds, rows, names) for each in wanted]
+        if sum(len(figure.source) for scene in found.scenes for figure in scene.figures) <= budget:
+            break
+    found.notes += [note] if note else []
+    return found
+
+
+def _scene(cut: Cut, what: str, scene: str, gain: str, metric: str, kinds: dict[str, str], rows: dict[str, dict],
+           names: list[str] | None) -> Scene:
+    crops, figures = cut.figures(scene, names), []
+    side = max(crop.shape[1] for crop in crops.values())
+    for name, crop in crops.items():
+        title = name.removeprefix("row ")
+        score = rows.get(title, {}).get((scene, cut.images[scene]), {}).get(metric) if name.startswith("row ") else None
+        note = "" if score is None else f"{TITLES[metric]} {score:.{DIGITS[metric]}f}"
+        kind = kinds[title] if name.startswith("row ") else name
+        figures.append(Figure(title, kind, png(crop), side, note, f"{title} of scene {scene}"))
+    return Scene(what, scene, gain, figures)
+
+
+def png(image: np.ndarray) -> str:
+    """A uint8 RGB image as a data: address; the same for the same pixels."""
+    handle = io.BytesIO()
+    Image.fromarray(image).save(handle, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(handle.getvalue()).decode()

@@ -1,0 +1,166 @@
+"""The report as one HTML page that needs nothing else: what to use, how sure that is, and all that it rests on.
+
+Everything is in the file: styles, script, plots as SVG, pictures as PNG. The same inputs give the same bytes.
+"""
+import csv
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pipeline.core.params import Params
+from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS, entries
+from pipeline.report.board import kinds, table
+from pipeline.report.gallery import gallery
+from pipeline.report.lineage import ancestors, origin
+from pipeline.report.paired import Paired
+from pipeline.report.plane import plots
+from pipeline.report.revisions import Images, Revision
+from pipeline.report.seeds import Section, sections
+from pipeline.report.seeds_text import Comparison
+from pipeline.report.svg import chart
+from pipeline.report.tables import DIGITS, TITLES, Scores, conventions, count, not_computed
+from pipeline.report.training import costs
+from pipeline.report.verdict import LEVELS, Verdict, verdict
+
+WEB = Path(__file__).with_name("web")
+PICTURES = 14 * 2**20  # bytes of pictures; the page is to stay below 20 MB
+PANELS = {"training loss": ["fidelity"], "validation PSNR, dB": ["val_psnr"], "AUC of the discriminator": ["d_auc"]}
+
+
+@dataclass
+class Sources:
+    """What the page is made of, read by the stage."""
+    params: Params
+    scores: dict[str, dict[str, Scores]]
+    """Task -> entry of `tests` -> scores."""
+    images: dict[str, Images]
+    """Entry of systems or rows -> scores of each image."""
+    choices: dict[str, dict]
+    """Task -> system -> what `select` chose."""
+    crops: Path
+    """data/crops."""
+    curves: Path
+    """metrics/curves."""
+    times: dict[str, dict] = field(default_factory=dict)
+    """Network -> device and seconds of its training on this machine; empty in the stage, as they differ from run to run."""
+
+
+def render(sources: Sources) -> str:
+    """The page."""
+    environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)
+    environment.filters["prose"] = prose
+    groups = sum(len(found) for found in sources.scores.values())
+    tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.params.tasks]
+    return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.params.seed,
+                                                         timed=bool(sources.times))
+
+
+def prose(text: str) -> Markup:
+    """Text with the code and bold of Markdown."""
+    found = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", found))
+
+
+def _task(sources: Sources, task: str, budget: int) -> dict:
+    params, scores = sources.params, sources.scores[task]
+    names = [name for name in TEST_SETS if not name.endswith("-val")]
+    rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
+    compared = [*sections([Revision("this run", params, {task: rows}, sources.images)], [task], names, None)]
+    groups = [_group(sources, task, tests, [item for item in compared if item.tests == tests], budget) for tests in scores]
+    lines = conventions(params.bench, next(iter(scores.values())).counts, _computed(scores),
+                        [params.tests[tests] for tests in scores]) if scores else []
+    missing = [line for tests, group in scores.items() for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
+    return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
+            "choices": _choices(params, sources.choices[task]), "networks": _networks(sources, scores),
+            "costs": _costs(params, scores), "missing": _unwrapped(missing), "conventions": _unwrapped(lines),
+            "figures": any(group.published for group in scores.values())}
+
+
+def _group(sources: Sources, task: str, tests: str, compared: list[Section], budget: int) -> dict:
+    """The rows that are scored on one entry of `tests`."""
+    params, group = sources.params, sources.scores[task][tests]
+    keys = [key for key, name in entries(params, task).items() if name == tests]
+    images = {line: scores for key in keys for line, scores in sources.images[key].items()}
+    kind = kinds(params, task, tests, group)
+    scored = [name for name in TEST_SETS if any(name in sets for sets in group.rows.values())]
+    pairs = {name: Paired([images], name) for name in TEST_SETS}
+    where = next((name for name in ("captures", "synthetic") if name in scored), "")
+    found = Verdict("none", reasons=["Nothing was scored."])
+    if where:
+        found = verdict(params, task, tests, group, pairs[where], where, sources.choices[task])
+    row = found.row or next(iter([*group.networks, *group.rows]), "")
+    tables = [table(group, pairs[name], name, kind) for name in scored]
+    comparison = Comparison(params, [params.seed], None, compared)
+    differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
+    return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
+            "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
+            "plots": [Markup(plot) for plot in plots(params, task, tests, group, where, kind)],
+            "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
+
+
+def _computed(scores: dict[str, Scores]) -> set[str]:
+    return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values() for metric in values}
+
+
+def _unwrapped(lines: list[str]) -> list[str]:
+    """The items of a Markdown list without its marks and line breaks."""
+    return [" ".join(item.split()) for item in "\n".join(["", *lines]).split("\n- ")[1:]]
+
+
+def _choices(params: Params, choices: dict[str, dict]) -> dict:
+    """What `select` chose for each system, with the candidates' scores."""
+    columns = [params.select.metric, *DIAGNOSTICS]
+    systems = [{"system": system, "chosen": choice.get("chosen", ""), "reason": choice["reason"], "counts": count(choice),
+                "candidates": [(line, [f"{line[name]:.{DIGITS.get(name, 3)}f}" if name in line else "" for name in columns])
+                               for line in choice["candidates"]]} for system, choice in choices.items()]
+    return {"headings": [TITLES.get(name, name) for name in columns], "systems": systems, "set": CHOICE_SET}
+
+
+def _costs(params: Params, scores: dict[str, Scores]) -> list[dict]:
+    """What the trainings behind each row took, apart from any machine."""
+    found = {}
+    for group in scores.values():
+        for row, chain in group.networks.items():
+            own, everything = costs(params, chain, group.flop)
+            found[row] = {"row": row, "chain": " → ".join(chain), "weights": group.parameters[row],
+                          "numbers": [own.steps, own.flop / 1e12, everything.steps, everything.flop / 1e12]}
+    return [*found.values()]
+
+
+def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
+    """Every network behind the rows, with what made it and its training curve."""
+    params, manifests, absent = sources.params, {}, {}
+    for group in scores.values():
+        manifests |= group.manifests
+        absent |= {item["row"]: item["reason"] for item in group.absent if item["test_set"] == item["metric"] == "*"}
+    rows = [row for row in absent if row in params.network_names()]
+    used = [network for group in scores.values() for chain in group.networks.values() for network in chain]
+    found = []
+    for network in ancestors(params, [*dict.fromkeys(used), *rows]):
+        made, manifest = origin(params, network), manifests.get(network, {})
+        found.append({
+            "name": network, "origin": made, "absent": absent.get(network, ""), "weights": manifest.get("parameters"),
+            "settings": json.dumps(made.settings, sort_keys=True),
+            "hash": manifest.get("weights", ""), "manifest": json.dumps(manifest, indent=1, sort_keys=True) if manifest else "",
+            "charts": _charts(sources.curves / f"{network}.csv"), "time": sources.times.get(network)})
+    return found
+
+
+def _charts(path: Path) -> list[Markup]:
+    """The curves of a training as SVG; none when nothing was trained."""
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as handle:
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(handle)]
+    found = []
+    for title, columns in PANELS.items():
+        curves = {name: [(row["step"], row[name]) for row in rows if name in row] for name in columns}
+        curves = {name: points for name, points in curves.items() if points}
+        if curves:
+            found.append(Markup(chart(curves, title)))
+    return found

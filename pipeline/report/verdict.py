@@ -1,0 +1,185 @@
+"""Which row of a task to use for photos like its captures, and how sure that is, in words.
+
+With truth: the row that comes closest to it in LPIPS, which agrees best with what people see, or in PSNR where there is no
+LPIPS. Without: what `select` chose, of several systems the one with the lowest score. Neither controls nor oracles can be
+used, as the ones are no networks and the others needed the truth.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pipeline.core.params import Params
+from pipeline.measure.choice import BOUNDED
+from pipeline.measure.names import METRICS, row_name
+from pipeline.report.paired import Difference, Paired
+from pipeline.report.seeds import beyond, controls, in_order, minus, starts
+from pipeline.report.tables import DIGITS, TITLES, Scores
+
+PERCEPTUAL = ("lpips_alex", "lpips_vgg", "lpips_squeeze")
+FIDELITY = ("psnr", "psnr_y")
+BLIND = ("niqe", "niqe_published")
+FEW_SCENES = 10
+LEVELS = {
+    "clear": "clear",
+    "close": "a close call",
+    "control": "no more than a control",
+    "nothing": "no gain shown",
+    "unproven": "unproven: no truth",
+    "none": "no answer",
+}
+
+
+@dataclass
+class Verdict:
+    level: str
+    """A key of LEVELS."""
+    test_set: str = ""
+    metric: str = ""
+    """What it was decided by; empty when nothing could be."""
+    row: str = ""
+    base: str = ""
+    """What the row is compared with in pictures: its stage 1, or the input; empty when there is neither."""
+    ties: list[str] = field(default_factory=list)
+    """The rows that cannot be told from it."""
+    reasons: list[str] = field(default_factory=list)
+    """Sentences."""
+
+
+def verdict(params: Params, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
+            choices: dict[str, dict]) -> Verdict:
+    """What to use of the rows of one entry of `tests`; `paired` are the scores per image on `test_set`."""
+    usable = [row for row in group.rows if row in group.networks and not saw_truth(params, group.networks[row])
+              and test_set in group.rows[row]]
+    scores = {row: group.rows[row][test_set] for row in usable}
+    own, inputs = starts(params, task), input_of(params, task, tests, group, test_set)
+    metric = next((name for name in (*PERCEPTUAL, *FIDELITY) if any(name in values for values in scores.values())), None)
+    if metric is None:
+        alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}
+        return _blind(params, alone, own, inputs, test_set, choices, paired)
+    ranked = best_first(metric, {row: values[metric] for row, values in scores.items() if metric in values})
+    row = ranked[0]
+    found = Verdict("clear", test_set, metric, row, base_of(row, own, inputs, ranked))
+    rivals = {other: minus(paired, other, row, [metric]).get(metric) for other in ranked[1:]}
+    found.ties = [other for other, difference in rivals.items() if not apart(difference)]
+    if found.ties:
+        found.level = "close"
+        found.reasons.append(f"{len(found.ties)} of {len(rivals)} other rows cannot be told from it by these "
+                             f"{len(paired.scenes)} scenes: {_names(found.ties)}.")
+    elif rivals:
+        found.reasons.append(f"It is better than each of the other {len(rivals)} rows by more than other scenes would change.")
+    else:
+        found.reasons.append("No other row can be used.")
+    _against_controls(params, tests, found, own, paired)
+    _against_input(found, inputs, paired)
+    return found
+
+
+def saw_truth(params: Params, chain: Iterable[str]) -> bool:
+    """Whether a network of a chain was trained with the truth of captures: an oracle, or what goes on from one."""
+    truths = {f"sets/{entry.truth}" for entry in [*params.systems.values(), *params.tests.values()]} - {"sets/none"}
+    oracles = {f"{key}-oracle" for key in params.systems}
+    truths |= {f"labels/{name}" for name, entry in params.labels.items() if entry.network in oracles}
+    for network in chain:
+        while network in params.finetunes or network in params.adabn:
+            entry = params.finetunes.get(network) or params.adabn[network]
+            if truths & {getattr(entry, "inputs", ""), getattr(entry, "targets", "")}:
+                return True
+            network = entry.start
+        if network in oracles:
+            return True
+    return False
+
+
+def input_of(params: Params, task: str, tests: str, group: Scores, test_set: str) -> str | None:
+    """The row of the input itself."""
+    names = [row_name(params, key) for key, row in params.rows.items()
+             if row.task == task and row.tests == tests and row.first == "none"]
+    return next((name for name in names if test_set in group.rows.get(name, {})), None)
+
+
+def base_of(row: str, own: dict[str, str], inputs: str | None, rows: list[str]) -> str:
+    """What to hold a row against: its stage 1 if that is another row with scores, otherwise the input."""
+    return own[row] if own.get(row) in rows else inputs or ""
+
+
+def best_first(metric: str, values: dict[str, float]) -> list[str]:
+    """The rows from the best to the worst; the earlier of two equal ones first."""
+    return sorted(values, key=lambda row: -values[row] if METRICS[metric] == "up" else values[row])
+
+
+def apart(difference: Difference | None) -> bool:
+    """Whether a difference is larger than what other scenes would change."""
+    return difference is not None and difference.interval.low is not None and not difference.interval.tie
+
+
+def gained(metric: str, difference: Difference | None) -> bool:
+    """Whether a difference is a gain, beyond what other scenes would change."""
+    return apart(difference) and (difference.interval.value > 0) == (METRICS[metric] == "up")
+
+
+def in_words(metric: str, difference: Difference) -> str:
+    """Such as `PSNR +0.31 [+0.20, +0.42]`."""
+    digits, found = DIGITS.get(metric, 4), difference.interval
+    limits = "no interval, as there is one scene"
+    if found.low is not None:
+        limits = f"{found.low:+.{digits}f}, {found.high:+.{digits}f}"
+    return f"{TITLES.get(metric, metric)} {found.value:+.{digits}f} [{limits}]"
+
+
+def _against_input(found: Verdict, inputs: str | None, paired: Paired) -> None:
+    differences = minus(paired, found.row, inputs, [found.metric]) if inputs else {}
+    if found.metric not in differences:
+        found.reasons.append("Whether it beats the input itself was not measured.")
+        return
+    difference = differences[found.metric]
+    if gained(found.metric, difference):
+        found.reasons.append(f"Over the input itself it gains {in_words(found.metric, difference)}.")
+    elif difference.interval.low is None:
+        found.level = "close"
+        found.reasons.append(f"Over the input: {in_words(found.metric, difference)}. One scene tells nothing of others.")
+    else:
+        found.level = "nothing"
+        found.reasons.append(f"No gain over the input itself is shown, {in_words(found.metric, difference)}: leaving a photo "
+                             "as it is does as well.")
+
+
+def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
+    """Whether its gain is more than what sharpening, noise or mixing do to its stage 1 without any learning."""
+    start = own.get(found.row)
+    if start is None:
+        return
+    differences = beyond(paired, found.row, [name for name in controls(params, tests, start) if name in paired.rows[0]],
+                         [found.metric], [])
+    if found.metric not in differences:
+        return
+    words = in_words(found.metric, differences[found.metric])
+    if gained(found.metric, differences[found.metric]):
+        found.reasons.append(f"That is more than sharpening, noise or mixing do to its stage 1 without any learning: {words}.")
+    else:
+        found.level = "control"
+        found.reasons.append(f"Sharpening, noise or mixing do as much to its stage 1 without any learning: {words}.")
+
+
+def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: str | None, test_set: str,
+           choices: dict[str, dict], paired: Paired) -> Verdict:
+    """Without truth: what `select` chose; `usable` is network -> the row that scores it alone."""
+    metric = params.select.metric
+    lines = {usable[choice["chosen"]]: line for choice in choices.values() if choice.get("chosen") in usable
+             for line in choice["candidates"] if line["network"] == choice["chosen"] and metric in line}
+    if not lines:
+        return Verdict("none", test_set, reasons=["There is no truth to measure with, and `select` chose nothing: look at the "
+                                                  "pictures, and at the scores that need no truth."])
+    row = min(lines, key=lambda name: lines[name][metric])
+    found = Verdict("unproven", test_set, metric, row, base_of(row, own, inputs, [*usable.values()]))
+    bounds = ", ".join(name for name in BOUNDED if name in lines[row])
+    others = f", lower than the other systems' {_names([name for name in lines if name != row])}" if len(lines) > 1 else ""
+    found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {TITLES[metric]} of what `select` "
+                         f"may choose, {lines[row][metric]:g}{others}; {bounds} keep it near the input. {TITLES[metric]} is "
+                         "fooled by sharpening and noise, so trust the pictures more.")
+    if found.base and metric in in_order(paired.metrics):
+        if difference := minus(paired, row, found.base, [metric]).get(metric):
+            found.reasons.append(f"On the test captures, minus {found.base}: {in_words(metric, difference)}.")
+    return found
+
+
+def _names(rows: list[str]) -> str:
+    return ", ".join(rows[:6]) + (f" and {len(rows) - 6} more" if len(rows) > 6 else "")

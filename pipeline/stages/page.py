@@ -1,0 +1,39 @@
+"""Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
+
+Reads data/bench and data/crops, metrics/images, metrics/curves and metrics/select, of the entries in params.yaml; writes
+metrics/report/index.html. How long trainings took is no part of it, as it differs from run to run: `python -m pipeline page`
+writes a copy that tells it.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run
+from pipeline.core.files import read_json, replacing
+from pipeline.measure.names import entries
+from pipeline.report.page import Sources, render
+from pipeline.report.revisions import parse_images
+from pipeline.stages.evaluate import collect
+
+PAGE = Path("metrics/report/index.html")
+
+
+def write(path: Path, times: dict[str, dict]) -> None:
+    """Write the page; `times` are network -> device and seconds of its training."""
+    p = params.load()
+    keys = [key for task in p.tasks for key in entries(p, task)]
+    page = render(Sources(
+        params=p,
+        scores={task: collect(p, task, Path("data/bench", task)) for task in p.tasks},
+        images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
+        choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in p.tasks},
+        crops=Path("data/crops"), curves=Path("metrics/curves"), times=times))
+    with replacing(path, "w") as handle:
+        handle.write(page)
+
+
+def main() -> None:
+    write(PAGE, {})
+
+
+if __name__ == "__main__":
+    run(main)
