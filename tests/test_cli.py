@@ -193,5 +193,5 @@ def test_help_is_quick_and_shows_an_example():
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, check=True)
     assert time.monotonic() - started < control
     assert b"restore" in shown.stdout
-    for command in ("restore", "preset", "fetch-trunks", "picture", "seeds", "likeness"):
+    for command in ("restore", "preset", "import", "export", "fetch-trunks", "picture", "seeds", "likeness"):
         assert f"Example: python -m pipeline {command}" in run(command, "--help").output

@@ -48,6 +48,10 @@ def test_new_keys_come_after_their_sisters():
     assert merged == TEXT.replace("    a: 2\n", "    a: 2\n  third:\n    a: 3\n    b:\n      c: 4\n")
     assert yaml.safe_load(merge(TEXT, "new: {x: 1}"))["new"] == {"x": 1}
     assert yaml.safe_load(merge("a: {b: 1}\n", "a: {c: 2, b: null}")) == {"a": {"c": 2}}
+    text = "a:\n  b: {}  # about b\n# about c\nc: 1\n"
+    merged = "a:\n  b:  # about b\n    x:\n      y: 1\n# about c\nc: 1\n"
+    assert merge(text, "a: {b: {x: {y: 1}}}") == merged
+    assert merge(text.replace("b: {}  # about b", "b: {}"), "a: {b: {x: {y: 1}}}") == merged.replace("  # about b", "")
     replaced = merge(TEXT, "tail: {only: null, other: {x: 2}}")
     assert replaced == TEXT.replace("  only:\n    x: 1\n", "  other:\n    x: 2\n")
 

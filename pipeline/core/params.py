@@ -14,6 +14,7 @@ from pipeline.core.settings import (
     Bench,
     Count,
     Finetune,
+    Import,
     Labels,
     Name,
     Network,
@@ -54,6 +55,7 @@ class Params(Strict):
     calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]
     networks: dict[Name, Network]
+    imports: dict[Name, Import] = {}
     systems: dict[Name, System]
     adabn: dict[Name, Adabn] = {}
     labels: dict[Name, Labels] = {}
@@ -91,14 +93,15 @@ class Params(Strict):
 
     def _check_references(self):
         sets, trained = set(self.sets) | {"none"}, self.network_names() | {"none"}
-        synthetic = set(self.networks) | {f"{system}-gan" for system in self.systems} | {"none"}
+        stage1 = set(self.networks) | set(self.imports)
+        synthetic = stage1 | {f"{system}-gan" for system in self.systems} | {"none"}
         inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
         inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
         wanted = {  # section -> field -> where the name must be
             "calibrations": {"captures": set(self.sets), "clean": set(self.sets)},
             "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
             "networks": {"inputs": inputs, "targets": inputs},
-            "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
+            "systems": {"task": set(self.tasks), "start": stage1, "pairs": set(self.pairs),
                         "second_teacher": synthetic, "third_teacher": synthetic,
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
             "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
@@ -114,6 +117,8 @@ class Params(Strict):
                     if (value := getattr(entry, field)) not in names:
                         there = ", ".join(sorted(names))
                         raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
+        if taken := self.imports.keys() & self._trained():
+            raise ValueError(f"imports.{min(taken)}: the pipeline trains a network of this name; choose another")
         for key, entry in self.pairs.items():
             kind = self.recipes[entry.recipe].kind
             if (kind == "calibrated") != (entry.calibration != "none"):
@@ -141,7 +146,10 @@ class Params(Strict):
                              "patches: 0 and a recipe that leaves images in place, other than moire")
 
     def network_names(self) -> set[str]:
-        """Every network the pipeline makes."""
+        """Every network the pipeline has."""
+        return self._trained() | set(self.imports)
+
+    def _trained(self) -> set[str]:
         derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
         return set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
 

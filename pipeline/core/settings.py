@@ -112,6 +112,15 @@ class Network(Strict):
     """Overrides of the section stage1 for this network."""
 
 
+class Import(Strict):
+    """Somebody else's trained network, in place of one of stage 1. `python -m pipeline import` writes such an entry."""
+    file: str
+    layout: Literal["edsr-pytorch", "rcan", "basicsr", "kair", "spandrel"]
+    """The project whose names the weights in the file have."""
+    arch: Name
+    options: dict[str, Any]
+
+
 class System(Strict):
     """A two-stage system: surrogates of the stage-1 network `start`, stage 2, the GAN-on-synthetic control, the oracle."""
     task: Name

@@ -15,6 +15,7 @@ MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, fo
            "count the trainings of a row's own networks. `all` counts those of the given ones too: networks trained from "
            "scratch that stand behind another (off-the-shelf), and those that its own were fine-tuned from. A network that is "
            "there twice counts once.")
+IMPORTED = " Trainings of imported networks are not known and not counted."
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Cost:
 
 def trainings(params: Params, network: str) -> dict[str, Training]:
     """The trainings behind a network by name, its own first; teachers and what their labels took are left out."""
+    if network in params.imports:
+        return {}
     if network in params.networks:
         return {network: params.stage1_of(network)}
     if network in params.finetunes:
@@ -63,4 +66,5 @@ def section(params: Params, scores: dict[str, Scores]) -> list[str]:
             cost, everything = costs(params, chain, group.flop)
             lines[row] = [row, " → ".join(chain), f"{group.parameters[row]:,}", *(
                 text for each in (cost, everything) for text in (f"{each.steps:,}", f"{each.flop / 1e12:,.1f}"))]
-    return ["## Weights and training", "", *item(MEANING), "", *aligned([HEADING, *lines.values()]), ""] if lines else []
+    meaning = MEANING + (IMPORTED if params.imports else "")
+    return ["## Weights and training", "", *item(meaning), "", *aligned([HEADING, *lines.values()]), ""] if lines else []
