@@ -65,7 +65,7 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():
-    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label"):
+    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
     seen = [dep for dep in GRAPH["select"]["do"]["deps"] if not dep.startswith("pipeline/")]
     assert seen == ["data/blind/${key}"]
@@ -76,6 +76,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
     read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]
     read += [(f"sets/{entry.captures}",) for entry in p.adabn.values()]
+    assert not p.cyclegans and not p.rbsr  # presets have them
     assert not {f"sets/{name}" for name in truths} & {path for paths in read for path in paths}
 
 

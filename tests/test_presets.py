@@ -119,6 +119,10 @@ def test_paper_is_the_papers_size():
     assert params.stage1_of("sr-srresnet").loss == "mse"
     assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
     assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)
+    cyclegan = params.cyclegans["demoire-cyclegan"]
+    assert cyclegan.options == {"blocks": 9, "features": 64, "residual": False}
+    assert (cyclegan.settings.batch, cyclegan.settings.lr, cyclegan.settings.betas) == (1, 2e-4, (0.5, 0.999))
+    assert (cyclegan.settings.cycle, cyclegan.settings.identity, cyclegan.settings.pool) == (10, 0.5, 50)
 
 
 def test_p2_paper_is_that_papers_size():

@@ -13,11 +13,13 @@ from pipeline.core.settings import (
     Adabn,
     Bench,
     Count,
+    CycleGan,
     Finetune,
     Import,
     Labels,
     Name,
     Network,
+    Rbsr,
     Row,
     Select,
     Stage1,
@@ -60,6 +62,8 @@ class Params(Strict):
     adabn: dict[Name, Adabn] = {}
     labels: dict[Name, Labels] = {}
     finetunes: dict[Name, Finetune] = {}
+    cyclegans: dict[Name, CycleGan] = {}
+    rbsr: dict[Name, Rbsr] = {}
     tasks: dict[Name, Task]
     tests: dict[Name, Tests]
     rows: dict[Name, Row]
@@ -107,6 +111,8 @@ class Params(Strict):
             "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
             "labels": {"network": trained - {"none"}, "inputs": inputs},
             "finetunes": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
+            "cyclegans": {"captures": set(self.sets), "clean": set(self.sets)},
+            "rbsr": {"inputs": inputs, "synthetic": inputs, "targets": inputs, "encoder": set(self.networks)},
             "tests": {"synthetic": set(self.pairs) | {"none"}, "captures": sets, "truth": sets, "far": sets,
                       "far_truth": sets, "reference": sets},
             "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained, "second": trained, "third": trained},
@@ -128,6 +134,9 @@ class Params(Strict):
                 raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
         for key, entry in self.networks.items():
             self._check_cuts(f"networks.{key}", entry.inputs, entry.targets)
+        for key, entry in self.rbsr.items():
+            for side in (entry.inputs, entry.synthetic):
+                self._check_cuts(f"rbsr.{key}", side, entry.targets)
         for key, entry in self.systems.items():
             teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
             if len(set(teachers)) < len(teachers):
@@ -151,7 +160,7 @@ class Params(Strict):
 
     def _trained(self) -> set[str]:
         derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        return set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
+        return set(self.networks) | derived | set(self.adabn) | set(self.finetunes) | set(self.cyclegans) | set(self.rbsr)
 
 
 def _scale_lambda(settings: Stage2, factor: float) -> Stage2:

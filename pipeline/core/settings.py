@@ -4,7 +4,7 @@ Sections that shape a training or a score have no defaults here: every value sta
 """
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"  # DVC addresses stages as group@name, so no slash and no @
 
@@ -163,6 +163,84 @@ class Finetune(Strict):
     settings: Literal["stage2", "supervised"]
     lambda_scale: NonNegative = 1.0
     overrides: dict[str, Any] = {}
+
+
+class CycleGanTraining(Strict):
+    """Zhu et al. 2017 (train/cyclegan.py). A step updates both generators, then both discriminators."""
+    steps: Count
+    decay: Annotated[int, Field(ge=0)]
+    """Of these, the last ones, over which the learning rate falls linearly to zero."""
+    batch: Count
+    patch: Count
+    lr: Positive
+    betas: tuple[Fraction, Fraction]
+    cycle: NonNegative
+    """Weight of the cycle terms, of images in [-1, 1]; those of the adversarial terms is 1."""
+    identity: NonNegative
+    """Weight of the identity terms, as a multiple of `cycle`."""
+    pool: Annotated[int, Field(ge=0)]
+    """How many made images each discriminator's history holds; 0 for none."""
+    d_layers: Count
+    """3 for patches of 70x70 pixels, each less or more about halves or doubles them."""
+    d_features: Count
+    validate_every: Count
+
+    @property
+    def passes(self) -> int:
+        """How often a batch goes through a generator in a step."""
+        return 6 if self.identity else 4
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.decay > self.steps:
+            raise ValueError(f"decay: got {self.decay}, wanted at most the {self.steps} steps")
+        if self.patch < (least := 3 * 2**self.d_layers):
+            raise ValueError(f"patch: got {self.patch}, wanted at least {least} for d_layers {self.d_layers}")
+        return self
+
+
+class CycleGan(Strict):
+    """The kept network restores `captures`; nothing is paired."""
+    arch: Name
+    """Of both generators."""
+    options: dict[str, Any]
+    captures: Name
+    clean: Name
+    settings: CycleGanTraining
+
+
+class RbsrTraining(Strict):
+    """Our reading of Rad et al. 2021 (train/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
+    steps: Count
+    batch: Annotated[int, Field(ge=2)]
+    patch: Annotated[int, Field(ge=16)]
+    lr: Positive
+    betas: tuple[Fraction, Fraction]
+    schedule: Literal["constant", "cosine", "halve"]
+    halve_every: Count
+    clip: NonNegative
+    channels_last: bool
+    features: NonNegative
+    """Weight of the relative distance between deep features; that of L1 is 1."""
+    adversarial: NonNegative
+    discriminator: Literal["srgan", "highpass"]
+    d_features: Count
+    d_lr: Positive
+    d_steps: Count
+    d_real: Annotated[float, Field(gt=0.5, le=1)]
+    validate_every: Count
+
+
+class Rbsr(Strict):
+    """A mapping from `inputs` to `targets` of the same size; `synthetic` are other inputs that belong to the same targets."""
+    arch: Name
+    options: dict[str, Any]
+    inputs: str
+    synthetic: str
+    targets: str
+    encoder: Name
+    """A network trained on inputs that are like the targets; its deep features are compared."""
+    settings: RbsrTraining
 
 
 class Task(Strict):

@@ -11,10 +11,10 @@ from pipeline.core.settings import Training
 from pipeline.report.tables import Scores, aligned, item
 
 HEADING = ["row", "networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
-MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators) "
-           "count the trainings of a row's own networks. `all` counts those of the given ones too: networks trained from "
-           "scratch that stand behind another (off-the-shelf), and those that its own were fine-tuned from. A network that is "
-           "there twice counts once.")
+MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators and "
+           "networks that only compare features; of a CycleGAN, those of both generators) count the trainings of a row's own "
+           "networks. `all` counts those of the given ones too: networks trained from scratch that stand behind another "
+           "(off-the-shelf), and those that its own were fine-tuned from. A network that is there twice counts once.")
 IMPORTED = " Trainings of imported networks are not known and not counted."
 
 
@@ -25,7 +25,7 @@ class Cost:
 
     def add(self, settings: Training, per_pixel: int) -> None:
         self.steps += settings.steps
-        self.flop += settings.steps * settings.batch * settings.patch**2 * per_pixel
+        self.flop += settings.steps * settings.batch * settings.patch**2 * getattr(settings, "passes", 1) * per_pixel
 
 
 def trainings(params: Params, network: str) -> dict[str, Training]:
@@ -38,6 +38,9 @@ def trainings(params: Params, network: str) -> dict[str, Training]:
         return {network: params.finetune_of(network)} | trainings(params, params.finetunes[network].start)
     if network in params.adabn:
         return trainings(params, params.adabn[network].start)
+    for references in (params.cyclegans, params.rbsr):
+        if network in references:
+            return {network: references[network].settings}
     system, kind = network.rsplit("-", 1)
     settings = params.supervised_of(system) if kind == "oracle" else params.stage2_of(system)
     return {network: settings} | trainings(params, params.systems[system].start)
