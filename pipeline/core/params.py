@@ -140,8 +140,8 @@ class Params(Strict):
         for key, row in self.rows.items():
             tests = self.zssr[row.first].tests if row.first in self.zssr else row.tests
             if row.tests != tests or (row.first in self.zssr and {row.second, row.third} != {"none"}):
-                raise ValueError(f"rows.{key}: {row.first} is an entry of zssr, which enlarges the images of tests.{tests} alone: "
-                                 f"wanted tests: {tests}, second: none and third: none")
+                raise ValueError(f"rows.{key}: {row.first} is an entry of zssr, which enlarges the images of tests.{tests} "
+                                 f"alone: wanted tests: {tests}, second: none and third: none")
 
     def _check_cuts(self, where: str, inputs: str, targets: str):
         """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be whole."""

@@ -15,8 +15,8 @@ MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, fo
            "count the trainings of a row's own networks. `all` counts those of the given ones too: networks trained from "
            "scratch that stand behind another (off-the-shelf), and those that its own were fine-tuned from. A network that is "
            "there twice counts once.")
-EACH_ANEW = ("`per image` is the mean of what learning from a test image took, for a network that is learnt from each of them anew "
-             "and from nothing else.")
+EACH_ANEW = ("`per image` is the mean of what learning from a test image took, for a network that is learnt from each of them "
+             "anew and from nothing else.")
 
 
 @dataclass

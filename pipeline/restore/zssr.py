@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.core.settings import Zssr
 from pipeline.degrade.bicubic import resize
-from pipeline.nets.build import build
+from pipeline.nets.zssr import build
 from pipeline.restore.apply import apply, to_tensor
 
 SMALLEST = 0.25  # no axis of a training image is scaled by less, whatever the draw
@@ -29,13 +29,13 @@ def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: to
             tick: Callable[[], None] = lambda: None) -> tuple[Image, int]:
     """`image` (uint8 or uint16 HWC RGB) enlarged `scale` times, and how many training steps that took.
 
-    The result depends on the image, the settings, `seed` and, as all training, torch's thread count. `tick` is called before each
-    step; what it raises ends the work. All eight outputs of the ensemble are held in memory.
+    The result depends on the image, the settings, `seed` and, as all training, torch's thread count. `tick` is called before
+    each step; what it raises ends the work. All eight outputs of the ensemble are held in memory.
     """
     image = image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, "zssr/weights"))
-        network = build("zssr", {"layers": settings.layers, "features": settings.features})
+        network = build(settings.layers, settings.features)
     network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
     sources, steps = [(1.0, image)], 0
@@ -139,7 +139,7 @@ class Rate:
         if len(self.steps) < 3:
             return
         line = linregress(self.steps[-last:], self.errors[-last:])
-        if line.stderr >= -self.settings.fit_ratio * line.slope:
+        if not line.stderr < -self.settings.fit_ratio * line.slope:  # nan, when all errors are the same, does not fall either
             self.value, self.changed = self.value / 10, step
 
 

@@ -22,13 +22,13 @@ from pipeline.core.seeds import derive
 from pipeline.core.settings import TestSet, Zssr
 from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, ShardWriter, write_absent
-from pipeline.nets.build import build, source
+from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
 from pipeline.restore.apply import quantise
 from pipeline.train.checkpoint import only_one, work_folder
 
 TEST_SETS = get_args(TestSet)
-CODE = [Path(zssr.__file__), source("zssr")]
+CODE = [Path(zssr.__file__), Path(nets.__file__)]
 
 
 def main(key: str) -> None:
@@ -59,8 +59,8 @@ def main(key: str) -> None:
                     pixels.append(steps[-1] * min(entry.crop, image["height"], image["width"]) ** 2)
         options = {"layers": entry.layers, "features": entry.features}
         write_json(output / "manifest.json", {
-            "arch": "zssr", "options": options, "scale": entry.scale, "code": sha256(source("zssr")), "made": made,
-            "parameters": sum(weight.numel() for weight in build("zssr", options).parameters()),
+            "arch": "zssr", "options": options, "scale": entry.scale, "code": sha256(nets.__file__), "made": made,
+            "parameters": sum(weight.numel() for weight in nets.build(**options).parameters()),
             "per_image": {"steps": round(np.mean(steps or [0])), "pixels": round(np.mean(pixels or [0]))}})
         shutil.rmtree(work, ignore_errors=True)
 

@@ -92,7 +92,7 @@ def _read(folder: Path, backbone: str, layer: str, wanted: list[int | None]) -> 
     for path in files:
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except (RuntimeError, EOFError, LookupError, pickle.UnpicklingError) as error:
             raise ValueError(f"{path}: not a file of weights ({error})") from error
         if all(key in weights for key in keys):
             _check_channels(weights, keys, path)
