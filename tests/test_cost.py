@@ -59,7 +59,7 @@ def test_flop_are_those_of_the_convolutions():
 @pytest.mark.parametrize("arch, options", [
     ("rcan", {"scale": 1, "groups": 1, "blocks": 1, "features": 16}), ("dmnet", {"blocks": 1, "features": 4, "layers": 2}),
     ("srresnet", {"scale": 4, "blocks": 1, "features": 4}), ("dncnn", {}), ("rednet", {"layers": 4}),
-    ("msrresnet", {"scale": 2, "blocks": 1, "features": 4}), ("resnet", {"blocks": 1, "features": 4})])
+    ("msrresnet", {"scale": 2, "blocks": 1, "features": 4}), ("resnet", {"blocks": 1, "features": 4}), ("zssr", {})])
 def test_every_architecture_can_be_counted(arch, options):
     assert training_flop(arch, options) > 0
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -65,8 +66,10 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():
-    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr"):
+    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr", "srgan", "zssr"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
+    seen = [dep for dep in GRAPH["zssr"]["do"]["deps"] if dep.startswith("data/")]
+    assert seen == [f"data/tests/${{item.tests}}/{name}/inputs" for name in get_args(settings.TestSet)]
     seen = [dep for dep in GRAPH["select"]["do"]["deps"] if not dep.startswith("pipeline/")]
     assert seen == ["data/blind/${key}"]
     p = load(ROOT / "params.yaml")

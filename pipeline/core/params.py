@@ -22,6 +22,7 @@ from pipeline.core.settings import (
     Rbsr,
     Row,
     Select,
+    Srgan,
     Stage1,
     Stage2,
     Strict,
@@ -29,6 +30,7 @@ from pipeline.core.settings import (
     System,
     Task,
     Tests,
+    Zssr,
     explain,
     override,
 )
@@ -64,6 +66,8 @@ class Params(Strict):
     finetunes: dict[Name, Finetune] = {}
     cyclegans: dict[Name, CycleGan] = {}
     rbsr: dict[Name, Rbsr] = {}
+    srgan: dict[Name, Srgan] = {}
+    zssr: dict[Name, Zssr] = {}
     tasks: dict[Name, Task]
     tests: dict[Name, Tests]
     rows: dict[Name, Row]
@@ -113,9 +117,12 @@ class Params(Strict):
             "finetunes": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
             "cyclegans": {"captures": set(self.sets), "clean": set(self.sets)},
             "rbsr": {"inputs": inputs, "synthetic": inputs, "targets": inputs, "encoder": set(self.networks)},
+            "srgan": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
+            "zssr": {"tests": set(self.tests)},
             "tests": {"synthetic": set(self.pairs) | {"none"}, "captures": sets, "truth": sets, "far": sets,
                       "far_truth": sets, "reference": sets},
-            "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained, "second": trained, "third": trained},
+            "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained | set(self.zssr), "second": trained,
+                     "third": trained},
         }
         for section, fields in wanted.items():
             for key, entry in getattr(self, section).items():
@@ -144,6 +151,11 @@ class Params(Strict):
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
+        for key, row in self.rows.items():
+            tests = self.zssr[row.first].tests if row.first in self.zssr else row.tests
+            if row.tests != tests or (row.first in self.zssr and {row.second, row.third} != {"none"}):
+                raise ValueError(f"rows.{key}: {row.first} is an entry of zssr, which enlarges the images of tests.{tests} "
+                                 f"alone: wanted tests: {tests}, second: none and third: none")
 
     def _check_cuts(self, where: str, inputs: str, targets: str):
         """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be whole."""
@@ -160,7 +172,8 @@ class Params(Strict):
 
     def _trained(self) -> set[str]:
         derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        return set(self.networks) | derived | set(self.adabn) | set(self.finetunes) | set(self.cyclegans) | set(self.rbsr)
+        trained = set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
+        return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
 
 
 def _scale_lambda(settings: Stage2, factor: float) -> Stage2:

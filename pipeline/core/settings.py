@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchNorm = Literal["frozen", "train"]
 WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
+TestSet = Literal["captures", "captures-far", "synthetic", "captures-val", "synthetic-val"]
 
 
 class Strict(BaseModel):
@@ -57,7 +58,7 @@ class Training(Strict):
     patch: Annotated[int, Field(ge=8)]
     lr: Positive
     betas: tuple[Fraction, Fraction]
-    schedule: Literal["constant", "cosine", "halve"]
+    schedule: Literal["constant", "cosine", "halve", "tenth"]
     halve_every: Count
     """Steps between halvings of the learning rate under schedule `halve`."""
     clip: NonNegative
@@ -243,6 +244,73 @@ class Rbsr(Strict):
     settings: RbsrTraining
 
 
+class Srgan(Strict):
+    """SRGAN (Ledig et al. 2017): the network `start` trained on pairs with a content loss on the features of VGG, in place of
+    stage 2's MSE, and an adversary that sees unpaired clean images."""
+    start: Name
+    inputs: str
+    targets: str
+    clean: Name
+    backbone: Literal["vgg16", "vgg19"]
+    """Its weights lie in data/trunks: BACKBONE_features.pth, or the first layers of it."""
+    layer: Annotated[str, Field(pattern=r"^(conv|relu)[1-5]_[1-4]$")]
+    """Of its layers, the one whose output is compared; relu2_2 is the second convolution of the second block, rectified."""
+    content: Positive
+    """Weight of the mean squared difference there, for images in [0, 1] normalised as torchvision does."""
+    settings: Stage2
+
+
+class Zssr(Strict):
+    """ZSSR (Shocher, Cohen, Irani, 2018): a small network learnt from each test image alone."""
+    tests: Name
+    test_sets: Annotated[tuple[TestSet, ...], Field(min_length=1)]
+    """Those of its test sets that are restored; the others are absent from its row."""
+    scale: Annotated[int, Field(ge=2)]
+    gradual: Count
+    """Steps from the image to `scale` times its size, each by the same factor; the results of all are learnt from later on."""
+    layers: Annotated[int, Field(ge=2)]
+    features: Count
+    crop: Annotated[int, Field(ge=8)]
+    """Side in pixels of what one training step sees, at most the image's."""
+    lr: Positive
+    lr_min: Positive
+    """Training for a factor ends when its learning rate falls below this."""
+    max_steps: Count
+    min_steps: Count
+    """Steps that a learning rate is kept at least."""
+    check_every: Count
+    """Steps between looks at the error's course."""
+    test_every: Count
+    """Steps between measurements of the error."""
+    fit_steps: Count
+    """Steps whose errors a line is fitted to."""
+    fit_ratio: Positive
+    """The learning rate is divided by ten when the slope's standard error is at least so many times its fall."""
+    as_is: Annotated[float, Field(ge=0, le=1)]
+    """Share of steps that see the image as it is, but for the crop."""
+    turned: Annotated[float, Field(ge=0, le=1)]
+    """Share of steps that see it flipped and turned by quarters; the rest sees it scaled, rotated and sheared."""
+    min_scale: Annotated[float, Field(gt=0, le=1)]
+    stretch_sd: NonNegative
+    """Standard deviation of the difference between the scales of the two axes."""
+    shear_sd: NonNegative
+    turns: bool
+    """Whether training images are flipped and rotated."""
+    noise: NonNegative
+    """White noise in 8-bit levels on the shrunk images that training enlarges."""
+    ensemble: bool
+    """The median over the eight flips and quarter turns of the image."""
+    back_projections: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.as_is + self.turned > 1:
+            raise ValueError(f"as_is and turned are {self.as_is} + {self.turned}, wanted at most 1 together")
+        if self.fit_steps < 3 * self.test_every:
+            raise ValueError(f"fit_steps: {self.fit_steps} holds fewer than three errors, one every {self.test_every} steps")
+        return self
+
+
 class Task(Strict):
     title: str
     published: str = ""
@@ -267,7 +335,8 @@ class Tests(Strict):
 
 
 class Row(Strict):
-    """A line of the benchmark: up to three networks in a chain; first: none is the degraded input itself."""
+    """A line of the benchmark: up to three networks in a chain; first: none is the degraded input itself, and an entry of zssr
+    stands alone."""
     task: Name
     tests: Name
     first: Name

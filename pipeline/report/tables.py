@@ -73,6 +73,8 @@ class Scores:
     """Row -> the networks of its chain."""
     flop: dict[str, int] = field(default_factory=dict)
     """Network -> floating-point operations of a training step per pixel of its input."""
+    per_image: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     """Row -> metric -> a paper's own figure."""
 
@@ -84,6 +86,7 @@ class Scores:
         self.parameters |= bench["parameters"]
         self.networks |= bench["networks"]
         self.flop |= bench["flop"]
+        self.per_image |= bench.get("per_image", {})
 
     def sort(self, order: list[str]) -> None:
         self.rows = {row: self.rows[row] for row in order if row in self.rows}

@@ -16,6 +16,8 @@ MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, fo
            "networks. `all` counts those of the given ones too: networks trained from scratch that stand behind another "
            "(off-the-shelf), and those that its own were fine-tuned from. A network that is there twice counts once.")
 IMPORTED = " Trainings of imported networks are not known and not counted."
+EACH_ANEW = ("`per image` is the mean of what learning from a test image took, for a network that is learnt from each of them "
+             "anew and from nothing else.")
 
 
 @dataclass
@@ -36,6 +38,8 @@ def trainings(params: Params, network: str) -> dict[str, Training]:
         return {network: params.stage1_of(network)}
     if network in params.finetunes:
         return {network: params.finetune_of(network)} | trainings(params, params.finetunes[network].start)
+    if network in params.srgan:
+        return {network: params.srgan[network].settings} | trainings(params, params.srgan[network].start)
     if network in params.adabn:
         return trainings(params, params.adabn[network].start)
     for references in (params.cyclegans, params.rbsr):
@@ -66,8 +70,13 @@ def section(params: Params, scores: dict[str, Scores]) -> list[str]:
     lines = {}
     for group in scores.values():
         for row, chain in group.networks.items():
+            if (learnt := group.per_image.get(chain[0])) is not None:
+                each = [f"{learnt['steps']:,} per image", f"{learnt['pixels'] * group.flop[chain[0]] / 1e12:,.2f} per image"]
+                lines[row] = [row, chain[0], f"{group.parameters[row]:,}", *each, *each]
+                continue
             cost, everything = costs(params, chain, group.flop)
             lines[row] = [row, " → ".join(chain), f"{group.parameters[row]:,}", *(
                 text for each in (cost, everything) for text in (f"{each.steps:,}", f"{each.flop / 1e12:,.1f}"))]
     meaning = MEANING + (IMPORTED if params.imports else "")
-    return ["## Weights and training", "", *item(meaning), "", *aligned([HEADING, *lines.values()]), ""] if lines else []
+    anew = item(EACH_ANEW) if any(group.per_image for group in scores.values()) else []
+    return ["## Weights and training", "", *item(meaning), *anew, "", *aligned([HEADING, *lines.values()]), ""] if lines else []
