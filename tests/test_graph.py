@@ -19,7 +19,8 @@ from pipeline.core.params import load
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # dvc.yaml says why
-NOT_TRACKED = {f"pipeline/core/{name}.py" for name in ("params", "settings", "sources", "moire", "progress", "stop")}
+NOT_TRACKED = {f"pipeline/core/{name}.py"
+               for name in ("params", "settings", "sources", "baselines", "moire", "progress", "stop")}
 
 
 @cache

@@ -10,10 +10,11 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 from torch.nn import functional as F
 
+from pipeline.core.baselines import Zssr
 from pipeline.core.files import read_json
 from pipeline.core.params import ParamsError, parse
 from pipeline.core.presets import merge
-from pipeline.core.settings import TestSet, Zssr
+from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
 from pipeline.images.shards import Shard, write_absent

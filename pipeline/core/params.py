@@ -9,20 +9,18 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.core.baselines import CycleGan, Rbsr, Srgan, Zssr
 from pipeline.core.settings import (
     Adabn,
     Bench,
     Count,
-    CycleGan,
     Finetune,
     Import,
     Labels,
     Name,
     Network,
-    Rbsr,
     Row,
     Select,
-    Srgan,
     Stage1,
     Stage2,
     Strict,
@@ -30,7 +28,6 @@ from pipeline.core.settings import (
     System,
     Task,
     Tests,
-    Zssr,
     explain,
     override,
 )

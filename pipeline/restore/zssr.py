@@ -14,8 +14,8 @@ import torch
 from scipy.stats import linregress
 from torch.nn import functional as F
 
+from pipeline.core.baselines import Zssr
 from pipeline.core.seeds import rng, torch_seed
-from pipeline.core.settings import Zssr
 from pipeline.degrade.bicubic import resize
 from pipeline.nets.zssr import build
 from pipeline.restore.apply import apply, to_tensor

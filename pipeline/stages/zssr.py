@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from pipeline.core import params
+from pipeline.core.baselines import Zssr
 from pipeline.core.device import pick
 from pipeline.core.edge import run
 from pipeline.core.files import need_space, replacing, sha256, sha256_of, write_json
 from pipeline.core.progress import progress
 from pipeline.core.seeds import derive
-from pipeline.core.settings import TestSet, Zssr
+from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.nets import zssr as nets

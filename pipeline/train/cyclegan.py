@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.core.settings import CycleGanTraining
+from pipeline.core.baselines import CycleGanTraining
 from pipeline.measure.auc import auc
 from pipeline.train.crops import Crops
 from pipeline.train.loop import restored

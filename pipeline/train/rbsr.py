@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.core.settings import RbsrTraining
+from pipeline.core.baselines import RbsrTraining
 from pipeline.train.adversary import Adversary
 from pipeline.train.crops import Crops
 from pipeline.train.loop import validate
