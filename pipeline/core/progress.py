@@ -13,18 +13,19 @@ LOG_SECONDS = 10
 class _Log:
     """The bar's stand-in when output is piped."""
 
-    def __init__(self, title: str, total: int, done: int):
+    def __init__(self, title: str, total: float, done: int):
         self.title, self.total, self.done, self.first = title, total, done, done
         self.started = self.printed = time.monotonic()
 
-    def advance(self, note: str = "", count: int = 1) -> None:
+    def advance(self, note: str = "", count: float = 1) -> None:
         self.done += count
         now = time.monotonic()
         if now - self.printed >= LOG_SECONDS or (self.done >= self.total and now - self.started >= 1):
             self.printed = now
-            rate = (self.done - self.first) / (now - self.started)
-            left = (self.total - self.done) / rate
-            print(f"{self.title}: {self.done}/{self.total}  {rate:.1f}/s  {left:.0f} s left  {note}".rstrip(), flush=True)
+            rate = max(self.done - self.first, 1e-9) / (now - self.started)
+            left = max(self.total - self.done, 0) / rate
+            done = f"{round(self.done, 1)}/{self.total}"
+            print(f"{self.title}: {done}  {rate:.1f}/s  {left:.0f} s left  {note}".rstrip(), flush=True)
 
 
 class _Bar:
@@ -32,14 +33,14 @@ class _Bar:
         self.progress, self.task, self.started = progress, task, time.monotonic()
         self.count = 0
 
-    def advance(self, note: str = "", count: int = 1) -> None:
+    def advance(self, note: str = "", count: float = 1) -> None:
         self.count += count
         rate = self.count / max(time.monotonic() - self.started, 1e-9)
         self.progress.update(self.task, advance=count, rate=f"{rate:.1f}/s", note=note)
 
 
 @contextmanager
-def progress(title: str, total: int, done: int = 0):
+def progress(title: str, total: float, done: int = 0):
     """Yields an object with `advance(note="", count=1)`; `done` is where a resumed work starts."""
     if not sys.stdout.isatty():
         yield _Log(title, total, done)
