@@ -46,6 +46,7 @@ def read_photo(path: Path | str, max_megapixels: float) -> Photo:
             colour, alpha, profile = _values(image, profile)
         else:
             colour, alpha = values
+            orientation = 1 if image.format == "TIFF" else orientation  # OpenCV turns a TIFF too
     colour = upright(colour, orientation)
     return Photo(colour, None if alpha is None else upright(alpha, orientation), profile, exif)
 

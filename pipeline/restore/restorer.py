@@ -120,11 +120,15 @@ def networks_of(name: str, models: Path | str = "models") -> list[str]:
 def _device(name: str | None):
     if name is None:
         return pick()
+    before = os.environ.get("RESTAGE_DEVICE")
     os.environ["RESTAGE_DEVICE"] = name
     try:
         return pick()
     except SystemExit as error:
         raise ValueError(f"device {name}: {error}") from None
+    finally:
+        os.environ.pop("RESTAGE_DEVICE")
+        os.environ.update({"RESTAGE_DEVICE": before} if before else {})
 
 
 def _room_for(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.ndarray:

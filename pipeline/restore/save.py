@@ -44,7 +44,9 @@ def save_photo(path: Path, photo: Photo, software: str, quality: int = 95) -> No
     exif = completed(photo.exif, software, *photo.colour.shape[:2])
     values = photo.colour
     if photo.alpha is not None and kind != "JPEG":
-        values = np.dstack((photo.colour, photo.alpha))
+        # 16-bit grey with alpha is written as colours of equal values: few programs read it otherwise
+        equal = values.dtype == np.uint16 and values.ndim == 2
+        values = np.dstack((*([values] * 3 if equal else [values]), photo.alpha))
     with replacing(path) as handle:
         if kind == "TIFF":
             _write_tiff(handle, values, photo.profile, exif)
@@ -59,10 +61,9 @@ def save_photo(path: Path, photo: Photo, software: str, quality: int = 95) -> No
 
 
 def _sixteen_bit_png(values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> bytes:
-    """By OpenCV, which has no grey with alpha: that becomes RGB with alpha, of equal values."""
+    """By OpenCV, as Pillow writes no 16-bit colours."""
     if values.ndim == 3:
-        channels = {2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[2]]
-        values = values[..., channels]
+        values = values[..., [2, 1, 0, 3][: values.shape[2]]]
     extras = {cv2.IMAGE_METADATA_EXIF: exif.tobytes().removeprefix(b"Exif\0\0"), cv2.IMAGE_METADATA_ICCP: profile}
     extras = {kind: np.frombuffer(data, np.uint8)[None] for kind, data in extras.items() if data}
     return cv2.imencodeWithMetadata(".png", np.ascontiguousarray(values), list(extras), list(extras.values()))[1].tobytes()
