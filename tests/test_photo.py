@@ -1,7 +1,9 @@
 """Photos read and written with what belongs to them."""
 import io
 import sys
+import tempfile
 import types
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -213,3 +215,30 @@ def test_heic_by_the_extra(tmp_path, monkeypatch):
     assert photo.exif[Base.Make] == "Maker" and np.array_equal(photo.colour, RGB)
     with pytest.raises(BadImage, match="its header says 29x37"):
         read_photo(tmp_path / "a.heic", 0.001)
+
+
+def files() -> dict[str, bytes]:
+    """A photo with all that belongs to it, in each format."""
+    data = {}
+    for suffix, values in ((".png", RGB), (".jpg", RGB), (".webp", RGB), (".tif", DEEP), (".16.png", DEEP)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"a{suffix}")
+            save_photo(path, Photo(values, None, PROFILE, shot()), MARK)
+            data[suffix] = path.read_bytes()
+    return data
+
+
+@pytest.mark.parametrize("kind, data", files().items())
+def test_damaged_bytes_raise_nothing_but_bad_image(tmp_path, kind, data):
+    rng, refused = np.random.default_rng(5), 0
+    for i in range(60):
+        damaged = bytearray(data[: rng.integers(len(data))] if i % 3 == 0 else data)
+        for place in rng.integers(0, len(damaged) + 1, 4) if i % 3 else ():
+            damaged[place % len(damaged)] = rng.integers(256)
+        (tmp_path / "a").write_bytes(damaged)
+        try:
+            photo = read_photo(tmp_path / "a", 1)
+            save_photo(tmp_path / "b.tif", photo, MARK)
+        except BadImage:
+            refused += 1
+    assert refused >= 15

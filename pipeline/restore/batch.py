@@ -7,7 +7,6 @@ from PIL import Image
 from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
 from pipeline.images.decode import DAMAGE, BadImage, read_size
-from pipeline.restore.beside import write_beside
 from pipeline.restore.exif import Base
 from pipeline.restore.plan import Job
 from pipeline.restore.restorer import MARK, Restorer
@@ -46,9 +45,7 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
         for number, job in enumerate(left, 1):
             account = _Account(bar, sizes[job], f"{job.photo.name} ({number} of {len(left)})", stop)
             try:
-                photo, restored = restorer.file(job.photo, job.target, quality, max_megapixels, account.add)
-                if compare:
-                    write_beside(job.picture, photo, restored)
+                restorer.file(job.photo, job.target, quality, max_megapixels, job.picture if compare else None, account.add)
                 outcome.restored.append(job.photo)
             except _Stopped:
                 outcome.stopped = stop.exit_code

@@ -5,20 +5,22 @@ import cv2
 import numpy as np
 
 from pipeline.images.encode import write_png
-from pipeline.restore.photo import Photo
 
 SIDE = 768  # output pixels on a side of each half
 GAP = 8  # pixels between them
 
 
-def write_beside(path: Path, photo: Photo, restored: Photo) -> None:
-    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian."""
-    scale = restored.colour.shape[0] // photo.colour.shape[0]
-    height, width = (min(SIDE // scale, size) for size in photo.colour.shape[:2])
-    places = [(top, left) for top in _starts(photo.colour.shape[0], height) for left in _starts(photo.colour.shape[1], width)]
-    top, left = max(places, key=lambda place: _detail(_crop(photo.colour, *place, height, width)))
-    before = _crop(photo.colour, top, left, height, width).repeat(scale, axis=0).repeat(scale, axis=1)
-    after = _crop(restored.colour, top * scale, left * scale, height * scale, width * scale)
+def write_beside(path: Path, photo: np.ndarray, restored: np.ndarray) -> None:
+    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian.
+
+    Both are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger.
+    """
+    scale = restored.shape[0] // photo.shape[0]
+    height, width = (min(SIDE // scale, size) for size in photo.shape[:2])
+    places = [(top, left) for top in _starts(photo.shape[0], height) for left in _starts(photo.shape[1], width)]
+    top, left = max(places, key=lambda place: _detail(_crop(photo, *place, height, width)))
+    before = _crop(photo, top, left, height, width).repeat(scale, axis=0).repeat(scale, axis=1)
+    after = _crop(restored, top * scale, left * scale, height * scale, width * scale)
     gap = np.full((height * scale, GAP, 3), 255, np.uint8)
     write_png(path, np.hstack((before, gap, after)))
 

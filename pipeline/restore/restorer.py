@@ -16,9 +16,10 @@ import numpy as np
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.core.params import PARAMS_FILE, load
+from pipeline.restore.beside import write_beside
 from pipeline.restore.chain import Chain
 from pipeline.restore.network import load_network, read_manifest
-from pipeline.restore.photo import Photo, read_photo
+from pipeline.restore.photo import read_photo
 from pipeline.restore.room import tile_for
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.tiles import restore_into
@@ -60,8 +61,9 @@ class Restorer:
         return self._restored(image, image.dtype)
 
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
-             advance: Advance = _nothing) -> tuple[Photo, Photo]:
-        """Restore a file into another, whose suffix says its format; returns both. `advance` as in `restore_into`.
+             picture: Path | None = None, advance: Advance = _nothing) -> None:
+        """Restore a file into another, whose suffix says its format; if `picture`, write both side by side there. `advance` is
+        as in `restore_into`.
 
         Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError, and MemoryError.
         """
@@ -76,8 +78,10 @@ class Restorer:
         if source.alpha is not None:
             alpha = self._alpha(source.alpha, dtype, target.parent, lambda pixels: advance(0))
         restored = replace(source, colour=colour, alpha=alpha)
+        if picture:
+            write_beside(picture, source.colour, restored.colour)
+        del source  # for its memory
         save_photo(target, restored, mark, quality)
-        return source, restored
 
     def fingerprint(self, photo: Path | str, target: Path | str, quality: int = 95) -> str:
         """A hash of all that makes a restoration: the photo's bytes, the weights, the settings."""

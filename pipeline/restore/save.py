@@ -51,7 +51,7 @@ def save_photo(path: Path, photo: Photo, software: str, quality: int = 95) -> No
         if kind == "TIFF":
             _write_tiff(handle, values, photo.profile, exif)
         elif values.dtype == np.uint16:
-            handle.write(_sixteen_bit_png(values, photo.profile, exif))
+            handle.write(_sixteen_bit_png(values, photo.profile, exif).data)
         else:
             if kind == "JPEG" and len(exif.tobytes()) > JPEG_EXIF:
                 exif.get_ifd(IFD.Exif).pop(Base.MakerNote, None)
@@ -60,13 +60,13 @@ def save_photo(path: Path, photo: Photo, software: str, quality: int = 95) -> No
             Image.fromarray(values).save(handle, kind, icc_profile=photo.profile, exif=exif, **options)
 
 
-def _sixteen_bit_png(values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> bytes:
+def _sixteen_bit_png(values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> np.ndarray:
     """By OpenCV, as Pillow writes no 16-bit colours."""
     if values.ndim == 3:
         values = values[..., [2, 1, 0, 3][: values.shape[2]]]
     extras = {cv2.IMAGE_METADATA_EXIF: exif.tobytes().removeprefix(b"Exif\0\0"), cv2.IMAGE_METADATA_ICCP: profile}
     extras = {kind: np.frombuffer(data, np.uint8)[None] for kind, data in extras.items() if data}
-    return cv2.imencodeWithMetadata(".png", np.ascontiguousarray(values), list(extras), list(extras.values()))[1].tobytes()
+    return cv2.imencodeWithMetadata(".png", np.ascontiguousarray(values), list(extras), list(extras.values()))[1]
 
 
 def _write_tiff(handle, values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> None:
