@@ -208,7 +208,7 @@ def test_heic_by_the_extra(tmp_path, monkeypatch):
     """A stand-in that does what the extra is documented to do: a size at once, the upright picture with its tags later."""
     exif = shot()
     exif[ORIENTATION] = 6
-    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: _with(exif))
+    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: _with(exif).copy())
     monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(open_heif=lambda path: opened))
     (tmp_path / "a.heic").write_bytes(HEIC)
     photo = read_photo(tmp_path / "a.heic", 1)

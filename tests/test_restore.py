@@ -308,6 +308,13 @@ def test_a_large_output_is_kept_in_a_file_that_leaves_nothing(project, monkeypat
 
 # The Python side
 
+def test_a_photo_is_not_restored_into_itself(project):
+    os.symlink("a.png", "photos/link.png")
+    with pytest.raises(ValueError, match="would overwrite the photo itself"):
+        Restorer("one").file("photos/a.png", "photos/link.png")
+    assert (read("photos/a.png") == RGB).all()
+
+
 def test_arrays_of_all_kinds(project):
     restorer = Restorer("one", "two")
     assert restorer.scale == 4

@@ -174,10 +174,12 @@ def test_the_tile_goes_by_the_memory_that_is_free():
     need = bytes_per_pixel(chain)
     tiles = [tile_for(chain, free) for free in (10**5, 10**8, 10**12)]
     assert tiles[0] == SMALLEST and tiles == sorted(tiles) and all(tile % 2 == 0 for tile in tiles)
-    assert 0.9 * 5e7 < (tiles[1] + 2 * chain.radius) ** 2 * need <= 5e7
-    assert (tiles[2] + 2 * chain.radius) ** 2 * need <= BUDGET["cpu"]
-    wide = Chain([build("edsr", {"scale": 1, "blocks": 32, "features": 256})])
-    assert tile_for(wide, 10**12) >= 2 * wide.radius > 100
+    assert 0.9 * 5e7 < (tiles[1] + 2 * chain.margin) ** 2 * need <= 5e7
+    assert (tiles[2] + 2 * chain.margin) ** 2 * need <= BUDGET["cpu"]
+    wide = Chain([build("edsr", {"scale": 1, "blocks": 32, "features": 64})])
+    assert wide.margin == 67 and tile_for(wide, 10**12) >= 2 * wide.margin
+    rcan = Chain([build("rcan", {"scale": 1, "groups": 2, "blocks": 20, "features": 32})])
+    assert rcan.networks[0].radius > rcan.margin == 64
 
 
 def test_bf16_keeps_the_image_in_fp32():

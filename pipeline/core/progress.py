@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from pipeline.core.stop import Stop
 
@@ -46,7 +47,8 @@ def progress(title: str, total: float, done: int = 0):
         yield _Log(title, total, done)
         return
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+               TimeElapsedColumn(Column(min_width=7)), TimeRemainingColumn(table_column=Column(min_width=7)),
+               TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis"))]
     with Progress(*columns) as bar:
         yield _Bar(bar, bar.add_task(title, total=total, completed=done, rate="", note=""))
 

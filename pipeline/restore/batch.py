@@ -41,7 +41,7 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
         except OSError as error:
             outcome.failed[job.photo] = str(error)
     sizes = {job: _megapixels(job.photo, max_megapixels) for job in left}
-    with Stop() as stop, progress("restoring, megapixels", round(sum(sizes.values()), 1)) as bar:
+    with Stop() as stop, progress("restoring (MP)", round(sum(sizes.values()), 1)) as bar:
         for number, job in enumerate(left, 1):
             account = _Account(bar, sizes[job], f"{job.photo.name} ({number} of {len(left)})", stop)
             try:
@@ -71,7 +71,8 @@ class _Account:
             raise _Stopped
 
     def close(self) -> None:
-        self.bar.advance(self.note, self.left)
+        if abs(self.left) > 1e-9:
+            self.bar.advance(self.note, self.left)
 
 
 def _is_done(restorer: Restorer, job: Job, quality: int, compare: bool, overwrite: bool) -> bool:

@@ -16,11 +16,13 @@ from pipeline.nets.rcan import ChannelAttention
 from pipeline.restore.apply import to_tensor
 
 GLOBAL = (ChannelAttention, nn.InstanceNorm2d, nn.GroupNorm, nn.AdaptiveAvgPool2d)
+WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
 
 
 class Chain:
-    """`scale`: output pixels to an input pixel. `radius`: the receptive radius in input pixels. `multiple`: where windows may
-    begin, in input pixels. `global_layers`: the kinds of its layers that see a whole window; without any it is tile-exact.
+    """`scale`: output pixels to an input pixel. `margin`: what a tile is to be read with on each side, in input pixels.
+    `multiple`: where windows may begin. `global_layers`: the kinds of its layers that see a whole window; without any it is
+    tile-exact.
 
     With `ensemble` its answer is the mean of those for the eight flips and quarter turns of a window, each turned back (Timofte
     et al., "Seven ways to improve example-based single image super resolution", CVPR 2016). `precision` bf16 computes all but
@@ -34,9 +36,9 @@ class Chain:
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         self.networks, self.ensemble, self.precision = networks, ensemble, precision
         self.device = next(networks[0].parameters()).device
-        self.scale, self.radius, self.multiple = 1, 0, 1
+        self.scale, radius, self.multiple = 1, 0, 1
         for network in networks:
-            self.radius += ceil(network.radius / self.scale)
+            radius += ceil(network.radius / self.scale)
             multiple = getattr(network, "multiple", 1)
             self.multiple = lcm(self.multiple, multiple // gcd(multiple, self.scale))
             self.scale *= network.scale
@@ -44,6 +46,7 @@ class Chain:
                 _keep_images_in_fp32(network, self.device.type)
         layers = {type(module).__name__ for network in networks for module in network.modules() if isinstance(module, GLOBAL)}
         self.global_layers = sorted(layers)
+        self.margin = ceil((min(radius, WIDEST) if layers else radius) / self.multiple) * self.multiple
 
     @torch.inference_mode()
     def __call__(self, window: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def read_photo(path: Path | str, max_megapixels: float) -> Photo:
     """
     with _image(path, max_megapixels) as image:
         profile = image.info.get("icc_profile")
-        deep = any(";16" in str(tile.args) for tile in image.tile) and image.mode in ("LA", "RGB", "RGBA")
+        deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ())) and image.mode in ("LA", "RGB", "RGBA")
         exif, orientation = carried(image), _orientation(image)  # before load(), which turns a TIFF
         image.load()
         values = _sixteen_bit(path, image.mode) if deep else None
@@ -120,7 +120,7 @@ def _image(path: Path | str, max_megapixels: float):
             raise BadImage(f"its header says {heif.size[0]}x{heif.size[1]}, allowed are {max_megapixels:g} megapixels")
         image = heif.to_pillow()
     except DAMAGE as error:
-        raise error if isinstance(error, BadImage) else BadImage(f"damaged ({error})") from error
+        raise error if isinstance(error, BadImage) else BadImage(f"damaged ({str(error).strip()})") from error
     image.getexif().pop(ORIENTATION, None)  # the decoder turns the picture and leaves the tag
     yield image
 

@@ -68,6 +68,8 @@ class Restorer:
         Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError, and MemoryError.
         """
         target = Path(target)
+        if target.exists() and target.samefile(photo):
+            raise ValueError(f"{target}: would overwrite the photo itself; name another place")
         mark = f"{MARK} {'+'.join(self.names)} {self.fingerprint(photo, target, quality)}"
         source = read_photo(photo, max_megapixels)
         dtype, (height, width) = depth_for(target, source.colour.dtype), source.colour.shape[:2]

@@ -30,8 +30,8 @@ def tile_for(chain: Chain, free: int | None = None) -> int:
     free = free_memory(chain.device) if free is None else free
     budget = BUDGET.get(chain.device.type, BUDGET_OF_A_GPU)
     # where margins are wide, windows of four of them: three quarters are margin, and less would be worse
-    window = min(max((budget / need) ** 0.5, 4 * chain.radius), (free / 2 / need) ** 0.5)
-    return aligned(window - 2 * chain.radius, chain)
+    window = min(max((budget / need) ** 0.5, 4 * chain.margin), (free / 2 / need) ** 0.5)
+    return aligned(window - 2 * chain.margin, chain)
 
 
 def aligned(tile: float, chain: Chain) -> int:

@@ -17,7 +17,6 @@ from pipeline.restore.chain import Chain
 from pipeline.restore.room import aligned, is_out_of_memory
 
 FEATHER = 32  # input pixels over which a tile fades into the next, where tiles are not exact
-WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
 
 
 def restore_into(output: np.ndarray, chain: Chain, image: np.ndarray, tile: int,
@@ -56,7 +55,7 @@ def restore_into(output: np.ndarray, chain: Chain, image: np.ndarray, tile: int,
 def _smaller(tile: int, chain: Chain) -> int:
     half = aligned(tile / 2, chain)
     if half == tile:
-        raise MemoryError(f"out of memory even in tiles of {tile} pixels with a margin of {_margin(chain)}")
+        raise MemoryError(f"out of memory even in tiles of {tile} pixels with a margin of {chain.margin}")
     return half
 
 
@@ -89,18 +88,13 @@ def _restore_row(output, chain, image, tile, top, band, advance) -> tuple[int, n
     return bottom, next_band
 
 
-def _margin(chain: Chain) -> int:
-    radius = min(chain.radius, WIDEST) if chain.global_layers else chain.radius
-    return ceil(radius / chain.multiple) * chain.multiple
-
-
 def _cut(start: int, size: int, tile: int, feather: int, chain: Chain) -> tuple[int, int, slice]:
     """Along one side, of the tile that begins at `start`: its end, its end with the feather, and the window to be read.
 
     Tiles are of equal size, and windows too, at the image's borders as well. Windows begin on the chain's grid, and end as far
     from it as the image does: turned around, they begin on the turned image's grid.
     """
-    multiple, margin = chain.multiple, _margin(chain)
+    multiple, margin = chain.multiple, chain.margin
     if size <= tile + 2 * margin:
         return size, size, slice(0, size)
     tile = ceil(size / ceil(size / tile) / multiple) * multiple
