@@ -3,7 +3,7 @@
 What is slow to import is imported where it is used.
 """
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -24,48 +24,61 @@ def fail(message) -> NoReturn:
 
 @app.command()
 def restore(
-    inputs: Annotated[list[Path], typer.Argument(help="Photos (PNG, JPEG, TIFF, WebP, BMP), or folders of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .png file for one photo, otherwise a folder.")],
+    inputs: Annotated[list[Path], typer.Argument(
+        help="Photos (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders of them, globs in quotes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
     model: Annotated[list[str] | None, typer.Option(
-        help="A network below models/; a second takes the first one's output.")] = None,
+        help="A network below models/, or a row of params.yaml; a second takes the first one's output.")] = None,
     system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
-    tile: Annotated[int, typer.Option(min=16, help="Pixels on a side that the network sees at a time.")] = 256,
+    format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
+        help="Of the files in a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP; a WebP of 100 is lossless.")] = 95,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over eight flips and turns: 8 times slower.")] = False,
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="bf16 is faster where the hardware has it.")] = "fp32",
+    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(help="By default cuda when there is one.")] = None,
+    tile: Annotated[int | None, typer.Option(
+        min=16, help="Pixels on a side that the network sees at a time; by default as many as memory allows.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also write each photo and its restoration side by side.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other files too; never an input.")] = False,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
 ):
     """Restore photos with a trained network: one by name, or the one that `dvc repro select` chose for a system.
 
+    Photos that were restored already are skipped, so the same command continues after Ctrl-C. See docs/restore.md.
+
     \b
-    Example: python -m pipeline restore photo.jpg -o restored.png --system sr-edsr
+    Example: python -m pipeline restore photos -o restored --system sr-edsr
     """
-    from pipeline.core.device import pick
-    from pipeline.core.progress import track
-    from pipeline.images.decode import BadImage, decode
-    from pipeline.images.encode import write_png
-    from pipeline.restore.apply import apply, quantise
-    from pipeline.restore.network import AbsentNetwork, load_network
+    from pipeline.restore.batch import restore_all
+    from pipeline.restore.network import AbsentNetwork
+    from pipeline.restore.plan import plan
+    from pipeline.restore.restorer import Restorer
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
-    jobs = _jobs(inputs, output)
-    if system:
-        model = [_chosen(system)]
     try:
-        device = pick()
-        networks = [load_network(MODELS / name, device) for name in model]
+        jobs = plan(inputs, output, f".{format}" if format else None, compare)
+    except ValueError as error:
+        fail(error)
+    names = [_chosen(system)] if system else model
+    try:
+        restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
         fail(f"{error} (networks in {MODELS}/: {there})")
-    refused = 0
-    for photo, restored in track(jobs.items(), "restoring", len(jobs)):
-        try:
-            image = decode(photo, max_megapixels)
-        except BadImage as error:
-            refused += 1
-            typer.echo(f"error: {photo}: {error}", err=True)
-            continue
-        write_png(restored, quantise(apply(networks, image, tile)))
-    if refused:
-        fail(f"{refused} of {len(jobs)} photos could not be read")
+    if layers := restorer.chain.global_layers:
+        typer.echo(f"{'+'.join(names)} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, come out a "
+                   "little different; the tiles are faded into each other")
+    outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
+    for photo, reason in outcome.failed.items():
+        typer.echo(f"error: {photo}: {reason}", err=True)
+    done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")
+    if outcome.stopped:
+        typer.echo(f"stopped: {done}, of {len(jobs)}; the same command continues", err=True)
+        raise typer.Exit(outcome.stopped)
+    if outcome.failed:
+        fail(f"{len(outcome.failed)} of {len(jobs)} photos could not be restored; {done}")
+    typer.echo(done)
 
 
 def _chosen(system: str) -> str:
@@ -81,39 +94,6 @@ def _chosen(system: str) -> str:
         fail(f"{system}: {choice['reason']}; name a network with --model")
     typer.echo(f"{system}: {choice['chosen']}, chosen without truth: {choice['reason']}")
     return choice["chosen"]
-
-
-def _jobs(inputs: list[Path], output: Path) -> dict[Path, Path]:
-    """Photo -> where its restoration goes. Never one of the inputs, and no two to the same place."""
-    from pipeline.images.decode import IMAGE_SUFFIXES
-    photos = []
-    for path in inputs:
-        if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-            if not inside:
-                fail(f"{path}: no images in this folder")
-            photos += inside
-        elif path.exists():
-            photos.append(path)
-        else:
-            fail(f"{path}: no such file")
-    single = output.suffix.lower() == ".png" and not output.is_dir()
-    if single and len(photos) > 1:
-        fail(f"{output}: one file for {len(photos)} photos; name a folder")
-    if not single and output.suffix.lower() in IMAGE_SUFFIXES:
-        fail(f"{output}: restorations are written as PNG; name a .png file or a folder")
-    if not single and output.is_file():
-        fail(f"{output}: is a file, but not a .png; restorations are written as PNG")
-    originals = {photo.resolve() for photo in photos}
-    jobs, taken = {}, {}
-    for photo in photos:
-        target = output if single else output / f"{photo.stem}.png"
-        if target.resolve() in originals:
-            fail(f"{target}: would overwrite an input; name another place")
-        if taken.setdefault(target, photo) != photo:
-            fail(f"{photo} and {taken[target]} would both become {target}")
-        jobs[photo] = target
-    return jobs
 
 
 @app.command()
@@ -145,6 +125,79 @@ def preset(
     if not show:
         with replacing(PARAMS_FILE, "w") as handle:
             handle.write(after)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Weights: .pth or .pt of tensors alone, or .safetensors.")],
+    name: Annotated[str, typer.Option("--as", help="What the network is to be called.")],
+):
+    """Take somebody else's trained network as stage 1: EDSR-PyTorch's, RCAN's, BasicSR's, KAIR's, or any that spandrel knows.
+
+    Writes models/NAME and adds the entry NAME to `imports` in params.yaml, from which `dvc repro` makes it again.
+
+    \b
+    Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official
+    """
+    import yaml
+
+    from pipeline.core.files import replacing
+    from pipeline.core.params import load
+    from pipeline.core.presets import merge
+    from pipeline.nets.layouts.files import read_weights
+    from pipeline.nets.layouts.names import recognise, remarks
+    from pipeline.restore.network import read_manifest
+    from pipeline.stages.convert import convert
+
+    try:
+        if name in load().network_names():
+            fail(f"{name}: there is a network of this name; choose another, or remove its entry from {PARAMS_FILE}")
+        layout, arch, options = recognise(read_weights(file)) or ("spandrel", "spandrel", {})
+        path, root = file.resolve(), Path.cwd()
+        path = path.relative_to(root) if path.is_relative_to(root) else path
+        entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}
+        after = merge(PARAMS_FILE.read_text(encoding="utf-8"), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
+        params = parse(yaml.safe_load(after), str(PARAMS_FILE))
+        convert(name, params.imports[name])
+        manifest = read_manifest(MODELS / name)
+    except ParamsError as error:
+        fail(error)
+    except (OSError, ValueError) as error:
+        fail(error if str(file) in str(error) else f"{file}: {error}")
+    with replacing(PARAMS_FILE, "w") as handle:
+        handle.write(after)
+    size = ", ".join([f"{manifest['parameters']:,} weights", *(f"{key} {value}" for key, value in options.items())])
+    typer.echo(f"{MODELS / name}: {arch} as {layout} has it, {size}")
+    for remark in remarks(layout, arch, options):
+        typer.echo(f"note: {remark}")
+    fitting = [key for key, system in params.systems.items() if params.pairs[system.pairs].scale == manifest["scale"]]
+    typer.echo(f"Two-stage training goes on from it with `start: {name}` in an entry of systems"
+               + (f", such as {', '.join(fitting)}" if fitting else ""))
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A network below models/.")],
+    to: Annotated[str, typer.Option(help="Whose program is to read it: edsr-pytorch, rcan, basicsr or kair.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .pth, .pt or .safetensors file.")],
+):
+    """Write a network's weights as another project names them.
+
+    \b
+    Example: python -m pipeline export sr-edsr-stage2 --to basicsr -o edsr-stage2.pth
+    """
+    from pipeline.nets.layouts.convert import exported, layout_of
+    from pipeline.nets.layouts.files import write_weights
+    from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+
+    try:
+        manifest = read_manifest(MODELS / name)
+        arch, options = manifest["arch"], manifest["options"]
+        write_weights(output, exported(load_network(MODELS / name), to, arch, options), layout_of(to, arch).wrapper)
+    except (AbsentNetwork, OSError, ValueError) as error:
+        fail(f"{name}: {error}")
+    size = ", ".join(f"{key} {value}" for key, value in options.items() if key not in ("start", "unshuffle"))
+    typer.echo(f"{output}: {to}'s {arch}, {size}")
 
 
 @app.command()

@@ -77,7 +77,7 @@ def test_restore_takes_several_files_and_folders(project):
     (["empty", "-o", "out"], "empty: no images in this folder"),
     (["photos/a.png", "b/a.png", "-o", "out"], "would both become out/a.png"),
     (["photos/a.png", "b/a.png", "-o", "one.png"], "one.png: one file for 2 photos"),
-    (["photos/a.png", "-o", "params.yaml"], "params.yaml: is a file, but not a .png"),
+    (["photos/a.png", "-o", "params.yaml"], "params.yaml: is a file, but not an image"),
 ])
 def test_restore_refuses_before_it_writes_anything(project, arguments, message):
     (project / "empty").mkdir()
@@ -92,7 +92,7 @@ def test_an_unreadable_photo_is_named_and_the_others_are_restored(project):
     (project / "photos/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
     result = run("restore", "photos", "-o", "out", "--model", "sr-edsr")
     assert result.exit_code == 1
-    assert "photos/broken.jpg: " in result.output and "1 of 2 photos could not be read" in result.output
+    assert "photos/broken.jpg: " in result.output and "1 of 2 photos could not be restored; 1 restored" in result.output
     assert [path.name for path in (project / "out").iterdir()] == ["a.png"]
 
 
@@ -193,5 +193,5 @@ def test_help_is_quick_and_shows_an_example():
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, check=True)
     assert time.monotonic() - started < control
     assert b"restore" in shown.stdout
-    for command in ("restore", "preset", "fetch-trunks", "picture", "seeds", "likeness"):
+    for command in ("restore", "preset", "import", "export", "fetch-trunks", "picture", "seeds", "likeness"):
         assert f"Example: python -m pipeline {command}" in run(command, "--help").output

@@ -29,7 +29,7 @@ def flop(arch: str, options: str) -> int:
 def architecture(params: Params, network: str):
     while network in params.finetunes:
         network = params.finetunes[network].start
-    return params.networks[network]
+    return params.rbsr.get(network) or params.networks[network]
 
 
 def cost_of(params: Params, chain: list[str]):
@@ -58,7 +58,8 @@ def test_flop_are_those_of_the_convolutions():
 
 @pytest.mark.parametrize("arch, options", [
     ("rcan", {"scale": 1, "groups": 1, "blocks": 1, "features": 16}), ("dmnet", {"blocks": 1, "features": 4, "layers": 2}),
-    ("srresnet", {"scale": 4, "blocks": 1, "features": 4}), ("dncnn", {}), ("rednet", {"layers": 4})])
+    ("srresnet", {"scale": 4, "blocks": 1, "features": 4}), ("dncnn", {}), ("rednet", {"layers": 4}),
+    ("msrresnet", {"scale": 2, "blocks": 1, "features": 4}), ("resnet", {"blocks": 1, "features": 4}), ("zssr", {})])
 def test_every_architecture_can_be_counted(arch, options):
     assert training_flop(arch, options) > 0
 
@@ -81,6 +82,19 @@ def test_what_a_chain_was_given_is_counted_apart():
         assert cost.steps == sum(steps[name] for name in own), chain
         assert everything.steps == cost.steps + sum(steps[name] for name in given), chain
         assert (everything.flop > cost.flop) == bool(given)
+
+
+def test_references_are_counted():
+    p = params_with("p2")
+    settings = p.rbsr["blindsr-rbsr"].settings
+    cost, everything = costs(p, ["blindsr-rbsr", "blindsr-x4"], {"blindsr-rbsr": 10, "blindsr-x4": 7})
+    assert cost.steps == settings.steps and cost.flop == settings.steps * settings.batch * settings.patch**2 * 10
+    assert everything.steps == settings.steps + p.stage1_of("blindsr-x4").steps
+    p = params_with("all")
+    settings = p.cyclegans["demoire-cyclegan"].settings
+    cost, everything = costs(p, ["demoire-cyclegan"], {"demoire-cyclegan": 10})
+    # of either generator: what it makes, that made back, and the identity
+    assert cost == everything and cost.flop == settings.steps * settings.batch * settings.patch**2 * 6 * 10
 
 
 def test_the_section_has_a_line_per_row_with_networks():

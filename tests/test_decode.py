@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, decode, read_size
@@ -229,6 +230,20 @@ def test_exif_orientation(tmp_path, format, orientation):
     assert image.shape == scene.shape and np.abs(image.astype(int) - scene)[4:12, 4:12].max() < 30
     assert np.abs(image.astype(int) - scene)[4:-4:8, 4:-4:8].max() < 60
     assert sorted(read_size(tmp_path / "image", 1)) == [32, 48]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_exif_orientation_of_sixteen_bit_tiff(tmp_path, orientation):
+    turned = RGB.astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "a.tiff", turned, photometric="rgb", extratags=[(0x0112, "H", 1, orientation, True)])
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=_oriented(orientation))
+    assert np.array_equal(decode(tmp_path / "a.tiff", 100), decode(tmp_path / "a.png", 100))
+
+
+def _oriented(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def test_exif_orientation_of_sixteen_bit_png(tmp_path):

@@ -97,7 +97,7 @@ def test_a_bias_under_batch_norm_is_kept_and_not_trained():
 
 @pytest.mark.parametrize("options, message", [
     ({"layers": 1}, "dncnn: layers and features are 1 and 64"), ({"start": "zero"}, "start is 'zero', allowed are"),
-    ({"channels": 1}, "channels.*allowed are .layers")])
+    ({"channels": 2}, "channels is 2, allowed are 1, 3"), ({"depth": 4}, "depth.*allowed are .layers")])
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         build("dncnn", options)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -18,7 +19,8 @@ from pipeline.core.params import load
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # dvc.yaml says why
-NOT_TRACKED = {f"pipeline/core/{name}.py" for name in ("params", "settings", "sources", "moire", "progress", "stop")}
+NOT_TRACKED = {f"pipeline/core/{name}.py"
+               for name in ("params", "settings", "sources", "baselines", "moire", "progress", "stop")}
 
 
 @cache
@@ -58,15 +60,18 @@ def test_imports_run_one_way():
                 assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
-@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "select", "page", "report"])
+@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "select", "page",
+                                   "report"])
 def test_stages_that_need_no_torch_do_not_import_it(stage):
     code = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():
-    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label"):
+    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr", "srgan", "zssr"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
+    seen = [dep for dep in GRAPH["zssr"]["do"]["deps"] if dep.startswith("data/")]
+    assert seen == [f"data/tests/${{item.tests}}/{name}/inputs" for name in get_args(settings.TestSet)]
     seen = [dep for dep in GRAPH["select"]["do"]["deps"] if not dep.startswith("pipeline/")]
     assert seen == ["data/blind/${key}"]
     p = load(ROOT / "params.yaml")
@@ -76,6 +81,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
     read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]
     read += [(f"sets/{entry.captures}",) for entry in p.adabn.values()]
+    assert not p.cyclegans and not p.rbsr  # presets have them
     assert not {f"sets/{name}" for name in truths} & {path for paths in read for path in paths}
 
 

@@ -157,9 +157,10 @@ def test_fetch_keeps_the_features_of_published_files(tmp_path, monkeypatch):
     digest = hashlib.sha256((source / "published.pth").read_bytes()).hexdigest()
     (source / "published.pth").rename(source / f"alexnet-owt-{digest[:8]}.pth")
     monkeypatch.setitem(trunks.PUBLISHED, "alexnet", f"alexnet-owt-{digest[:8]}.pth")
-    torch.save(random_weights(VGG), source / "vgg16_features.pth")
+    for name, layers in (("vgg16_features", VGG), ("vgg16_conv1_2", VGG[:4])):
+        torch.save(random_weights(layers), source / f"{name}.pth")
     written = fetch(tmp_path / "trunks", source)
-    assert [path.name for path in written] == ["alexnet_features.pth", "vgg16_features.pth"]
+    assert [path.name for path in written] == ["alexnet_features.pth", "vgg16_features.pth", "vgg16_conv1_2.pth"]
     kept = torch.load(written[0], weights_only=True)
     assert kept.keys() == weights.keys() and all((kept[key] == weights[key]).all() for key in kept)
     Lpips(tmp_path / "trunks")

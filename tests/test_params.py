@@ -51,6 +51,10 @@ def changed(path: str, value) -> dict:
      r"psf_ratio: got \[1, 2\], wanted both in \[0, 1\]"),
     ("networks/sr-edsr/targets", "pairs/sr-random/targets",
      "networks.sr-edsr: pairs/sr/inputs and pairs/sr-random/targets do not show the same: .* patches: 0"),
+    ("imports", {"sr-edsr-gan": {"file": "w.pth", "layout": "rcan", "arch": "rcan", "options": {}}},
+     "imports.sr-edsr-gan: the pipeline trains a network of this name"),
+    ("imports", {"x": {"file": "w.pth", "layout": "mmsr", "arch": "rcan", "options": {}}},
+     "imports.x.layout: got 'mmsr'; .*'basicsr'"),
 ])
 def test_what_cannot_be_meant_is_named(path, value, message):
     with pytest.raises(params.ParamsError, match=message):

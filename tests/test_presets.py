@@ -48,6 +48,10 @@ def test_new_keys_come_after_their_sisters():
     assert merged == TEXT.replace("    a: 2\n", "    a: 2\n  third:\n    a: 3\n    b:\n      c: 4\n")
     assert yaml.safe_load(merge(TEXT, "new: {x: 1}"))["new"] == {"x": 1}
     assert yaml.safe_load(merge("a: {b: 1}\n", "a: {c: 2, b: null}")) == {"a": {"c": 2}}
+    text = "a:\n  b: {}  # about b\n# about c\nc: 1\n"
+    merged = "a:\n  b:  # about b\n    x:\n      y: 1\n# about c\nc: 1\n"
+    assert merge(text, "a: {b: {x: {y: 1}}}") == merged
+    assert merge(text.replace("b: {}  # about b", "b: {}"), "a: {b: {x: {y: 1}}}") == merged.replace("  # about b", "")
     replaced = merge(TEXT, "tail: {only: null, other: {x: 2}}")
     assert replaced == TEXT.replace("  only:\n    x: 1\n", "  other:\n    x: 2\n")
 
@@ -115,6 +119,10 @@ def test_paper_is_the_papers_size():
     assert params.stage1_of("sr-srresnet").loss == "mse"
     assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
     assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)
+    cyclegan = params.cyclegans["demoire-cyclegan"]
+    assert cyclegan.options == {"blocks": 9, "features": 64, "residual": False}
+    assert (cyclegan.settings.batch, cyclegan.settings.lr, cyclegan.settings.betas) == (1, 2e-4, (0.5, 0.999))
+    assert (cyclegan.settings.cycle, cyclegan.settings.identity, cyclegan.settings.pool) == (10, 0.5, 50)
 
 
 def test_p2_paper_is_that_papers_size():

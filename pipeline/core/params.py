@@ -9,11 +9,13 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.core.baselines import CycleGan, Rbsr, Srgan, Zssr
 from pipeline.core.settings import (
     Adabn,
     Bench,
     Count,
     Finetune,
+    Import,
     Labels,
     Name,
     Network,
@@ -54,10 +56,15 @@ class Params(Strict):
     calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]
     networks: dict[Name, Network]
+    imports: dict[Name, Import] = {}
     systems: dict[Name, System]
     adabn: dict[Name, Adabn] = {}
     labels: dict[Name, Labels] = {}
     finetunes: dict[Name, Finetune] = {}
+    cyclegans: dict[Name, CycleGan] = {}
+    rbsr: dict[Name, Rbsr] = {}
+    srgan: dict[Name, Srgan] = {}
+    zssr: dict[Name, Zssr] = {}
     tasks: dict[Name, Task]
     tests: dict[Name, Tests]
     rows: dict[Name, Row]
@@ -91,22 +98,28 @@ class Params(Strict):
 
     def _check_references(self):
         sets, trained = set(self.sets) | {"none"}, self.network_names() | {"none"}
-        synthetic = set(self.networks) | {f"{system}-gan" for system in self.systems} | {"none"}
+        stage1 = set(self.networks) | set(self.imports)
+        synthetic = stage1 | {f"{system}-gan" for system in self.systems} | {"none"}
         inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
         inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
         wanted = {  # section -> field -> where the name must be
             "calibrations": {"captures": set(self.sets), "clean": set(self.sets)},
             "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
             "networks": {"inputs": inputs, "targets": inputs},
-            "systems": {"task": set(self.tasks), "start": set(self.networks), "pairs": set(self.pairs),
+            "systems": {"task": set(self.tasks), "start": stage1, "pairs": set(self.pairs),
                         "second_teacher": synthetic, "third_teacher": synthetic,
                         "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
             "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
             "labels": {"network": trained - {"none"}, "inputs": inputs},
             "finetunes": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
+            "cyclegans": {"captures": set(self.sets), "clean": set(self.sets)},
+            "rbsr": {"inputs": inputs, "synthetic": inputs, "targets": inputs, "encoder": set(self.networks)},
+            "srgan": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
+            "zssr": {"tests": set(self.tests)},
             "tests": {"synthetic": set(self.pairs) | {"none"}, "captures": sets, "truth": sets, "far": sets,
                       "far_truth": sets, "reference": sets},
-            "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained, "second": trained, "third": trained},
+            "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained | set(self.zssr), "second": trained,
+                     "third": trained},
         }
         for section, fields in wanted.items():
             for key, entry in getattr(self, section).items():
@@ -114,6 +127,8 @@ class Params(Strict):
                     if (value := getattr(entry, field)) not in names:
                         there = ", ".join(sorted(names))
                         raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
+        if taken := self.imports.keys() & self._trained():
+            raise ValueError(f"imports.{min(taken)}: the pipeline trains a network of this name; choose another")
         for key, entry in self.pairs.items():
             kind = self.recipes[entry.recipe].kind
             if (kind == "calibrated") != (entry.calibration != "none"):
@@ -123,6 +138,9 @@ class Params(Strict):
                 raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
         for key, entry in self.networks.items():
             self._check_cuts(f"networks.{key}", entry.inputs, entry.targets)
+        for key, entry in self.rbsr.items():
+            for side in (entry.inputs, entry.synthetic):
+                self._check_cuts(f"rbsr.{key}", side, entry.targets)
         for key, entry in self.systems.items():
             teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
             if len(set(teachers)) < len(teachers):
@@ -130,6 +148,11 @@ class Params(Strict):
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
+        for key, row in self.rows.items():
+            tests = self.zssr[row.first].tests if row.first in self.zssr else row.tests
+            if row.tests != tests or (row.first in self.zssr and {row.second, row.third} != {"none"}):
+                raise ValueError(f"rows.{key}: {row.first} is an entry of zssr, which enlarges the images of tests.{tests} "
+                                 f"alone: wanted tests: {tests}, second: none and third: none")
 
     def _check_cuts(self, where: str, inputs: str, targets: str):
         """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be whole."""
@@ -141,9 +164,13 @@ class Params(Strict):
                              "patches: 0 and a recipe that leaves images in place, other than moire")
 
     def network_names(self) -> set[str]:
-        """Every network the pipeline makes."""
+        """Every network the pipeline has."""
+        return self._trained() | set(self.imports)
+
+    def _trained(self) -> set[str]:
         derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        return set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
+        trained = set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
+        return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
 
 
 def _scale_lambda(settings: Stage2, factor: float) -> Stage2:

@@ -7,6 +7,7 @@ Comments and the order of params.yaml stay. Removing and adding work on whole li
 the value before it and would take the next section's heading along.
 """
 import io
+import re
 import textwrap
 
 import yaml
@@ -138,6 +139,12 @@ def _without(text: str, path: tuple) -> str:
 
 def _with(text: str, path: tuple, value) -> str:
     parent = _node(text, path[:-1])
+    if not parent.value and re.search(r": \{\}\s*(#.*)?$", text.splitlines()[parent.start_mark.line]):
+        lines, start, _ = _block(text, path[:-1])
+        column = len(lines[start]) - len(lines[start].lstrip()) + 2
+        lines[start] = lines[start].replace(": {}", ":", 1)
+        lines.insert(start + 1, textwrap.indent(_dump({path[-1]: value}), " " * column).rstrip("\n"))
+        return "\n".join(lines) + "\n"
     if not parent.value or parent.flow_style or len(path) == 1:
         values = _round_trip().load(text)
         _at(values, path[:-1])[path[-1]] = value

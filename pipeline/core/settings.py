@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchNorm = Literal["frozen", "train"]
 WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
+TestSet = Literal["captures", "captures-far", "synthetic", "captures-val", "synthetic-val"]
 
 
 class Strict(BaseModel):
@@ -57,7 +58,7 @@ class Training(Strict):
     patch: Annotated[int, Field(ge=8)]
     lr: Positive
     betas: tuple[Fraction, Fraction]
-    schedule: Literal["constant", "cosine", "halve"]
+    schedule: Literal["constant", "cosine", "halve", "tenth"]
     halve_every: Count
     """Steps between halvings of the learning rate under schedule `halve`."""
     clip: NonNegative
@@ -110,6 +111,15 @@ class Network(Strict):
     """Arguments of the network's class."""
     stage1: dict[str, Any] = {}
     """Overrides of the section stage1 for this network."""
+
+
+class Import(Strict):
+    """Somebody else's trained network, in place of one of stage 1. `python -m pipeline import` writes such an entry."""
+    file: str
+    layout: Literal["edsr-pytorch", "rcan", "basicsr", "kair", "spandrel"]
+    """The project whose names the weights in the file have."""
+    arch: Name
+    options: dict[str, Any]
 
 
 class System(Strict):
@@ -180,7 +190,8 @@ class Tests(Strict):
 
 
 class Row(Strict):
-    """A line of the benchmark: up to three networks in a chain; first: none is the degraded input itself."""
+    """A line of the benchmark: up to three networks in a chain; first: none is the degraded input itself, and an entry of zssr
+    stands alone."""
     task: Name
     tests: Name
     first: Name

@@ -104,7 +104,7 @@ def _reason(error) -> str:
 
 def _sixteen_bit(image: Image.Image, path: Path | str) -> Image.Image:
     """16-bit RGB or RGBA brought to 8 bits by OpenCV, as Pillow keeps the high byte only."""
-    orientation = image.getexif().get(ORIENTATION, 1)  # before load(), which takes it from a TIFF
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(ORIENTATION, 1)  # OpenCV turns a TIFF itself
     image.load()  # OpenCV fills what is missing with grey, Pillow refuses
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3:

@@ -1,4 +1,4 @@
-"""Get the backbones that LPIPS compares features of, and NIQE's published model. Called by hand, never by a stage."""
+"""Get the backbones that LPIPS and SRGAN compare features of, and NIQE's published model. Called by hand, never by a stage."""
 import pickle
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline.core.files import replacing, sha256
 from pipeline.measure import niqe
 
 SERVER = "https://download.pytorch.org/models"
-PUBLISHED = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth",
+PUBLISHED = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth",
              "squeezenet1_1": "squeezenet1_1-b8a52dc0.pth"}
 """torchvision's ImageNet weights; the eight digits are the start of the file's sha256."""
 
@@ -17,8 +17,9 @@ PUBLISHED = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth
 def fetch(folder: Path | str, source: Path | str | None = None) -> list[Path]:
     """Write <name>_features.pth into `folder` for each backbone; returns what was written.
 
-    From the folder `source` those that are there, as published or as <name>_features.pth, and niqe_pris_params.npz if it
-    is there too; without one all backbones, from download.pytorch.org (770 MB, of which 72 MB are kept). Raises
+    From the folder `source` those that are there, as published or as <name>_features.pth, the first layers of VGG
+    (vgg16_conv*.pth, vgg19_conv*.pth) and niqe_pris_params.npz if they are there too; without one all backbones, from
+    download.pytorch.org (1.3 GB, of which 150 MB are kept). Raises
     FileNotFoundError when `source` holds none and ValueError for a damaged file.
     """
     if source is None:
@@ -33,6 +34,9 @@ def fetch(folder: Path | str, source: Path | str | None = None) -> list[Path]:
         if found:
             keep_features(found[0], target)
             written.append(target)
+    for part in sorted(Path(source).glob("vgg1[69]_conv*.pth")):
+        written.append(Path(folder, part.name))
+        keep_features(part, written[-1])
     if Path(source, niqe.PUBLISHED).is_file():
         niqe.published(source)  # raises for another file of that name
         written.append(Path(folder, niqe.PUBLISHED))

@@ -36,7 +36,7 @@ class Table:
 
 
 def kinds(params: Params, task: str, tests: str, group: Scores) -> dict[str, str]:
-    """Row -> input, control, stage 1, stage 2, further round, GAN, AdaBN, oracle or chain."""
+    """Row -> what it is: input, control, stage 1, stage 2, further round, oracle, chain, or the name of a reference method."""
     found = {}
     names = {row_name(params, key): key for key, row in params.rows.items() if row.task == task}
     entry, changed = params.tests[tests], set()
@@ -56,8 +56,14 @@ def _kind(params: Params, row: str, chain: list[str], key: str | None) -> str:
         return "oracle"
     if len(chain) != 1:
         return "chain"
-    if chain[0] in params.networks:
+    if chain[0] in params.networks or chain[0] in {system.start for system in params.systems.values()}:
         return "stage 1"
+    if chain[0] in params.imports:
+        return "imported"
+    others = {"CycleGAN": params.cyclegans, "RBSR": params.rbsr, "SRGAN": params.srgan, "ZSSR": params.zssr}
+    for name, section in others.items():
+        if chain[0] in section:
+            return name
     if chain[0] in params.adabn:
         return "AdaBN"
     if key is not None and chain[0] in params.finetunes:

@@ -9,8 +9,8 @@ from pipeline.core.files import replacing
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first: there is no display)
 
-PANELS = {"loss": ["fidelity", "anchor", "grid"], "adversary": ["adversarial", "d_loss"], "discriminator AUC": ["d_auc"],
-          "validation PSNR, dB": ["val_psnr"]}
+PANELS = {"loss": ["fidelity", "anchor", "grid", "features", "cycle", "identity"],
+          "adversary": ["adversarial", "d_loss"], "discriminator AUC": ["d_auc"], "validation PSNR, dB": ["val_psnr"]}
 
 
 def draw_curve(table: Path, picture: Path) -> None:

@@ -103,12 +103,12 @@ def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pai
         found.contacts = [_scene(cut, "", scene, "", metric, kinds, rows, names) for scene in spread]
         budget -= sum(len(figure.source) for scene in found.contacts for figure in scene.figures)
     plain = [name for name in cut.order if kinds.get(name.removeprefix("row ")) != "control"]
-    for names, wanted, note in ((None, chosen, ""), (plain, chosen, "Controls are left out of the pictures, to keep the page small."),
-                                (plain, chosen[:1], "Controls and all but one scene are left out, to keep the page small.")):
+    for names, wanted, left_out in ((None, chosen, ""), (plain, chosen, "Controls"),
+                                    (plain, chosen[:1], "Controls and all scenes but the worst")):
         found.scenes = [_scene(cut, *each, metric, kinds, rows, names) for each in wanted]
+        found.notes = [f"{left_out} are left out of the pictures, to keep the page small."] if left_out else []
         if sum(len(figure.source) for scene in found.scenes for figure in scene.figures) <= budget:
             break
-    found.notes += [note] if note else []
     return found
 
 

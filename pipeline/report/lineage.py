@@ -1,5 +1,6 @@
 """What made each network: from which sets, from which network, with which settings."""
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from pipeline.core.params import Params
 
@@ -30,6 +31,23 @@ def origin(params: Params, network: str) -> Origin:
     if network in params.adabn:
         entry = params.adabn[network]
         return Origin("batch-norm statistics measured anew", entry.start, f"sets/{entry.captures}", "", "", {})
+    if network in params.imports:
+        entry = params.imports[network]
+        return Origin(f"imported from {PurePath(entry.file).name}", "", "", "", "", {"arch": entry.arch, **entry.options})
+    if network in params.zssr:
+        entry = params.zssr[network]
+        return Origin("ZSSR: learnt from each test image anew", "", f"tests/{entry.tests}", "", "", entry.model_dump())
+    if network in params.cyclegans:
+        entry = params.cyclegans[network]
+        return Origin("CycleGAN: unpaired", "", f"sets/{entry.captures}", "", f"sets/{entry.clean}",
+                      entry.settings.model_dump())
+    if network in params.rbsr:
+        entry = params.rbsr[network]
+        return Origin("RBSR", "", entry.inputs, entry.targets, "", entry.settings.model_dump())
+    if network in params.srgan:
+        entry = params.srgan[network]
+        return Origin("SRGAN", entry.start, entry.inputs, entry.targets, f"sets/{entry.clean}",
+                      entry.settings.model_dump(by_alias=True))
     system, kind = network.rsplit("-", 1)
     entry = params.systems[system]
     if kind == "oracle":

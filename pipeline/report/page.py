@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from pipeline.core.params import Params
 from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS, entries
+from pipeline.report import training
 from pipeline.report.board import kinds, table
 from pipeline.report.gallery import gallery
 from pipeline.report.lineage import ancestors, origin
@@ -22,13 +23,12 @@ from pipeline.report.revisions import Images, Revision
 from pipeline.report.seeds import Section, sections
 from pipeline.report.seeds_text import Comparison
 from pipeline.report.svg import chart
-from pipeline.report.tables import DIGITS, TITLES, Scores, conventions, count, not_computed
-from pipeline.report.training import costs
-from pipeline.report.verdict import LEVELS, Verdict, verdict
+from pipeline.report.tables import DIGITS, TITLES, Scores, computed_metrics, conventions, count, not_computed
+from pipeline.report.verdict import LEVELS, Verdict, decide
 
 WEB = Path(__file__).with_name("web")
 PICTURES = 14 * 2**20  # bytes of pictures; the page is to stay below 20 MB
-PANELS = {"training loss": ["fidelity"], "validation PSNR, dB": ["val_psnr"], "AUC of the discriminator": ["d_auc"]}
+PANELS = {"training loss": ["fidelity", "cycle"], "validation PSNR, dB": ["val_psnr"], "AUC of the discriminator": ["d_auc"]}
 
 
 @dataclass
@@ -72,13 +72,15 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     compared = [*sections([Revision("this run", params, {task: rows}, sources.images)], [task], names, None)]
     groups = [_group(sources, task, tests, [item for item in compared if item.tests == tests], budget) for tests in scores]
-    lines = conventions(params.bench, next(iter(scores.values())).counts, _computed(scores),
+    lines = conventions(params.bench, next(iter(scores.values())).counts, computed_metrics(scores),
                         [params.tests[tests] for tests in scores]) if scores else []
-    missing = [line for tests, group in scores.items() for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
+    missing = [line for tests, group in scores.items()
+               for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
             "choices": _choices(params, sources.choices[task]), "networks": _networks(sources, scores),
-            "costs": _costs(params, scores), "missing": _unwrapped(missing), "conventions": _unwrapped(lines),
-            "figures": any(group.published for group in scores.values())}
+            "costs": _costs(params, scores), "cost_headings": training.HEADING,
+            "cost_meaning": training.meaning(params, scores), "missing": _unwrapped(missing),
+            "conventions": _unwrapped(lines), "figures": any(group.published for group in scores.values())}
 
 
 def _group(sources: Sources, task: str, tests: str, compared: list[Section], budget: int) -> dict:
@@ -92,7 +94,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     where = next((name for name in ("captures", "synthetic") if name in scored), "")
     found = Verdict("none", reasons=["Nothing was scored."])
     if where:
-        found = verdict(params, task, tests, group, pairs[where], where, sources.choices[task])
+        found = decide(params, task, tests, group, pairs[where], where, sources.choices[task])
     row = found.row or next(iter([*group.networks, *group.rows]), "")
     tables = [table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
@@ -101,10 +103,6 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
             "plots": [Markup(plot) for plot in plots(params, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
-
-
-def _computed(scores: dict[str, Scores]) -> set[str]:
-    return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values() for metric in values}
 
 
 def _unwrapped(lines: list[str]) -> list[str]:
@@ -121,15 +119,10 @@ def _choices(params: Params, choices: dict[str, dict]) -> dict:
     return {"headings": [TITLES.get(name, name) for name in columns], "systems": systems, "set": CHOICE_SET}
 
 
-def _costs(params: Params, scores: dict[str, Scores]) -> list[dict]:
-    """What the trainings behind each row took, apart from any machine."""
-    found = {}
-    for group in scores.values():
-        for row, chain in group.networks.items():
-            own, everything = costs(params, chain, group.flop)
-            found[row] = {"row": row, "chain": " → ".join(chain), "weights": group.parameters[row],
-                          "numbers": [own.steps, own.flop / 1e12, everything.steps, everything.flop / 1e12]}
-    return [*found.values()]
+def _costs(params: Params, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
+    """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
+    return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
+            for line in training.table(params, scores)]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
@@ -138,7 +131,7 @@ def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
     for group in scores.values():
         manifests |= group.manifests
         absent |= {item["row"]: item["reason"] for item in group.absent if item["test_set"] == item["metric"] == "*"}
-    rows = [row for row in absent if row in params.network_names()]
+    rows = [row for row in absent if row in params.network_names() or row in params.zssr]
     used = [network for group in scores.values() for chain in group.networks.values() for network in chain]
     found = []
     for network in ancestors(params, [*dict.fromkeys(used), *rows]):

@@ -11,7 +11,8 @@ from pipeline.report.tables import DIGITS, TITLES, Scores
 from pipeline.report.verdict import FIDELITY, PERCEPTUAL
 
 SHAPES = {"input": "square", "control": "dot", "stage 1": "circle", "stage 2": "triangle", "further round": "triangle",
-          "GAN": "diamond", "AdaBN": "diamond", "oracle": "star", "chain": "circle", "fine-tuned": "triangle"}
+          "fine-tuned": "triangle", "chain": "circle", "oracle": "star"}
+OTHERS = "diamond"
 
 
 def plots(params: Params, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str]) -> list[str]:
@@ -34,7 +35,7 @@ def _plot(params: Params, task: str, tests: str, group: Scores, test_set: str, k
     controls = {start: control_rows(start, params.bench, params.tests[tests]) for start in families}
     family = {row: start for start in families for row in (start, *controls[start])} | own
     colours = {start: 1 + i for i, start in enumerate(families)}  # 0: what belongs to no stage 1
-    points = [Point(row, *place, SHAPES[kind[row]], colours.get(family.get(row), 0), kind[row] != "control")
+    points = [Point(row, *place, SHAPES.get(kind[row], OTHERS), colours.get(family.get(row), 0), kind[row] != "control")
               for row, place in at.items()]
     paths = [Path([at[name] for name in names], colours[start], dashed) for start in families
              for dashed, names in curves(start, controls[start]) if sum(name in at for name in names) > 1

@@ -54,8 +54,8 @@ def scatter(points: list[Point], paths: list[Path], x: Axis, y: Axis, title: str
     for value in _ticks([point.y for point in points]):
         parts.append(f'<path class="grid" d="M{LEFT},{to_y(value):.1f}H{WIDTH - RIGHT}"/><text class="tick" x="{LEFT - 6}" '
                      f'y="{to_y(value) + 4:.1f}" text-anchor="end">{value:.{y.digits}f}</text>')
-    parts.append(f'<text class="axis" x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}, better to '
-                 f'the right</text><text class="axis" transform="translate(14 {HEIGHT / 2 - 10}) rotate(-90)" '
+    parts.append(f'<text class="axis" x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}, '
+                 f'better to the right</text><text class="axis" transform="translate(14 {HEIGHT / 2 - 10}) rotate(-90)" '
                  f'text-anchor="middle">{escape(y.title)}, better to the top</text>')
     for path in paths:
         line = "L".join(f"{to_x(a):.1f},{to_y(b):.1f}" for a, b in path.points)

@@ -73,6 +73,8 @@ class Scores:
     """Row -> the networks of its chain."""
     flop: dict[str, int] = field(default_factory=dict)
     """Network -> floating-point operations of a training step per pixel of its input."""
+    per_image: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
     manifests: dict[str, dict] = field(default_factory=dict)
     """Network -> its manifest."""
     published: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -86,7 +88,8 @@ class Scores:
         self.parameters |= bench["parameters"]
         self.networks |= bench["networks"]
         self.flop |= bench["flop"]
-        self.manifests |= bench["manifests"]
+        self.per_image |= bench.get("per_image", {})
+        self.manifests |= bench.get("manifests", {})
 
     def sort(self, order: list[str]) -> None:
         self.rows = {row: self.rows[row] for row in order if row in self.rows}
@@ -152,7 +155,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
     """
     lines = [f"# {title}", ""] if scores else [f"# {title}", "", "params.yaml names nothing to score."]
     for group in list(scores.values())[:1]:
-        lines += conventions(bench, group.counts, _computed(scores), [entries[tests] for tests in scores])
+        lines += conventions(bench, group.counts, computed_metrics(scores), [entries[tests] for tests in scores])
         if any(group.published for group in scores.values()):
             lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
                           "with each other; what to look for is whether their order is that of ours.")
@@ -171,7 +174,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
     """One line per row and test set, one column per metric; what was not computed is an empty field."""
-    found = _computed(scores)
+    found = computed_metrics(scores)
     metrics = [metric for metric in METRICS if metric in found or metric not in WHEN_ASKED]
     with replacing(path, "w") as handle:
         writer = csv.DictWriter(handle, [*KEYS, *metrics, *sorted(found - METRICS.keys())], lineterminator="\n")
@@ -206,7 +209,7 @@ def count(counts: dict[str, int]) -> str:
     return f"{counts['images']} images of {counts['scenes']} scenes"
 
 
-def _computed(scores: dict[str, Scores]) -> set[str]:
+def computed_metrics(scores: dict[str, Scores]) -> set[str]:
     """The metrics that were computed anywhere."""
     return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
             for metric in values}

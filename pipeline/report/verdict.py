@@ -12,12 +12,12 @@ from pipeline.measure.choice import BOUNDED
 from pipeline.measure.names import METRICS, row_name
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.seeds import beyond, controls, in_order, minus, starts
+from pipeline.report.seeds_text import FEW_SCENES
 from pipeline.report.tables import DIGITS, TITLES, Scores
 
 PERCEPTUAL = ("lpips_alex", "lpips_vgg", "lpips_squeeze")
 FIDELITY = ("psnr", "psnr_y")
 BLIND = ("niqe", "niqe_published")
-FEW_SCENES = 10
 LEVELS = {
     "clear": "clear",
     "close": "a close call",
@@ -44,13 +44,15 @@ class Verdict:
     """Sentences."""
 
 
-def verdict(params: Params, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
-            choices: dict[str, dict]) -> Verdict:
+def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
+           choices: dict[str, dict]) -> Verdict:
     """What to use of the rows of one entry of `tests`; `paired` are the scores per image on `test_set`."""
     usable = [row for row in group.rows if row in group.networks and not saw_truth(params, group.networks[row])
               and test_set in group.rows[row]]
     scores = {row: group.rows[row][test_set] for row in usable}
-    own, inputs = starts(params, task), input_of(params, task, tests, group, test_set)
+    own = starts(params, task) | {row: params.adabn[group.networks[row][0]].start for row in usable
+                                  if group.networks[row][0] in params.adabn}
+    inputs = input_of(params, task, tests, group, test_set)
     metric = next((name for name in (*PERCEPTUAL, *FIDELITY) if any(name in values for values in scores.values())), None)
     if metric is None:
         alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}
@@ -68,8 +70,14 @@ def verdict(params: Params, task: str, tests: str, group: Scores, paired: Paired
         found.reasons.append(f"It is better than each of the other {len(rivals)} rows by more than other scenes would change.")
     else:
         found.reasons.append("No other row can be used.")
+    if metric in FIDELITY:
+        found.reasons.append("LPIPS was not computed, so this is by PSNR alone, which likes smooth pictures better than "
+                             "people do.")
     _against_controls(params, tests, found, own, paired)
     _against_input(found, inputs, paired)
+    if len(paired.scenes) < FEW_SCENES:
+        found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")
+    found.reasons += _other_sides(scores, found, paired)
     return found
 
 
@@ -78,12 +86,12 @@ def saw_truth(params: Params, chain: Iterable[str]) -> bool:
     truths = {f"sets/{entry.truth}" for entry in [*params.systems.values(), *params.tests.values()]} - {"sets/none"}
     oracles = {f"{key}-oracle" for key in params.systems}
     truths |= {f"labels/{name}" for name, entry in params.labels.items() if entry.network in oracles}
+    entries = {**params.networks, **params.rbsr, **params.srgan, **params.finetunes, **params.adabn}
     for network in chain:
-        while network in params.finetunes or network in params.adabn:
-            entry = params.finetunes.get(network) or params.adabn[network]
+        while entry := entries.get(network):
             if truths & {getattr(entry, "inputs", ""), getattr(entry, "targets", "")}:
                 return True
-            network = entry.start
+            network = getattr(entry, "start", "")
         if network in oracles:
             return True
     return False
@@ -123,6 +131,24 @@ def in_words(metric: str, difference: Difference) -> str:
     if found.low is not None:
         limits = f"{found.low:+.{digits}f}, {found.high:+.{digits}f}"
     return f"{TITLES.get(metric, metric)} {found.value:+.{digits}f} [{limits}]"
+
+
+def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Paired) -> list[str]:
+    """What it would be by other metrics, and what that costs."""
+    said = []
+    for metric in ("psnr", "niqe"):
+        values = {row: each[metric] for row, each in scores.items() if metric in each}
+        if metric == found.metric or found.row not in values:
+            continue
+        row = best_first(metric, values)[0]
+        if row == found.row:
+            said.append(f"It has the best {TITLES[metric]} too.")
+            continue
+        differences = minus(paired, row, found.row, [metric, found.metric])
+        words = ", ".join(in_words(name, difference) for name, difference in differences.items())
+        doubt = ", which needs no truth but is fooled by sharpening and noise" if metric == "niqe" else ""
+        said.append(f"By {TITLES[metric]}{doubt}, it would be `{row}`: against `{found.row}`, {words}.")
+    return said
 
 
 def _against_input(found: Verdict, inputs: str | None, paired: Paired) -> None:
@@ -177,9 +203,9 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
                          "fooled by sharpening and noise, so trust the pictures more.")
     if found.base and metric in in_order(paired.metrics):
         if difference := minus(paired, row, found.base, [metric]).get(metric):
-            found.reasons.append(f"On the test captures, minus {found.base}: {in_words(metric, difference)}.")
+            found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")
     return found
 
 
 def _names(rows: list[str]) -> str:
-    return ", ".join(rows[:6]) + (f" and {len(rows) - 6} more" if len(rows) > 6 else "")
+    return ", ".join(f"`{row}`" for row in rows[:6]) + (f" and {len(rows) - 6} more" if len(rows) > 6 else "")

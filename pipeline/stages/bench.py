@@ -59,10 +59,18 @@ def eligible(params: Params, kind: str, key: str) -> list[str]:
     return [] if params.rows[key].first == "none" else [key]
 
 
-def restorer(networks: list[str], scale: int, device) -> tuple[Restorer, int]:
-    """A chain as a function, and its number of weights. Raises AbsentNetwork."""
+def kept(networks: list[str]) -> Path | None:
+    """The folder of a row's outputs, by test set, where no network could make them anew: an entry of zssr."""
+    folder = MODELS / networks[0] / "outputs" if networks else None
+    return folder if folder and folder.is_dir() else None
+
+
+def restorer(networks: list[str], scale: int, device) -> tuple[Restorer | None, int]:
+    """A chain as a function, None where its outputs are kept, and its number of weights. Raises AbsentNetwork."""
     if not networks:
         return lambda image: resize_uint8(image, scale * image.shape[0], scale * image.shape[1]), 0
+    if kept(networks):
+        return None, read_manifest(MODELS / networks[0])["parameters"]
     models = [load_network(MODELS / name, device) for name in networks]
     weights = sum(read_manifest(MODELS / name)["parameters"] for name in dict.fromkeys(networks))  # once if it is there twice
     return lambda image: quantise(apply(models, image)), weights
@@ -133,7 +141,15 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
                 continue
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
-            outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+            if folder := kept(networks):
+                outputs = Shard(folder / test_set)
+                if not outputs.absent and outputs.names != inputs.names:
+                    raise ValueError(f"{folder / test_set} holds other images than {inputs.folder}")
+            else:
+                outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+            if outputs.absent:
+                result.miss(row, test_set, "*", outputs.absent)
+                continue
             if not targets.absent:
                 check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
@@ -143,6 +159,11 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
                 scorer.score(result, name, test_set, inputs, changed, targets)
                 crops.take(name, test_set, changed)
     return result, parameters, crops
+
+
+def per_image(networks: list[str]) -> dict[str, dict[str, int]]:
+    """Network -> steps, and pixels of their patches, that learning from an image takes on average, for entries of zssr."""
+    return {name: read_manifest(MODELS / name)["per_image"] for name in networks if kept([name])}
 
 
 def flop(manifests: dict[str, dict]) -> dict[str, int]:
@@ -174,7 +195,7 @@ def main(kind: str, key: str) -> None:
     manifests = {name: read_manifest(MODELS / name) for name in sorted({name for row in chains.values() for name in row})}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
-        "flop": flop(manifests), "manifests": manifests})
+        "flop": flop(manifests), "per_image": per_image([*manifests]), "manifests": manifests})
     blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))

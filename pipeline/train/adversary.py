@@ -28,7 +28,8 @@ class Adversary:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
-        return loss.item(), real.detach().flatten(1).mean(1), fakes.detach().flatten(1).mean(1)
+        means = [logits.detach().flatten(1).mean(1).cpu() for logits in (real, fakes)]  # where a checkpoint brings them back
+        return loss.item(), *means
 
     def loss(self, fake: torch.Tensor) -> torch.Tensor:
         """The generator's term in its non-saturating form, -log D(G(y)) (Liu et al., eq. 4; the form is our reading)."""

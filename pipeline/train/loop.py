@@ -35,10 +35,12 @@ class Data:
     """The same from the val split; None when it is empty."""
 
 
-def train(network, settings: Training, data: Data, adversary, checkpoint: Checkpoint, device, title: str) -> list[dict]:
+def train(network, settings: Training, data: Data, adversary, checkpoint: Checkpoint, device, title: str,
+          content=None) -> list[dict]:
     """Train `network` in place (to its moving average if `settings.ema`). Returns the curve: a row every `validate_every`.
 
-    `adversary` is a train.adversary.Adversary or None; it is not imported here, so that work on it does not retrain stage 1.
+    `adversary` is a train.adversary.Adversary or None, `content` a train.srgan.Content that takes the place of the distance to
+    the targets, or None; they are not imported here, so that work on them does not retrain stage 1.
 
     Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
     """
@@ -47,6 +49,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas)
     average = copy.deepcopy(network) if settings.ema else network
+    fidelity = content or getattr(network, "fidelity", None)
     warmup = settings.d_warmup if adversary else 0  # these steps train the discriminator alone
     step, curve, window = 0, [], []
 
@@ -81,7 +84,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
             if not warming:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(settings, step - warmup)
-                terms, loss = losses(outputs, targets, settings, adversary, getattr(network, "fidelity", None))
+                terms, loss = losses(outputs, targets, settings, adversary, fidelity)
                 record |= {name: term.item() for name, term in terms.items()}
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -138,7 +141,7 @@ def losses(outputs, targets, settings, adversary, fidelity=None) -> tuple[dict, 
     """The terms of the loss by name, and their weighted sum. Means over all values of images in [0, 1].
 
     Supervised: L1 or MSE. Stage 2: MSE + anchor * MSE of 8x8 means + lambda * adversarial (Liu et al., eq. 6). `fidelity` is
-    the network's own way to apply L1 or MSE (Liu et al., eq. 8), where it has one.
+    another way to apply L1 or MSE: the network's own (Liu et al., eq. 8) or that of VGG's features (train.srgan).
     """
     distance = F.mse_loss if isinstance(settings, Stage2) else {"l1": F.l1_loss, "mse": F.mse_loss}[settings.loss]
     terms = {"fidelity": fidelity(outputs, targets, distance) if fidelity else distance(outputs, targets)}

@@ -20,23 +20,25 @@ VAL_CROPS = 64
 
 
 def run(name: str, settings: Training, seed: int, threads: int, inputs: str, targets: str, *, adversary=None,
-        clean: str | None = None, start: str | None = None, arch: str | None = None, options: dict | None = None) -> None:
+        clean: str | None = None, start: str | None = None, arch: str | None = None, options: dict | None = None,
+        content=None) -> None:
     """Train the network `name` and write it to models/ and its curve to metrics/curves/<name>.csv.
 
     `inputs` and `targets` are sets below data/, `clean` one below data/sets; it begins from the network `start`, or anew from
-    `arch` and `options`. When something is absent (captures without truth), the network is written as absent, with the reason.
+    `arch` and `options`. `content`, a train.srgan.Content, is in place of the distance to the targets. When something is absent
+    (captures without truth), the network is written as absent, with the reason.
     """
     shards = {side: {split: Shard(Path("data", path, split)) for split in ("train", "val")}
               for side, path in (("inputs", inputs), ("targets", targets))}
     for side in shards.values():
         if side["train"].absent:
-            return _absent(name, side["train"].absent)
+            return absent(name, side["train"].absent)
     scale = check_pairing(shards["inputs"]["train"], shards["targets"]["train"], None, f"data/{inputs}", f"data/{targets}")
     if start:
         try:
             manifest = read_manifest(Path("models", start))
         except AbsentNetwork as reason:
-            return _absent(name, f"{start} is absent: {reason}")
+            return absent(name, f"{start} is absent: {reason}")
         arch, options = manifest["arch"], manifest["options"]
         network = load_network(Path("models", start), trainable=True)
     else:
@@ -49,12 +51,15 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
     adversarial = isinstance(settings, Stage2) and settings.lambda_ > 0
     unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
     if adversarial and unpaired.absent:
-        return _absent(name, unpaired.absent)
+        return absent(name, unpaired.absent)
     begun = {key: value.clone() for key, value in network.state_dict().items()}
     device = pick(threads)
     made = {"seed": seed, "threads": threads, "settings": settings.model_dump(by_alias=True), "start": start,
             "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
             "targets": shards["targets"]["train"].sha256, "clean": unpaired.sha256 if unpaired else None}
+    if content:
+        made["content"] = content.made
+        content.to(device)
     fingerprint = sha256_of([made, options, device.type, torch.__version__, _code(arch),
                              shards["inputs"]["val"].sha256, shards["targets"]["val"].sha256])
     with only_one(name):
@@ -69,7 +74,7 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
                 opponent = adversary(settings, patches, device)
         started = time.monotonic()
         try:
-            curve = train(network, settings, data, opponent, checkpoint, device, name)
+            curve = train(network, settings, data, opponent, checkpoint, device, name, content)
             if isinstance(settings, Stage2):
                 blend(network, begun, settings.blend)
             save_network(Path("models", name), network, arch, options, made)
@@ -92,7 +97,8 @@ def blend(network, begun: dict, share: float) -> None:
             value.copy_(torch.lerp(begun[key].to(value.device), value, share))
 
 
-def _absent(name: str, reason: str) -> None:
+def absent(name: str, reason: str) -> None:
+    """Write the network `name` as one that could not be trained."""
     save_absent(Path("models", name), reason)
     write_curve(Path("metrics/curves", f"{name}.csv"), [])
     print(f"{name}: not trained: {reason}", flush=True)

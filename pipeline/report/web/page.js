@@ -65,7 +65,7 @@
     const show = () => {
       const [a, b] = [pictures()[left.selectedIndex], pictures()[right.selectedIndex]];
       [over.src, over.alt, under.src, under.alt] = [a.src, a.alt, b.src, b.alt];
-      stack.style.setProperty("--side", b.style.getPropertyValue("--side"));
+      stack.style.setProperty("--side", b.parentElement.style.getPropertyValue("--side"));
       stack.style.setProperty("--cut", `${range.value}%`);
       range.setAttribute("aria-valuetext", `left ${range.value} %: ${a.dataset.row}, right: ${b.dataset.row}`);
     };

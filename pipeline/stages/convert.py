@@ -1,0 +1,38 @@
+"""Convert: somebody else's file of weights to one of our networks.
+
+    python -m pipeline.stages.convert NAME
+
+Reads the file of the entry of `imports`; writes models/NAME.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run
+from pipeline.core.files import sha256
+from pipeline.core.settings import Import
+from pipeline.nets.layouts.convert import imported
+from pipeline.nets.layouts.files import read_weights
+from pipeline.nets.spandrel import network_of, options_of
+from pipeline.restore.network import save_network
+
+
+def convert(name: str, entry: Import) -> None:
+    """Write models/NAME. Raises ValueError, which names the file and the key, when its weights are not what the entry says."""
+    state, options = read_weights(entry.file), entry.options
+    try:
+        if entry.layout == "spandrel":
+            network, options = network_of(state), options_of(state)
+        else:
+            network = imported(state, entry.layout, entry.arch, options)
+    except ValueError as error:
+        raise ValueError(f"{entry.file}: {error}") from error
+    save_network(Path("models", name), network, entry.arch, options, {
+        "file": Path(entry.file).name, "sha256": sha256(entry.file), "layout": entry.layout})
+
+
+def main(key: str) -> None:
+    convert(key, params.load().imports[key])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,49 @@
+"""CycleGAN between captures and unpaired clean images, a reference for systems: no synthesis, no surrogates, no pairs.
+
+    python -m pipeline.stages.cyclegan demoire-cyclegan
+
+Reads data/sets/<captures>/train and data/sets/<clean>/train; writes models/<name>, the generator that restores captures, and
+metrics/curves/<name>.csv.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.device import pick
+from pipeline.core.edge import run as run_stage
+from pipeline.images.shards import Shard
+from pipeline.nets.build import build
+from pipeline.train.crops import Crops
+from pipeline.train.cyclegan import CycleGan
+from pipeline.train.patchgan import PatchGan
+from pipeline.train.pool import Pool
+from pipeline.train.steps import first_weights, not_trained, run
+
+SIDES = ("clean", "captures")
+
+
+def main(name: str) -> None:
+    p = params.load()
+    entry, settings = p.cyclegans[name], p.cyclegans[name].settings
+    shards = {side: Shard(Path("data/sets", getattr(entry, side), "train")) for side in SIDES}
+    for shard in shards.values():
+        if shard.absent:
+            return not_trained(name, shard.absent)
+    device = pick(p.threads)
+    generators, discriminators = [], []
+    for side in SIDES:  # a generator of such images, and their discriminator
+        with first_weights(p.seed, f"{name}/generator of {side}"):
+            generators.append(build(entry.arch, entry.options).to(device))
+        with first_weights(p.seed, f"{name}/discriminator of {side}"):
+            discriminators.append(PatchGan(settings.d_layers, settings.d_features).to(device))
+    if generators[0].scale != 1:
+        raise ValueError(f"cyclegans.{name}: {entry.arch} enlarges {generators[0].scale} times; a generator keeps the size")
+    clean, captures = (Crops([(shards[side], 1)], settings.patch, settings.batch, p.seed, f"{name}/{side}") for side in SIDES)
+    pools = [Pool(settings.pool, p.seed, f"{name}/pool of {side}") for side in SIDES]
+    made = {"seed": p.seed, "threads": p.threads, "settings": settings.model_dump(),
+            **{side: shard.sha256 for side, shard in shards.items()}}
+    method = CycleGan(settings, generators, discriminators, captures, clean, pools, device)
+    run(name, method, settings, entry.arch, entry.options, made, [])
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,30 @@
+"""SRGAN: a trained network goes on on pairs, with a content loss on VGG's features and an adversary.
+
+    python -m pipeline.stages.srgan sr-srgan
+
+Reads models/<start>, data/<inputs> and data/<targets> (train, val), data/sets/<clean>/train and data/trunks; writes
+models/<name> and metrics/curves/<name>.csv. Without VGG's weights the network is absent.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run as run_stage
+from pipeline.train.run import absent, run
+from pipeline.train.srgan import Content, MissingTrunk, Paced
+
+TRUNKS = Path("data/trunks")
+
+
+def main(name: str) -> None:
+    p = params.load()
+    entry = p.srgan[name]
+    try:
+        content = Content(TRUNKS, entry.backbone, entry.layer, entry.content)
+    except MissingTrunk as reason:
+        return absent(name, str(reason))
+    run(name, entry.settings, p.seed, p.threads, entry.inputs, entry.targets, adversary=Paced, clean=entry.clean,
+        start=entry.start, content=content)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,339 @@
+"""`python -m pipeline restore` and its Python side, on folders with all kinds of files."""
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT, smooth_image
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.core.stop import Stop
+from pipeline.images.encode import write_png
+from pipeline.nets.build import build
+from pipeline.restore import restorer as module
+from pipeline.restore.apply import apply, quantise, self_ensemble
+from pipeline.restore.batch import restore_all
+from pipeline.restore.network import load_network, save_network
+from pipeline.restore.plan import Job, PlanError, plan
+from pipeline.restore.restorer import Restorer, networks_of
+
+OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
+RGB = smooth_image(np.random.default_rng(2), 37, 53)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with two networks that double, and one photo."""
+    monkeypatch.chdir(tmp_path)
+    for i, name in enumerate(("one", "two")):
+        torch.manual_seed(i)
+        save_network(tmp_path / "models" / name, build("edsr", OPTIONS), "edsr", OPTIONS, {})
+    write_png(tmp_path / "photos/a.png", RGB)
+    return tmp_path
+
+
+def run(*arguments, model="one"):
+    return CliRunner().invoke(app, ["restore", *(str(argument) for argument in arguments), "--model", model])
+
+
+def read(path) -> np.ndarray:
+    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return values if values.ndim == 2 else values[..., [2, 1, 0, 3][: values.shape[2]]]
+
+
+def wanted(image: np.ndarray, dtype="uint8", name="one") -> np.ndarray:
+    return quantise(apply([load_network(Path("models", name))], image), dtype)
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def contents(folder) -> dict:
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in Path(folder).rglob("*") if path.is_file()}
+
+
+# What is restored into what
+
+def test_folders_keep_their_structure_and_photos_their_format(project):
+    for name in ("x/b.jpg", "x/y/c.TIFF", "x/d.webp", "e.bmp"):
+        path = project / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(RGB).save(path)
+    (project / "photos/notes.txt").write_text("no photo")
+    (project / "photos/._a.png").write_bytes(b"of another system")
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 0 and "5 restored" in result.output
+    assert files("out") == ["a.png", "e.png", "x/b.jpg", "x/d.webp", "x/y/c.TIFF"]
+    assert (read("out/a.png") == wanted(RGB)).all() and (read("out/x/y/c.TIFF") == wanted(RGB)).all()
+    assert run("photos", "-o", "all", "--format", "jpg").exit_code == 0
+    assert files("all") == ["a.jpg", "e.jpg", "x/b.jpg", "x/d.jpg", "x/y/c.jpg"]
+
+
+def test_globs_keep_what_is_below_their_fixed_part(project):
+    for name in ("x/b.png", "x/y/c.png", "z/d.jpg"):
+        write_png(project / "photos" / Path(name).with_suffix(".png"), RGB)
+    jobs = plan([Path("photos/**/*.png")], Path("out"))
+    assert sorted(str(job.target) for job in jobs) == ["out/a.png", "out/x/b.png", "out/x/y/c.png", "out/z/d.png"]
+    assert [str(job.target) for job in plan([Path("photos/*.png")], Path("out"))] == ["out/a.png"]
+    with pytest.raises(PlanError, match="no images match"):
+        plan([Path("photos/*.jpg")], Path("out"))
+
+
+def test_an_output_folder_inside_the_inputs_is_not_restored_again(project):
+    assert run("photos", "-o", "photos/out").exit_code == 0
+    again = run("photos", "-o", "photos/out")
+    assert "0 restored, 1 there already" in again.output and files("photos") == ["a.png", "out/a.png"]
+
+
+@pytest.mark.parametrize("make, arguments", [
+    (lambda: os.symlink("photos", "link"), ["photos", "-o", "link"]),
+    (lambda: os.symlink("../photos/a.png", "out/a.png"), ["photos", "-o", "out"]),
+    (lambda: os.symlink("photos/a.png", "b.png"), ["b.png", "-o", "photos/a.png"]),
+    (lambda: os.link("photos/a.png", "out/a.png"), ["photos", "-o", "out", "--overwrite"]),
+    (lambda: None, ["photos/a.png", "-o", "photos/../photos/a.png", "--overwrite"]),
+    (lambda: write_png("out/a.png-compare.png", RGB), ["photos/a.png", "out/a.png-compare.png", "-o", "out", "--compare"]),
+])
+def test_an_input_is_never_overwritten(project, make, arguments):
+    (project / "out").mkdir()
+    make()
+    before = contents(project)
+    result = run(*arguments)
+    assert result.exit_code == 1 and "would overwrite an input" in result.output and contents(project) == before
+
+
+def test_a_file_that_is_no_restoration_stays_unless_asked(project):
+    write_png(project / "out/a.png", RGB)
+    before = contents(project)
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 1 and "out/a.png is there already and is no restoration" in result.output
+    assert contents(project) == before
+    assert run("photos", "-o", "out", "--overwrite").exit_code == 0 and (read("out/a.png") == wanted(RGB)).all()
+
+
+@pytest.mark.parametrize("output, message", [
+    ("out.bmp", "read but not written"), ("models/one/manifest.json", "is a file, but not an image")])
+def test_outputs_that_cannot_be_written(project, output, message):
+    result = run("photos/a.png", "-o", output)
+    assert result.exit_code == 1 and message in result.output
+    assert run("photos/a.png", "-o", "b.png", "--format", "jpg").exit_code == 1
+
+
+# Kinds of photos
+
+def test_sixteen_bits_grey_and_alpha_stay(project):
+    deep = RGB.astype(np.uint16) * 257
+    alpha = np.full(RGB.shape[:2], 255, np.uint8)
+    alpha[10:20, 10:30], alpha[30:, 5] = 0, 90
+    cv2.imwrite("photos/deep.png", deep[..., ::-1])
+    Image.fromarray(RGB[..., 0]).save("photos/grey.tiff")
+    Image.fromarray(np.dstack((RGB, alpha))).save("photos/alpha.png")
+    Image.fromarray(np.dstack((RGB, np.full_like(alpha, 255)))).save("photos/opaque.webp", lossless=True)
+    assert run("photos", "-o", "out", "--quality", 100).exit_code == 0
+    assert np.abs(read("out/deep.png").astype(int) - wanted(deep, "uint16")).max() <= 1
+    assert read("out/grey.tiff").shape == (74, 106)
+    restored = read("out/alpha.png")
+    assert (restored[..., :3] == wanted(RGB)).all()
+    expected = quantise(apply([load_network("models/one")], np.dstack([alpha] * 3)).mean(axis=2))
+    assert (restored[2:18, ..., 3] == 255).all() and (restored[24:36, 24:56, 3] == 0).all()  # as even as they were
+    assert (restored[60:, 10:12, 3] == expected[60:, 10:12]).all()
+    with Image.open("out/opaque.webp") as opaque:
+        assert np.asarray(opaque.convert("RGBA"))[..., 3].min() == 255
+    assert run("photos/alpha.png", "-o", "a.jpg").output.startswith("error: photos/alpha.png: JPEG holds no transparency")
+    assert run("photos/deep.png", "-o", "deep.jpg").exit_code == 0
+
+
+def test_the_same_size_leaves_alpha_alone(project):
+    options = {"layers": 3, "features": 4}
+    save_network(project / "models/x1", build("dncnn", options), "dncnn", options, {})
+    noise = np.random.default_rng(0).integers(0, 256, (*RGB.shape[:2], 1)).astype(np.uint8)
+    Image.fromarray(np.concatenate((RGB, noise), 2)).save("photos/alpha.png")
+    assert run("photos/alpha.png", "-o", "out.png", model="x1").exit_code == 0
+    assert (read("out.png")[..., 3] == noise[..., 0]).all()
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def test_hostile_files_are_named_and_the_others_are_restored(project):
+    whole = Path("photos/a.png").read_bytes()
+    Image.fromarray(RGB).save("photos/b.jpg")
+    hostile = {"truncated.png": whole[:-500], "empty.png": b"", "huge.png": png_claiming(60_000, 60_000),
+               "text.jpg": b"not a photo", "gif.png": b"GIF89a" + bytes(30), "cut.jpg": Path("photos/b.jpg").read_bytes()[:900]}
+    for name, data in hostile.items():
+        Path("photos", name).write_bytes(data)
+    Path("photos/fake.jpg").write_bytes(whole)  # a PNG, which is restored as what its name says
+    os.symlink("nowhere.png", "photos/dangling.png")
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 1 and "6 of 9 photos could not be restored; 3 restored" in result.output
+    for name in hostile:
+        assert f"error: photos/{name}: " in result.output
+    assert "60000x60000, allowed are 200 megapixels" in result.output
+    assert files("out") == ["a.png", "b.jpg", "fake.jpg"]
+    with Image.open("out/fake.jpg") as image:
+        assert image.format == "JPEG"
+
+
+# Going on
+
+def test_what_is_done_is_skipped_until_something_changes(project):
+    for name in "bc":
+        write_png(project / f"photos/{name}.png", RGB[::-1])
+    run("photos", "-o", "out")
+    before = contents("out")
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 0 and "0 restored, 3 there already" in result.output and contents("out") == before
+    write_png(project / "photos/b.png", RGB[:20])
+    assert "1 restored, 2 there already" in run("photos", "-o", "out").output
+    assert read("out/b.png").shape == (40, 106, 3)
+    assert "3 restored" in run("photos", "-o", "out", model="two").output
+    assert (read("out/a.png") == wanted(RGB, name="two")).all()
+    assert "3 restored" in run("photos", "-o", "out", "--ensemble", model="two").output
+    ensemble = quantise(self_ensemble(load_network("models/two"), RGB))
+    assert np.abs(read("out/a.png").astype(int) - ensemble).max() <= 1
+
+
+def test_ctrl_c_leaves_whole_files_and_the_next_run_goes_on(project, monkeypatch):
+    for name in "bcd":
+        write_png(project / f"photos/{name}.png", RGB)
+    polls = iter([None] * 5 + ["SIGINT"])
+
+    def asked(stop):
+        stop.signal = signal.SIGINT
+        return next(polls)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stop, "asked", asked)
+        result = run("photos", "-o", "out", "--tile", 20)  # six tiles a photo
+    assert result.exit_code == 130 and "0 restored, of 4; the same command continues" in result.output and files("out") == []
+    with monkeypatch.context() as patch:
+        polls = iter([None] * 20 + ["SIGINT"])
+        patch.setattr(Stop, "asked", asked)
+        result = run("photos", "-o", "out", "--tile", 20)
+    there = files("out")
+    assert result.exit_code == 130 and 0 < len(there) < 4
+    result = run("photos", "-o", "out", "--tile", 20)
+    assert result.exit_code == 0 and f"{4 - len(there)} restored, {len(there)} there already" in result.output
+    assert all((read(f"out/{name}.png") == wanted(RGB)).all() for name in "abcd")
+
+
+def test_a_failure_of_any_kind_spares_the_others(project, monkeypatch):
+    write_png(project / "photos/b.png", RGB)
+    restorer, real = Restorer("one"), Restorer._restored
+
+    def fails_once(self, *arguments):
+        monkeypatch.setattr(Restorer, "_restored", real)
+        raise KeyError("driver")
+
+    monkeypatch.setattr(Restorer, "_restored", fails_once)
+    outcome = restore_all(restorer, [Job(Path(f"photos/{name}.png"), Path(f"{name}.png")) for name in "ab"])
+    assert outcome.failed == {Path("photos/a.png"): "KeyError: 'driver'"} and outcome.restored == [Path("photos/b.png")]
+
+
+# The rest of the command
+
+def test_compare_shows_both_sides(project):
+    assert run("photos", "-o", "out", "--compare").exit_code == 0
+    picture = read("out/a.png-compare.png")
+    assert (picture[:, :106] == RGB.repeat(2, axis=0).repeat(2, axis=1)).all() and (picture[:, 114:] == wanted(RGB)).all()
+    Path("out/a.png-compare.png").unlink()
+    assert "1 restored" in run("photos", "-o", "out", "--compare").output
+
+
+def test_a_large_comparison_is_where_the_detail_is(project):
+    large = np.zeros((900, 1000, 3), np.uint8)
+    large[600:640, 700:740] = np.random.default_rng(0).integers(0, 256, (40, 40, 3))
+    write_png("photos/large.png", large)
+    run("photos/large.png", "-o", "large.png", "--compare")
+    picture = read("large.png-compare.png")
+    assert picture.shape == (768, 2 * 768 + 8, 3) and picture[:, :768].any()
+
+
+def test_a_row_of_the_params_is_its_chain(project):
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    row = values["rows"]["sr-edsr-calibrated"]
+    values["rows"]["chained"] = row | {"first": "sr-edsr", "second": "sr-edsr-stage2"}
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    assert networks_of("chained") == ["sr-edsr", "sr-edsr-stage2"] and networks_of("one") == ["one"] == networks_of("one")
+    with pytest.raises(ValueError, match="sr-input: this row is the input itself"):
+        networks_of("sr-input")
+    result = run("photos", "-o", "out", model="chained")
+    assert result.exit_code == 1 and "models/sr-edsr: no manifest.json" in result.output
+    assert "networks in models/: one, two" in result.output
+
+
+def test_networks_that_see_the_whole_are_named(project):
+    options = {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2}
+    save_network(project / "models/rcan", build("rcan", options), "rcan", options, {})
+    result = run("photos", "-o", "out", model="rcan")
+    assert result.exit_code == 0 and "rcan sees a whole image at once (ChannelAttention)" in result.output
+    assert "at once" not in run("photos", "-o", "out", "--overwrite").output
+
+
+def test_a_device_that_is_not_there_is_named(project, monkeypatch):
+    monkeypatch.setenv("RESTAGE_DEVICE", "cpu")  # restored at the end: the option sets it
+    if torch.backends.mps.is_available():
+        pytest.skip("there is one")
+    result = run("photos", "-o", "out", "--device", "mps")
+    assert result.exit_code == 1 and "error: device mps: " in result.output
+
+
+def test_a_large_output_is_kept_in_a_file_that_leaves_nothing(project, monkeypatch):
+    monkeypatch.setattr(module, "IN_MEMORY", 1000)
+    kept, real = [], module.restore_into
+
+    def keeping(output, *rest):
+        kept.append(output)
+        return real(output, *rest)
+
+    monkeypatch.setattr(module, "restore_into", keeping)
+    assert run("photos", "-o", "out").exit_code == 0
+    assert isinstance(kept[0], np.memmap) and files("out") == ["a.png"] and (read("out/a.png") == wanted(RGB)).all()
+
+
+# The Python side
+
+def test_a_photo_is_not_restored_into_itself(project):
+    os.symlink("a.png", "photos/link.png")
+    with pytest.raises(ValueError, match="would overwrite the photo itself"):
+        Restorer("one").file("photos/a.png", "photos/link.png")
+    assert (read("photos/a.png") == RGB).all()
+
+
+def test_arrays_of_all_kinds(project):
+    restorer = Restorer("one", "two")
+    assert restorer.scale == 4
+    restored = restorer(np.dstack((RGB, RGB[..., 0])))
+    chain = [load_network(Path("models", name)) for name in ("one", "two")]
+    assert restored.shape == (148, 212, 4) and (restored[..., :3] == quantise(apply(chain, RGB))).all()
+    assert restorer(RGB[..., 1].astype(np.uint16)).dtype == np.uint16
+    for bad in (RGB.astype(np.float32), RGB[None], RGB[:0], RGB[..., :2]):
+        with pytest.raises(ValueError, match="image is .*, wanted uint8 or uint16"):
+            restorer(bad)
+
+
+def test_the_example_of_the_docs_runs(project):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/restore.md").read_text(), re.S).group(1)
+    names = {"sr-edsr-stage2": "one", "photo.jpg": "photos/a.png"}
+    for name, ours in names.items():
+        assert name in code
+        code = code.replace(name, ours)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (read("restored.png") == wanted(RGB)).all()

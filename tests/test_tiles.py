@@ -1,0 +1,196 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from conftest import smooth_image
+from networks import seasoned
+from torch import nn
+
+from pipeline.nets.build import architectures, build
+from pipeline.restore.apply import apply, quantise, self_ensemble
+from pipeline.restore.chain import Chain
+from pipeline.restore.room import BUDGET, SMALLEST, bytes_per_pixel, is_out_of_memory, tile_for
+from pipeline.restore.tiles import restore_into
+
+SMALL = {
+    "edsr": {"scale": 2, "blocks": 1, "features": 6}, "srresnet": {"scale": 4, "blocks": 1, "features": 4},
+    "dncnn": {"layers": 4, "features": 6}, "rednet": {"layers": 4, "features": 6},
+    "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
+    "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2},
+    "msrresnet": {"scale": 2, "blocks": 1, "features": 6}, "resnet": {"blocks": 1, "features": 4}, "zssr": {}}
+GLOBAL = {"rcan": "ChannelAttention", "resnet": "InstanceNorm2d"}
+
+
+def restored(chain: Chain, image: np.ndarray, tile: int, dtype=np.uint16) -> np.ndarray:
+    output = np.zeros((image.shape[0] * chain.scale, image.shape[1] * chain.scale, *image.shape[2:]), dtype)
+    restore_into(output, chain, image, tile)
+    return output
+
+
+def check_that_tiles_give_the_whole(networks: list, image: np.ndarray, tile: int = 16) -> None:
+    whole, tiles = quantise(apply(networks, image, 10_000), "uint16"), restored(Chain(networks), image, tile)
+    assert np.abs(whole.astype(int) - tiles).max() <= 1
+
+
+def test_every_architecture_is_tried_here():
+    assert set(SMALL) == set(architectures()) - {"spandrel"}  # stands for any network at all
+
+
+@pytest.mark.parametrize("arch", SMALL)
+def test_tiles_give_the_whole_or_the_network_says_that_they_cannot(arch):
+    network = seasoned(arch, SMALL[arch])
+    assert Chain([network]).global_layers == ([GLOBAL[arch]] if arch in GLOBAL else [])
+    if arch not in GLOBAL:
+        check_that_tiles_give_the_whole([network], smooth_image(np.random.default_rng(0), 93, 85))
+
+
+def test_a_margin_too_small_would_be_seen():
+    network = seasoned("edsr", SMALL["edsr"])
+    network.radius = 2
+    with pytest.raises(AssertionError):
+        check_that_tiles_give_the_whole([network], smooth_image(np.random.default_rng(0), 93, 85))
+
+
+@pytest.mark.parametrize("shape", [(93, 85), (40, 111), (122, 17)])
+def test_a_chain_goes_through_in_one(shape):
+    """Each network begins on its own grid: the second's is one of the first's outputs."""
+    first = seasoned("edsr", {"scale": 1, "blocks": 1, "features": 6, "unshuffle": 2})
+    second = seasoned("dmnet", SMALL["dmnet"], seed=1)
+    chain = Chain([seasoned("edsr", SMALL["edsr"], seed=2), first, second])
+    assert (chain.scale, chain.multiple) == (2, 2)
+    check_that_tiles_give_the_whole(chain.networks, smooth_image(np.random.default_rng(0), *shape))
+
+
+@pytest.mark.parametrize("arch, options", [
+    ("edsr", SMALL["edsr"]), ("dmnet", SMALL["dmnet"]), ("edsr", {"scale": 1, "blocks": 1, "features": 6, "unshuffle": 2})])
+def test_the_ensemble_in_tiles_is_that_of_the_whole(arch, options):
+    network, image = seasoned(arch, options), smooth_image(np.random.default_rng(0), 93, 86)
+    whole = quantise(self_ensemble(network, image, 10_000), "uint16")
+    assert np.abs(whole.astype(int) - restored(Chain([network], ensemble=True), image, 16)).max() <= 1
+
+
+def test_grey_is_restored_as_grey():
+    network, grey = seasoned("dncnn", SMALL["dncnn"]), smooth_image(np.random.default_rng(0), 45, 37)[..., 0]
+    whole = apply([network], np.dstack([grey] * 3)).mean(axis=2)
+    tiles = restored(Chain([network]), grey, 16)
+    assert tiles.shape == grey.shape and np.abs(quantise(whole, "uint16").astype(int) - tiles).max() <= 1
+
+
+class Stub(nn.Module):
+    """Adds the mean of the window it sees, as global pooling would, if `pools`; counts pixels, and runs out of memory beyond
+    `most` of them, and at each call of `fails`."""
+
+    def __init__(self, pools: bool = False, most: int = 10**9, fails=(), radius: int = 3, multiple: int = 1):
+        super().__init__()
+        self.weight, self.norm = nn.Parameter(torch.zeros(1)), nn.InstanceNorm2d(3) if pools else None
+        self.scale, self.radius, self.multiple, self.most, self.fails, self.seen = 1, radius, multiple, most, fails, []
+
+    def forward(self, x):
+        self.seen.append(tuple(x.shape[2:]))
+        if x.shape[2] * x.shape[3] > self.most or len(self.seen) in self.fails:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+        return x + 0.2 * x.mean() if self.norm else x
+
+
+def test_seams_of_a_network_that_sees_the_whole_are_faded():
+    image = np.full((60, 200, 3), 40, np.uint8)
+    image[:, 100:] = 200  # the means of the left and the right tiles differ
+    lifted = restored(Chain([Stub(pools=True)]), image, 64).astype(float) / 257 - image
+    steps = np.abs(np.diff(lifted, axis=1))
+    assert np.ptp(lifted) > 10 and steps.max() < 2.5
+    assert np.abs(np.diff(lifted, axis=0)).max() < 0.1
+
+
+@pytest.mark.parametrize("fails", [(), (1,), (7,), (7, 8, 9)])
+def test_faded_tiles_sum_to_one(fails):
+    stub, image = Stub(pools=True, fails=fails), smooth_image(np.random.default_rng(0), 301, 402)
+    stub.forward = lambda x, forward=stub.forward: forward(x) * 0 + x
+    np.testing.assert_array_equal(restored(Chain([stub]), image, 128, np.uint8), image)
+
+
+@pytest.mark.parametrize("fails", [(1,), (5,), (5, 6), (9, 15)])
+def test_out_of_memory_halves_the_tile_and_loses_nothing(fails):
+    stub, image, counted = Stub(fails=fails), smooth_image(np.random.default_rng(0), 131, 203), []
+    output = np.zeros_like(image)
+    tile = restore_into(output, Chain([stub]), image, 64, counted.append)
+    np.testing.assert_array_equal(output, image)
+    assert tile == 64 >> len(fails) and sum(counted) == 131 * 203
+
+
+def test_a_limit_of_memory_is_kept_to():
+    stub, image = Stub(most=50 * 50), smooth_image(np.random.default_rng(0), 131, 203)
+    np.testing.assert_array_equal(restored(Chain([stub]), image, 128, np.uint8), image)
+    assert sum(height * width > stub.most for height, width in stub.seen) == 2  # 128, 64; then 32 with its margin fits
+
+
+def test_what_is_too_large_in_the_smallest_tiles_is_an_error():
+    with pytest.raises(MemoryError, match="even in tiles of 16 pixels with a margin of 3"):
+        restored(Chain([Stub(most=100)]), np.zeros((90, 90, 3), np.uint8), 64)
+    stub = Stub()
+    stub.forward = lambda x: x @ x.new_zeros(7)
+    with pytest.raises(RuntimeError, match="size"):
+        restored(Chain([stub]), np.zeros((90, 90, 3), np.uint8), 64)
+    assert is_out_of_memory(torch.OutOfMemoryError("x")) and is_out_of_memory(RuntimeError("MPS backend out of memory (a)"))
+
+
+def test_values_that_are_not_finite_are_an_error():
+    stub = Stub()
+    stub.forward = lambda x: x / 0
+    with pytest.raises(ValueError, match="not finite"):
+        restored(Chain([stub]), np.zeros((9, 9, 3), np.uint8), 64)
+
+
+def test_windows_are_of_one_size_and_begin_on_the_grid():
+    stub = Stub(multiple=4)
+    restored(Chain([stub]), np.zeros((135, 210, 3), np.uint8), 32)
+    assert len(set(stub.seen)) == 1 and max(stub.seen[0]) <= 32 + 2 * 4 + 4
+
+
+def test_memory_does_not_grow_with_the_photo():
+    """Numpy's, which tracemalloc knows: beside the output there are the tiles at hand. Torch's is bounded by the windows."""
+    stub = Stub()
+    image = np.zeros((2000, 1500, 3), np.uint8)
+    output = np.empty_like(image)
+    tracemalloc.start()
+    restore_into(output, Chain([stub]), image, 128)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(height * width for height, width in stub.seen) <= (128 + 6) ** 2
+    assert peak < 8 * 134 * 134 * 3 * 4 < image.nbytes
+
+
+def test_memory_is_counted_by_what_lives_at_once():
+    """Most lives when the second convolution has its input and its output beside the image: 3 + 8 + 16 floats a pixel; and
+    the window is copied twice, its output four times."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 3, 1))
+    network.scale, network.radius = 1, 1
+    assert bytes_per_pixel(Chain([network])) == 4 * (3 + 8 + 16 + 2 * 3 + 4 * 3)
+    enlarging = build("edsr", {"scale": 4, "blocks": 1, "features": 8})
+    assert bytes_per_pixel(Chain([enlarging, network])) == max(
+        bytes_per_pixel(Chain([enlarging])), 4 * (16 * (3 + 8 + 16) + 2 * 3 + 16 * 4 * 3))
+
+
+def test_the_tile_goes_by_the_memory_that_is_free():
+    chain = Chain([build("edsr", {"scale": 1, "blocks": 2, "features": 32, "unshuffle": 2})])
+    need = bytes_per_pixel(chain)
+    tiles = [tile_for(chain, free) for free in (10**5, 10**8, 10**12)]
+    assert tiles[0] == SMALLEST and tiles == sorted(tiles) and all(tile % 2 == 0 for tile in tiles)
+    assert 0.9 * 5e7 < (tiles[1] + 2 * chain.margin) ** 2 * need <= 5e7
+    assert (tiles[2] + 2 * chain.margin) ** 2 * need <= BUDGET["cpu"]
+    wide = Chain([build("edsr", {"scale": 1, "blocks": 32, "features": 64})])
+    assert wide.margin == 67 and tile_for(wide, 10**12) >= 2 * wide.margin
+    rcan = Chain([build("rcan", {"scale": 1, "groups": 2, "blocks": 20, "features": 32})])
+    assert rcan.networks[0].radius > rcan.margin == 64
+
+
+def test_bf16_keeps_the_image_in_fp32():
+    image = smooth_image(np.random.default_rng(0), 40, 50)
+    network = build("dncnn", {"layers": 3, "features": 6, "start": "identity"}).eval()
+    half = Chain([network], precision="bf16")
+    np.testing.assert_array_equal(restored(half, image, 16), image.astype(np.uint16) * 257)
+    exact = restored(Chain([seasoned("edsr", SMALL["edsr"])]), image, 64, np.uint8).astype(int)
+    rough = restored(Chain([seasoned("edsr", SMALL["edsr"])], precision="bf16"), image, 64, np.uint8)
+    assert 0 < np.abs(exact - rough).max() <= 3
+    with pytest.raises(ValueError, match="precision: got 'fp16'"):
+        Chain([network], precision="fp16")
