@@ -108,6 +108,25 @@ def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(pro
     assert [line["image"] for line in lines] == inputs.names
 
 
+def test_crops_of_what_was_scored_are_kept_for_the_report(project):
+    bench.main("systems", "sr-edsr")
+    bench.main("rows", "sr-input")
+    crops = {key: {name: Shard(project / "data/crops/sr" / key / name) for name in ("inputs", "targets", "outputs")}
+             for key in ("sr-edsr", "sr-input")}
+    found, other = crops["sr-edsr"], crops["sr-input"]
+    assert {(entry["row"], entry["scene"]) for entry in found["outputs"].images} == {
+        (row, scene) for row in scores("sr-edsr")["rows"] for scene in ("captures0", "captures1")}
+    assert {entry["test_set"] for entry in found["outputs"].images} == {"captures"}
+    whole = Shard(project / "data/tests/sr/captures/inputs")
+    for i in range(2):  # the smaller side of the truth, of 50 pixels, is all there
+        small, large = found["inputs"][i], other["outputs"][i]
+        assert small.shape == (25, 25, 3) and large.shape == found["targets"][i].shape == (50, 50, 3)
+        enlarged = resize_uint8(whole[i], 2 * whole[i].shape[0], 2 * whole[i].shape[1])
+        top = next(y for y in range(whole[i].shape[0]) if (whole[i][y : y + 25] == small).all())
+        assert (large == enlarged[2 * top : 2 * top + 50]).all() and (other["inputs"][i] == small).all()
+    assert set(scores("sr-edsr")["manifests"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"}
+
+
 def test_channels_border_and_rounding_are_those_of_the_params(project):
     def scored(**changes):
         values = yaml.safe_load((project / "params.yaml").read_text())

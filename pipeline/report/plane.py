@@ -5,10 +5,9 @@ noise or mixing with the input do not give.
 """
 from pipeline.core.params import Params
 from pipeline.measure.names import METRICS, Control, control_rows
-from pipeline.report.seeds import starts
 from pipeline.report.svg import Axis, Path, Point, scatter
 from pipeline.report.tables import DIGITS, TITLES, Scores
-from pipeline.report.verdict import FIDELITY, PERCEPTUAL
+from pipeline.report.verdict import FIDELITY, PERCEPTUAL, first_stages
 
 SHAPES = {"input": "square", "control": "dot", "stage 1": "circle", "stage 2": "triangle", "further round": "triangle",
           "fine-tuned": "triangle", "chain": "circle", "oracle": "star"}
@@ -30,16 +29,18 @@ def _plot(params: Params, task: str, tests: str, group: Scores, test_set: str, k
           perception: str) -> str:
     at = {row: (sets[test_set][distortion], sets[test_set][perception]) for row, sets in group.rows.items()
           if {distortion, perception} <= sets.get(test_set, {}).keys()}
-    own = starts(params, task)
+    own = first_stages(params, task, group)
     families = list(dict.fromkeys(own.values()))
     controls = {start: control_rows(start, params.bench, params.tests[tests]) for start in families}
     family = {row: start for start in families for row in (start, *controls[start])} | own
     colours = {start: 1 + i for i, start in enumerate(families)}  # 0: what belongs to no stage 1
     points = [Point(row, *place, SHAPES.get(kind[row], OTHERS), colours.get(family.get(row), 0), kind[row] != "control")
               for row, place in at.items()]
-    paths = [Path([at[name] for name in names], colours[start], dashed) for start in families
-             for dashed, names in curves(start, controls[start]) if sum(name in at for name in names) > 1
-             for names in [[name for name in names if name in at]]]
+    paths = []
+    for start in families:
+        for dashed, names in curves(start, controls[start]):
+            line = [at[name] for name in names if name in at]
+            paths += [Path(line, colours[start], dashed)] if len(line) > 1 else []
     axes = [Axis(TITLES[metric], METRICS[metric], DIGITS[metric]) for metric in (distortion, perception)]
     title = f"{axes[0].title} against {axes[1].title} on {test_set}: {len(at)} rows, {len(paths)} control curves"
     words = "; ".join(f"{row} {x:.{axes[0].digits}f}, {y:.{axes[1].digits}f}" for row, (x, y) in at.items())

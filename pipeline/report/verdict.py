@@ -50,9 +50,7 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
     usable = [row for row in group.rows if row in group.networks and not saw_truth(params, group.networks[row])
               and test_set in group.rows[row]]
     scores = {row: group.rows[row][test_set] for row in usable}
-    own = starts(params, task) | {row: params.adabn[group.networks[row][0]].start for row in usable
-                                  if group.networks[row][0] in params.adabn}
-    inputs = input_of(params, task, tests, group, test_set)
+    own, inputs = first_stages(params, task, group), input_of(params, task, tests, group, test_set)
     metric = next((name for name in (*PERCEPTUAL, *FIDELITY) if any(name in values for values in scores.values())), None)
     if metric is None:
         alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}
@@ -79,6 +77,13 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
         found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")
     found.reasons += _other_sides(scores, found, paired)
     return found
+
+
+def first_stages(params: Params, task: str, group: Scores) -> dict[str, str]:
+    """Row -> its stage 1, for what was trained from one or measures the statistics of one anew."""
+    adapted = {row: params.adabn[chain[0]].start for row, chain in group.networks.items()
+               if len(chain) == 1 and chain[0] in params.adabn}
+    return starts(params, task) | adapted
 
 
 def saw_truth(params: Params, chain: Iterable[str]) -> bool:
