@@ -22,9 +22,10 @@ from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
 from pipeline.report.gallery import gallery
 from pipeline.report.lineage import ancestors, origin
 from pipeline.report.plane import curves
+from pipeline.report.roles import saw_truth
 from pipeline.report.scenes import Pick, gains, picks
 from pipeline.report.svg import Axis, Point, chart, scatter
-from pipeline.report.verdict import LEVELS, saw_truth
+from pipeline.report.verdict import LEVELS
 from pipeline.stages import page
 
 SCENES_HERE = ("a", "b", 'c<i>"&', "d")
@@ -189,8 +190,8 @@ def test_the_best_row_is_named_with_how_sure_that_is(project):
     said = made().said
     assert "Use sr-edsr-stage2 : the best PSNR on captures (4 images of 4 scenes)" in said
     assert "better than each of the other 3 rows" in said  # by 0.2 dB and more, which no scene turns
-    assert "That is more than sharpening, noise or mixing do to its stage 1 without any learning: PSNR +0.35 [" in said
-    assert "Over the input itself it gains PSNR +1.40 [" in said and LEVELS["clear"] in said
+    assert "That is more than sharpening, noise or mixing do to its stage 1 without any learning: PSNR ↑ +0.35 [" in said
+    assert "It is better than the input itself: PSNR ↑ +1.40 [" in said and LEVELS["clear"] in said
     assert "LPIPS was not computed" in said and "Few scenes (4)" in said and "One seed" in said
 
 
@@ -201,7 +202,7 @@ def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch
     assert 'class="badge control"' in page.PAGE.read_text()
     monkeypatch.setitem(PSNR, "input", 21.42)
     write_scores("sr-input", ["input"])
-    assert "No gain over the input itself is shown, PSNR -0.02 [" in made().said
+    assert "It cannot be told from the input itself: PSNR ↑ -0.02 [" in made().said and "Use none." in made().said
     assert 'class="badge nothing"' in page.PAGE.read_text()
 
 

@@ -1,12 +1,11 @@
-"""The tables of the page: what a row is, its scores with the best and its ties, and the papers' figures."""
+"""The tables of the page: scores with the best and its ties, and the papers' figures."""
 from dataclasses import dataclass, field
 
-from pipeline.core.params import Params
-from pipeline.measure.names import METRICS, control_rows, input_control_rows, row_name, system_of
+from pipeline.measure.names import METRICS
 from pipeline.report.paired import Paired
 from pipeline.report.seeds import minus
 from pipeline.report.tables import TITLES, Scores, cells, count, heading
-from pipeline.report.verdict import apart, saw_truth
+from pipeline.report.verdict import apart
 
 
 @dataclass(frozen=True)
@@ -33,42 +32,6 @@ class Table:
     headings: list[tuple[str, str]]
     """Text, and where better lies: up, down or nothing."""
     lines: list[Line]
-
-
-def kinds(params: Params, task: str, tests: str, group: Scores) -> dict[str, str]:
-    """Row -> what it is: input, control, stage 1, stage 2, further round, oracle, chain, or the name of a reference method."""
-    found = {}
-    names = {row_name(params, key): key for key, row in params.rows.items() if row.task == task}
-    entry, changed = params.tests[tests], set()
-    for row in group.rows:
-        first = params.rows[names[row]].first if row in names else ""
-        if first == "none":
-            found[row] = "input"
-            changed |= input_control_rows(row, entry).keys()
-        elif first or row in group.networks:
-            found[row] = _kind(params, row, group.networks.get(row, []), names.get(row))
-        changed |= control_rows(row, params.bench, entry).keys()
-    return {row: found.get(row, "control" if row in changed else "chain") for row in group.rows}
-
-
-def _kind(params: Params, row: str, chain: list[str], key: str | None) -> str:
-    if saw_truth(params, chain):
-        return "oracle"
-    if len(chain) != 1:
-        return "chain"
-    if chain[0] in params.networks or chain[0] in {system.start for system in params.systems.values()}:
-        return "stage 1"
-    if chain[0] in params.imports:
-        return "imported"
-    others = {"CycleGAN": params.cyclegans, "RBSR": params.rbsr, "SRGAN": params.srgan, "ZSSR": params.zssr}
-    for name, section in others.items():
-        if chain[0] in section:
-            return name
-    if chain[0] in params.adabn:
-        return "AdaBN"
-    if key is not None and chain[0] in params.finetunes:
-        return "further round" if system_of(params, key) else "fine-tuned"
-    return "GAN" if chain[0].endswith("-gan") else "stage 2"
 
 
 def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) -> Table:

@@ -14,12 +14,13 @@ from markupsafe import Markup, escape
 from pipeline.core.params import Params
 from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS, entries
 from pipeline.report import training
-from pipeline.report.board import kinds, table
+from pipeline.report.board import table
 from pipeline.report.gallery import gallery
 from pipeline.report.lineage import ancestors, origin
 from pipeline.report.paired import Paired
 from pipeline.report.plane import plots
 from pipeline.report.revisions import Images, Revision
+from pipeline.report.roles import kinds
 from pipeline.report.seeds import Section, sections
 from pipeline.report.seeds_text import Comparison
 from pipeline.report.svg import chart
@@ -101,6 +102,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
+            "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "plots": [Markup(plot) for plot in plots(params, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
 

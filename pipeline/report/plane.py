@@ -5,9 +5,10 @@ noise or mixing with the input do not give.
 """
 from pipeline.core.params import Params
 from pipeline.measure.names import METRICS, Control, control_rows
+from pipeline.report.roles import first_stages
 from pipeline.report.svg import Axis, Path, Point, scatter
 from pipeline.report.tables import DIGITS, TITLES, Scores
-from pipeline.report.verdict import FIDELITY, PERCEPTUAL, first_stages
+from pipeline.report.verdict import FIDELITY, PERCEPTUAL
 
 SHAPES = {"input": "square", "control": "dot", "stage 1": "circle", "stage 2": "triangle", "further round": "triangle",
           "fine-tuned": "triangle", "chain": "circle", "oracle": "star"}

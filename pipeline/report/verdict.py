@@ -4,16 +4,16 @@ With truth: the row that comes closest to it in LPIPS, which agrees best with wh
 LPIPS. Without: what `select` chose, of several systems the one with the lowest score. Neither controls nor oracles can be
 used, as the ones are no networks and the others needed the truth.
 """
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.core.params import Params
 from pipeline.measure.choice import BOUNDED
-from pipeline.measure.names import METRICS, row_name
+from pipeline.measure.names import METRICS
 from pipeline.report.paired import Difference, Paired
-from pipeline.report.seeds import beyond, controls, in_order, minus, starts
+from pipeline.report.roles import first_stages, input_of, saw_truth
+from pipeline.report.seeds import beyond, controls, minus
 from pipeline.report.seeds_text import FEW_SCENES
-from pipeline.report.tables import DIGITS, TITLES, Scores
+from pipeline.report.tables import DIGITS, TITLES, Scores, heading
 
 PERCEPTUAL = ("lpips_alex", "lpips_vgg", "lpips_squeeze")
 FIDELITY = ("psnr", "psnr_y")
@@ -79,36 +79,6 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
     return found
 
 
-def first_stages(params: Params, task: str, group: Scores) -> dict[str, str]:
-    """Row -> its stage 1, for what was trained from one or measures the statistics of one anew."""
-    adapted = {row: params.adabn[chain[0]].start for row, chain in group.networks.items()
-               if len(chain) == 1 and chain[0] in params.adabn}
-    return starts(params, task) | adapted
-
-
-def saw_truth(params: Params, chain: Iterable[str]) -> bool:
-    """Whether a network of a chain was trained with the truth of captures: an oracle, or what goes on from one."""
-    truths = {f"sets/{entry.truth}" for entry in [*params.systems.values(), *params.tests.values()]} - {"sets/none"}
-    oracles = {f"{key}-oracle" for key in params.systems}
-    truths |= {f"labels/{name}" for name, entry in params.labels.items() if entry.network in oracles}
-    entries = {**params.networks, **params.rbsr, **params.srgan, **params.finetunes, **params.adabn}
-    for network in chain:
-        while entry := entries.get(network):
-            if truths & {getattr(entry, "inputs", ""), getattr(entry, "targets", "")}:
-                return True
-            network = getattr(entry, "start", "")
-        if network in oracles:
-            return True
-    return False
-
-
-def input_of(params: Params, task: str, tests: str, group: Scores, test_set: str) -> str | None:
-    """The row of the input itself."""
-    names = [row_name(params, key) for key, row in params.rows.items()
-             if row.task == task and row.tests == tests and row.first == "none"]
-    return next((name for name in names if test_set in group.rows.get(name, {})), None)
-
-
 def base_of(row: str, own: dict[str, str], inputs: str | None, rows: list[str]) -> str:
     """What to hold a row against: its stage 1 if that is another row with scores, otherwise the input."""
     return own[row] if own.get(row) in rows else inputs or ""
@@ -130,12 +100,12 @@ def gained(metric: str, difference: Difference | None) -> bool:
 
 
 def in_words(metric: str, difference: Difference) -> str:
-    """Such as `PSNR +0.31 [+0.20, +0.42]`."""
-    digits, found = DIGITS.get(metric, 4), difference.interval
+    """Such as `PSNR ↑ +0.31 [+0.20, +0.42]`."""
+    digits, found = DIGITS[metric], difference.interval
     limits = "no interval, as there is one scene"
     if found.low is not None:
         limits = f"{found.low:+.{digits}f}, {found.high:+.{digits}f}"
-    return f"{TITLES.get(metric, metric)} {found.value:+.{digits}f} [{limits}]"
+    return f"{heading(metric)} {found.value:+.{digits}f} [{limits}]"
 
 
 def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Paired) -> list[str]:
@@ -162,15 +132,18 @@ def _against_input(found: Verdict, inputs: str | None, paired: Paired) -> None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
     difference = differences[found.metric]
+    words = in_words(found.metric, difference)
     if gained(found.metric, difference):
-        found.reasons.append(f"Over the input itself it gains {in_words(found.metric, difference)}.")
+        found.reasons.append(f"It is better than the input itself: {words}.")
     elif difference.interval.low is None:
         found.level = "close"
-        found.reasons.append(f"Over the input: {in_words(found.metric, difference)}. One scene tells nothing of others.")
+        found.reasons.append(f"Against the input: {words}. One scene tells nothing of others.")
+    elif apart(difference):
+        found.level = "nothing"
+        found.reasons.append(f"It is worse than the input itself: {words}. Leave the photos as they are.")
     else:
         found.level = "nothing"
-        found.reasons.append(f"No gain over the input itself is shown, {in_words(found.metric, difference)}: leaving a photo "
-                             "as it is does as well.")
+        found.reasons.append(f"It cannot be told from the input itself: {words}. Leaving the photos as they are does as well.")
 
 
 def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
@@ -206,7 +179,7 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
     found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {TITLES[metric]} of what `select` "
                          f"may choose, {lines[row][metric]:g}{others}; {bounds} keep it near the input. {TITLES[metric]} is "
                          "fooled by sharpening and noise, so trust the pictures more.")
-    if found.base and metric in in_order(paired.metrics):
+    if found.base and metric in paired.metrics:
         if difference := minus(paired, row, found.base, [metric]).get(metric):
             found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")
     return found
