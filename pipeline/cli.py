@@ -127,6 +127,20 @@ def preset(
             handle.write(after)
 
 
+@app.command()
+def params(schema: Annotated[bool, typer.Option("--schema", help="A JSON schema, for editors, instead of Markdown.")] = False):
+    """Print what params.yaml may hold: every key, what is allowed and what it means.
+
+    \b
+    Example: python -m pipeline params --schema > params.schema.json
+    """
+    import json
+
+    from pipeline.core.schema import json_schema, markdown
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False) if schema else markdown(), nl=schema)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Weights: .pth or .pt of tensors alone, or .safetensors.")],

@@ -87,7 +87,7 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
 
 
 def test_temp_and_queue_leave_the_workspace_alone(clone):
-    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs two stages of a second
+    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs three stages of a second
     sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)
     for _ in range(120):
         status = sh("dvc queue status", clone)

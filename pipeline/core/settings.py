@@ -19,7 +19,8 @@ TestSet = Literal["captures", "captures-far", "synthetic", "captures-val", "synt
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True,
+                              use_attribute_docstrings=True)  # they are what docs/params.md says of a key
 
 
 def override(settings: Strict, changes: dict, where: str):
