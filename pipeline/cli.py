@@ -2,6 +2,7 @@
 
 What is slow to import is imported where it is used.
 """
+import os
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -125,6 +126,49 @@ def preset(
     if not show:
         with replacing(PARAMS_FILE, "w") as handle:
             handle.write(after)
+
+
+@app.command()
+def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs of entries that are gone.")] = False):
+    """Say whether `dvc repro` can start, what it will run, and what to mend first.
+
+    \b
+    Example: python -m pipeline check
+    """
+    import shutil
+
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    from pipeline.core.params import load
+    from pipeline.report import ready
+    from pipeline.report.ready import Finding
+
+    def tell(finding: Finding) -> None:
+        typer.echo(f"{finding.level:4}  {finding.text}")
+        levels.append(finding.level)
+
+    levels: list[str] = []
+    try:
+        params = load()
+    except (ParamsError, FileNotFoundError) as error:
+        fail(error)
+    tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
+    for finding in (*ready.folders(params), *ready.machine(params), *ready.trunks(params), ready.device()):
+        tell(finding)
+    try:
+        repo = Repo(".")
+        outs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
+        if "fix" not in levels:
+            tell(ready.plan(ready.pending(repo), _times()))
+    except DvcException as error:
+        fail(f"dvc: {' '.join(str(error).split())}")
+    for path in ready.leftovers(outs):
+        if prune:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        tell(Finding("note", f"{path} is of an entry that is gone: {'deleted' if prune else '--prune deletes it'}"))
+    if "fix" in levels:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -258,6 +302,14 @@ def picture(
         fail(error)
 
 
+def _times() -> dict[str, dict]:
+    """Network -> device and seconds of its last training on this machine."""
+    from pipeline.core.files import read_json
+
+    folder = Path(os.environ.get("RESTAGE_WORK", ".work"), "times")  # as train/checkpoint.py, which imports torch
+    return {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
 @app.command()
 def page(
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the page goes.")] = Path("report.html"),
@@ -267,12 +319,10 @@ def page(
     \b
     Example: python -m pipeline page -o report.html
     """
-    from pipeline.core.files import read_json
     from pipeline.stages.page import write
-    from pipeline.train.checkpoint import work_folder
 
     try:
-        write(output, {path.stem: read_json(path) for path in sorted((work_folder() / "times").glob("*.json"))})
+        write(output, _times())
     except (ValueError, OSError) as error:
         fail(error)
     typer.echo(output)

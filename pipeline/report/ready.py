@@ -1,0 +1,162 @@
+"""Whether a run can start, what it will do, and what to mend first: `python -m pipeline check`."""
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from pipeline.core.params import Params
+from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
+
+BUILTIN = Path("data/builtin")
+NONE = Path("data/none")
+TRUNKS = {"alex": "alexnet_features.pth", "vgg": "vgg16_features.pth", "squeeze": "squeezenet1_1_features.pth"}
+SAMPLED = 16  # files of a folder whose headers are read
+COPIES = 2  # of what a stage writes: in the workspace and in DVC's cache, where the disk cannot link them
+MEMORY = 2 * 2**30  # bytes
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of WSL, of AMD
+PLACES = ("data/sets/*", "data/pairs/*", "data/labels/*", "data/calibrations/*", "data/tests/*", "data/bench/*/*",
+          "data/blind/*/*", "data/crops/*/*", "models/*", "metrics/*.json", "metrics/calibrations/*", "metrics/curves/*",
+          "metrics/images/*", "metrics/select/*", "metrics/tables/*")
+"""Where the entries of params.yaml have outs of their own."""
+
+
+class Finding(NamedTuple):
+    level: str
+    """ok, note, or fix: what a run would stop at."""
+    text: str
+
+
+def folders(params: Params) -> Iterator[Finding]:
+    """The folders of the sets and the files of the imports; those of the built-in data are made when they are needed."""
+    for key, entry in params.sets.items():
+        folder, where = Path(entry.folder), f"sets.{key}.folder"
+        if folder == NONE or BUILTIN in folder.parents:
+            continue
+        if not folder.is_dir():
+            yield Finding("fix", f"{where}: wanted a folder of images, or data/none; {folder} is "
+                                 f"{'a file' if folder.exists() else 'nothing'}")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            yield Finding("fix", f"{where}: {folder} cannot be read (its permissions forbid it)")
+        elif not (images := images_of(folder)):
+            yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(IMAGE_SUFFIXES))}")
+        else:
+            yield Finding("ok", f"{where}: {len(images)} images in {folder}")
+    for key, entry in params.imports.items():
+        if not Path(entry.file).is_file():
+            yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
+
+
+def images_of(folder: Path) -> list[Path]:
+    return sorted(Path(top, name) for top, _, names in os.walk(folder) for name in names
+                  if Path(name).suffix.lower() in IMAGE_SUFFIXES)
+
+
+def space(params: Params) -> int:
+    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded."""
+    total = 0
+    for entry in params.sets.values():
+        folder = Path(entry.folder)
+        if folder == NONE or BUILTIN in folder.parents or not folder.is_dir():
+            continue
+        images, sides = images_of(folder), []
+        for path in images[:: max(1, len(images) // SAMPLED)]:
+            try:
+                sides.append(read_size(path, params.ingest.max_megapixels))
+            except (BadImage, OSError):
+                continue  # ingest names it
+        pixels = len(images) * sum(height * width for height, width in sides) / max(1, len(sides))
+        total += 3 * int(pixels) + 3 * entry.patches * entry.size**2
+    return total + sum(3 * entry.patches * entry.size**2 * 2 for entry in params.pairs.values())
+
+
+def machine(params: Params) -> Iterator[Finding]:
+    """Disk, memory, cores."""
+    free, wanted = shutil.disk_usage(".").free, COPIES * space(params)
+    words = f"disk: {free / 2**30:,.1f} GiB free, the sets and pairs of params.yaml take about {wanted / 2**30:,.1f}"
+    yield Finding("ok", words) if free > wanted else Finding("fix", f"{words}: set `patches`, or use another disk")
+    there = psutil.virtual_memory().available
+    words = f"memory: {there / 2**30:,.1f} GiB free"
+    yield Finding("ok", words) if there > MEMORY else Finding("note", f"{words}; a training may need {MEMORY / 2**30:g}")
+    if params.threads > (cores := os.cpu_count() or 1):
+        yield Finding("note", f"threads: {params.threads}, but there are {cores} cores")
+
+
+def trunks(params: Params, folder: Path = Path("data/trunks")) -> Iterator[Finding]:
+    """The weights that LPIPS and SRGAN compare features of."""
+    for net in params.bench.lpips:
+        if not (folder / TRUNKS[net]).is_file():
+            yield Finding("note", f"bench.lpips: {net} will not be computed, as {folder / TRUNKS[net]} is not there; "
+                                  "`python -m pipeline fetch-trunks` gets it")
+    for key, entry in params.srgan.items():
+        if not any(folder.glob(f"{entry.backbone}_*.pth")):
+            yield Finding("note", f"srgan.{key}.backbone: it will not be trained, as {folder} holds no {entry.backbone}_*.pth")
+
+
+def device() -> Finding:
+    """What trainings run on; torch, which takes seconds to import, is asked only where there may be a GPU."""
+    wanted = os.environ.get("RESTAGE_DEVICE")
+    if wanted == "cpu":
+        return Finding("ok", "device: the CPU, as RESTAGE_DEVICE says")
+    if not wanted and not any(map(os.path.exists, DRIVERS)):
+        return Finding("ok", "device: the CPU, as there is no GPU")
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("ok", f"device: {torch.cuda.get_device_name()}")
+    words = f"torch {torch.__version__} sees no GPU"
+    return Finding("fix", f"RESTAGE_DEVICE={wanted}: {words}") if wanted else Finding("note", f"device: the CPU, as {words}")
+
+
+def pending(repo) -> list[str]:
+    """The stages that `dvc repro` would run, each after those it needs: what changed and all that follows from it."""
+    changed = repo.status()
+    graph, found = repo.index.graph, {}
+
+    def visit(stage) -> bool:
+        if stage not in found:
+            found[stage] = False  # the graph has no circle
+            behind = [visit(other) for other in sorted(graph.successors(stage), key=lambda each: each.addressing)]
+            found[stage] = any(behind) or stage.addressing in changed
+            order.append(stage)
+        return found[stage]
+
+    order: list = []
+    for stage in sorted(graph, key=lambda each: each.addressing):
+        visit(stage)
+    return [stage.addressing for stage in order if found[stage]]
+
+
+def plan(stages: list[str], times: dict[str, dict]) -> Finding:
+    """What will run, and how long its trainings took when they last ran here; `times` is network -> seconds."""
+    if not stages:
+        return Finding("ok", "nothing to run: every stage is up to date")
+    groups: dict[str, int] = {}
+    for stage in stages:
+        groups[stage.partition("@")[0]] = groups.get(stage.partition("@")[0], 0) + 1
+    words = ", ".join(group if count == 1 else f"{count} {group}" for group, count in groups.items())
+    names = {"stage1": "", "stage2": "-stage2", "gan": "-gan", "oracle": "-oracle", "finetune": "", "srgan": "", "rbsr": "",
+             "cyclegan": ""}
+    networks = [key + names[group] for group, _, key in (stage.partition("@") for stage in stages) if group in names]
+    known = [times[name]["seconds"] for name in networks if name in times]
+    last = f"; of its trainings, {len(networks)}, "
+    last += (f"{len(known)} took {sum(known) / 60:,.1f} minutes when they last ran here" if known else
+             "none has run here yet, so how long is not known")
+    return Finding("ok", f"to run, but for what DVC's cache holds: {words}{last if networks else ''}")
+
+
+def leftovers(outs: set[Path]) -> list[Path]:
+    """What lies where entries of params.yaml have their outs, and is none of theirs: of entries that are gone.
+
+    `outs` are those of all stages. What stands for "none", and networks without a manifest, are let alone.
+    """
+    found = []
+    for path in sorted(path for place in PLACES for path in Path().glob(place)):
+        mine = path in outs or any(path in out.parents or out in path.parents for out in outs)
+        if mine or path.name in ("none", "README.md") or path.name.startswith("."):
+            continue
+        if path.parent != Path("models") or (path / "manifest.json").is_file():
+            found.append(path)
+    return found

@@ -1,0 +1,134 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import networkx
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+from dvc.repo import Repo
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.core.files import write_json
+from pipeline.core.params import load
+from pipeline.images.encode import write_png
+from pipeline.measure import lpips
+from pipeline.report import ready
+from pipeline.report.ready import Finding
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """params.yaml with one set of the user's own: two images of 20x30 pixels, of which no patches are cut."""
+    monkeypatch.chdir(tmp_path)
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for entry in values["pairs"].values():
+        entry["patches"] = 0
+    values["sets"]["sr-captures"]["folder"] = "photos"
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    for name in ("photos/a.png", "photos/deep/b.PNG"):
+        write_png(name, np.zeros((20, 30, 3), np.uint8))
+    Path("photos/notes.txt").write_text("no image")
+    return tmp_path
+
+
+class Stage(NamedTuple):
+    addressing: str
+
+
+def change(section: str, key: str, **fields) -> None:
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values[section].setdefault(key, {}).update(fields)
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+
+
+def test_folders_are_named_by_their_param(project):
+    assert [*ready.folders(load())] == [Finding("ok", "sets.sr-captures.folder: 2 images in photos")]
+    change("sets", "sr-truth", folder="nowhere")
+    change("sets", "sr-far", folder="photos/notes.txt")
+    Path("empty").mkdir()
+    change("sets", "sr-far-truth", folder="empty")
+    change("sets", "clean", folder="data/none")
+    found = {finding.text.partition(":")[0]: finding for finding in ready.folders(load())}
+    assert set(found) == {f"sets.{key}.folder" for key in ("sr-captures", "sr-truth", "sr-far", "sr-far-truth")}
+    assert [finding.level for finding in found.values()].count("fix") == 3
+    assert found["sets.sr-truth.folder"].text.endswith("nowhere is nothing")
+    assert found["sets.sr-far.folder"].text.endswith("is a file")
+    assert "empty holds no image" in found["sets.sr-far-truth.folder"].text
+
+
+def test_what_the_sets_take_is_told_from_headers(project, monkeypatch):
+    assert ready.space(load()) == 2 * 20 * 30 * 3
+    Path("photos/broken.png").write_bytes(b"none")  # counted as the others are; ingest refuses it
+    change("sets", "sr-captures", patches=10, size=16)
+    assert ready.space(load()) == 3 * 20 * 30 * 3 + 10 * 16 * 16 * 3
+    levels = {finding.text.split(":")[0]: finding.level for finding in ready.machine(load())}
+    assert levels["disk"] == "ok" and levels["memory"] in ("ok", "note")
+    monkeypatch.setattr(ready.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    assert next(iter(ready.machine(load()))).level == "fix"
+
+
+def test_missing_trunks_are_named(project):
+    assert {net: f"{name}_features.pth" for net, name in lpips.TRUNKS.items()} == ready.TRUNKS
+    assert [finding.text.split(":")[0] for finding in ready.trunks(load())] == ["bench.lpips"]
+    Path("data/trunks").mkdir(parents=True)
+    Path("data/trunks/alexnet_features.pth").touch()
+    assert not [*ready.trunks(load())]
+
+
+def test_the_device_is_told_without_torch_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(ready, "DRIVERS", ())
+    monkeypatch.delenv("RESTAGE_DEVICE", raising=False)
+    assert ready.device() == Finding("ok", "device: the CPU, as there is no GPU")
+    monkeypatch.setenv("RESTAGE_DEVICE", "cpu")
+    assert ready.device().text.endswith("as RESTAGE_DEVICE says")
+    monkeypatch.setenv("RESTAGE_DEVICE", "cuda")
+    assert ready.device().level == ("ok" if torch.cuda.is_available() else "fix")
+
+
+def test_what_follows_from_a_change_runs_too():
+    graph = networkx.DiGraph()  # a stage points at what it needs
+    stages = {name: Stage(name) for name in ("stage1@a", "stage2@a", "evaluate", "stage1@b", "gan@a")}
+    needs = [("stage2@a", "stage1@a"), ("evaluate", "stage2@a"), ("evaluate", "stage1@b"), ("gan@a", "stage1@a")]
+    graph.add_edges_from((stages[a], stages[b]) for a, b in needs)
+    repo = SimpleNamespace(status=lambda: {"stage2@a": ["changed deps"]}, index=SimpleNamespace(graph=graph))
+    assert ready.pending(repo) == ["stage2@a", "evaluate"]
+    times = {"a": {"seconds": 60}, "a-stage2": {"seconds": 30.0}}
+    words = ready.plan(["stage1@a", "stage2@a", "stage2@b", "evaluate"], times).text
+    assert "stage1, 2 stage2, evaluate; of its trainings, 3, 2 took 1.5 minutes when they last ran here" in words
+    assert "1, none has run here yet" in ready.plan(["oracle@a"], {}).text
+    assert ready.plan(["evaluate"], {}).text.endswith(": evaluate")
+    assert ready.plan([], {}).text.startswith("nothing to run")
+
+
+def test_only_outs_of_entries_that_are_gone_are_left_over(project):
+    for name in ("models/old", "models/kept", "models/none", "models/mine", "data/sets/none", "data/bench/sr",
+                 "data/pairs/kept/inputs"):
+        Path(name).mkdir(parents=True)
+    for name in ("models/old", "models/kept"):
+        write_json(f"{name}/manifest.json", {})
+    for name in ("metrics/old.json", "data/bench/sr/old.json", "data/bench/sr/kept.json"):
+        write_json(name, {})
+    outs = {Path(name) for name in ("models/kept", "data/bench/sr/kept.json", "data/pairs/kept/inputs")}
+    assert ready.leftovers(outs) == [Path("data/bench/sr/old.json"), Path("metrics/old.json"), Path("models/old")]
+
+
+def test_the_command_says_what_to_mend_and_prunes_when_told(project):
+    Path("dvc.yaml").write_text("stages:\n  make:\n    cmd: touch models\n    outs: [models/kept]\n")
+    Repo.init(no_scm=True).close()
+    for name in ("models/kept", "models/old"):
+        write_json(f"{name}/manifest.json", {})
+    run = CliRunner().invoke
+    first = run(app, ["check"])
+    assert first.exit_code == 0, first.output
+    assert "ok    to run, but for what DVC's cache holds: make\n" in first.output
+    assert "note  models/old is of an entry that is gone: --prune deletes it" in first.output
+    change("sets", "sr-truth", folder="nowhere")
+    second = run(app, ["check", "--prune"])
+    assert second.exit_code == 1 and "fix   sets.sr-truth.folder: wanted a folder of images" in second.output
+    assert "to run, but" not in second.output and not Path("models/old").exists() and Path("models/kept").exists()
+    Path("params.yaml").write_text("seed: one\n")
+    assert "error: params.yaml: seed: got 'one'" in run(app, ["check"]).output
