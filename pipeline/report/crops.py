@@ -81,11 +81,11 @@ def window(image: np.ndarray, truth: np.ndarray | None, scale: int) -> tuple[int
 
 def most_detail(image: np.ndarray, side: int) -> tuple[int, int]:
     """Top and left of the square with the largest sum of absolute differences between neighbouring pixels."""
-    grey = image.astype(np.float64).mean(axis=2)
+    grey = image.sum(axis=2, dtype=np.int32)
     detail = np.zeros_like(grey)
     detail[1:] += abs(np.diff(grey, axis=0))
     detail[:, 1:] += abs(np.diff(grey, axis=1))
-    total = np.pad(detail.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    total = np.pad(detail.cumsum(axis=0, dtype=np.int64).cumsum(axis=1), ((1, 0), (1, 0)))
     sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
     sums = sums[::STRIDE, ::STRIDE]
     top, left = np.unravel_index(sums.argmax(), sums.shape)
