@@ -1,6 +1,5 @@
 """The moire simulator as a whole."""
 import json
-from functools import cache
 
 import cv2
 import numpy as np
@@ -10,7 +9,6 @@ from conftest import ROOT, smooth_image
 
 from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError, parse
-from pipeline.core.presets import merge
 from pipeline.core.seeds import rng
 from pipeline.degrade.camera import to_linear, to_srgb
 from pipeline.degrade.moire import antialias, downsample, simulate
@@ -18,7 +16,8 @@ from pipeline.degrade.moire.geometry import STEP, Geometry, dense, fitting
 from pipeline.degrade.moire.mosaic import LAYOUTS
 from pipeline.degrade.moire.simulate import draw, photograph
 
-RECIPES = yaml.safe_load((ROOT / "presets/demoire.yaml").read_text())["recipes"]
+RECIPES = {name: yaml.safe_load((ROOT / file).read_text())["recipes"][name]
+           for name, file in (("moire", "params.yaml"), ("moire-native", "presets/demoire.yaml"))}
 UPRIGHT = {"rotation": 0.0, "tilt": 0.0, "distortion": 0.0, "phase": [0.0, 0.0]}
 PLAIN = {"demosaic": "bilinear", "denoise": "none", "colour_sigma": 0.0, "unsharp": 0.0, "exposure": 0.0, "balance": [0.0, 0.0],
          "crosstalk": 0.0, "shot_variance": 0.0, "read_sigma": 0.0}
@@ -32,11 +31,6 @@ def recipe(name="moire", **changes) -> Moire:
 def no_jpeg(monkeypatch):
     for module in (simulate, downsample):
         monkeypatch.setattr(module, "jpeg", lambda image, quality: image)
-
-
-@cache
-def params_with_the_preset() -> str:
-    return merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/demoire.yaml").read_text())
 
 
 def texture(rng, sigma=1.5) -> np.ndarray:
@@ -274,14 +268,14 @@ def test_whole_images_are_seen_from_edge_to_edge(name):
     ("resonant", 0.5, "got none, wanted at least one as resonant is 0.5"),
     ("frame", 3, "greater than or equal to 16"), ("layers", 1, "no such key")])
 def test_impossible_ranges_are_refused_by_name(field, value, allowed):
-    params = yaml.safe_load(params_with_the_preset())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["recipes"]["moire"][field] = value
     with pytest.raises(ParamsError, match=rf"recipes\.moire.*({field}|resonances).*{allowed}"):
         parse(params)
 
 
 def test_moire_does_not_change_the_size():
-    params = yaml.safe_load(params_with_the_preset())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["pairs"]["sr"]["recipe"] = "moire"
     with pytest.raises(ParamsError, match="pairs.sr.scale: 4, but the recipe 'moire' is moire: allowed is 1"):
         parse(params)

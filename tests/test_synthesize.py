@@ -134,7 +134,7 @@ def test_what_cannot_be_made_is_refused_by_name(project):
 
 
 MOIRE = Pairs(clean="clean", recipe="moire", scale=1, patches=12, size=24)
-SCREENS = Moire(**yaml.safe_load((ROOT / "presets/demoire.yaml").read_text())["recipes"]["moire"] | {"whole": 32})
+SCREENS = Moire(**yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]["moire"] | {"whole": 32})
 
 
 def test_moire_pairs_are_the_same_for_any_number_of_workers_and_one_by_one(project, monkeypatch):

@@ -149,10 +149,10 @@ def _against_input(found: Verdict, inputs: str | None, paired: Paired) -> None:
 def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
     """Whether its gain is more than what sharpening, noise or mixing do to its stage 1 without any learning."""
     start = own.get(found.row)
-    if start is None:
+    scored = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
+    if not scored:  # a network whose stage 1 has no row of its own
         return
-    differences = beyond(paired, found.row, [name for name in controls(params, tests, start) if name in paired.rows[0]],
-                         [found.metric], [])
+    differences = beyond(paired, found.row, scored, [found.metric], [])
     if found.metric not in differences:
         return
     words = in_words(found.metric, differences[found.metric])
