@@ -13,7 +13,7 @@ repro: .venv/installed
 	$(IN_VENV) dvc repro
 
 test: .venv/installed
-	$(IN_VENV) python -m pytest -q -n 2 --dist loadfile
+	$(IN_VENV) python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .venv/installed: requirements.txt constraints.txt
 	$(if $(PYTHON),,$(error no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3.11))
