@@ -1,4 +1,4 @@
-"""Speed of the moire simulator: `python -m bench.moire [RECIPE] [JOBS]`, a recipe of presets/demoire.yaml.
+"""Speed of the moire simulator: `python -m bench.moire [RECIPE] [JOBS]`, moire of params.yaml or moire-native of its preset.
 
 Pairs of 128x128 and of 1024x1024 pixels in one process, with the CPU time of each step by itself, then pairs of 128x128 by
 JOBS processes as `synthesize` makes them, by the clock on the wall. Beside each CPU time its ratio to a copy in memory of as
@@ -111,10 +111,16 @@ def several_processes(recipe: Moire, jobs: int, count: int, alone: float) -> Non
           f"{rate * alone:.2f} times one process")
 
 
+def recipe_of(name: str) -> Moire:
+    root = Path(__file__).parent.parent
+    found = [yaml.safe_load((root / file).read_text())["recipes"].get(name) for file in ("params.yaml", "presets/demoire.yaml")]
+    return Moire(**next(values for values in found if values))
+
+
 def main(name: str = "moire", jobs: str = "2") -> None:
     cv2.setNumThreads(1)
     keep_memory()
-    recipe = Moire(**yaml.safe_load((Path(__file__).parent.parent / "presets/demoire.yaml").read_text())["recipes"][name])
+    recipe = recipe_of(name)
     few = recipe.downsample is not None  # takes ten times as long: several camera pixels for each of the capture
     display = render(1024, rng(1, "bench screen"))
     alone = one_process(recipe, display, 128, 20 if few else 100)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT, smooth_image
 
+from bench.moire import recipe_of
 from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError, parse
 from pipeline.core.seeds import rng
@@ -258,6 +259,11 @@ def test_whole_images_are_seen_from_edge_to_edge(name):
             assert height % 8 == width % 8 == 0 and 8 <= max(height, width) <= 64
             window = Geometry((height, width), chosen, drawn).window
             assert (window <= np.array(sides) + 2).all() or min(height, width) == 8
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_benchmark_finds_its_recipe(name):
+    assert recipe_of(name) == recipe(name)
 
 
 @pytest.mark.parametrize("field, value, allowed", [

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import smooth_image
-from networks import check_that_the_radius_is_the_receptive_field, check_that_tiles_give_what_the_whole_image_gives, seasoned
+from networks import (
+    check_that_it_learns_a_tiny_batch,
+    check_that_the_radius_is_the_receptive_field,
+    check_that_tiles_give_what_the_whole_image_gives,
+    seasoned,
+)
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
@@ -117,16 +122,8 @@ def test_begun_as_bilinear_it_is_what_edsr_is(scale, unshuffle):
 
 def test_it_learns_a_tiny_batch():
     torch.manual_seed(0)
-    network = build("rcan", SMALL | {"features": 16, "start": "bilinear"})
-    x = torch.rand(2, 3, 16, 15)
-    targets = (0.8 * x + 0.1).flip(1)
-    optimizer, losses = torch.optim.Adam((w for w in network.parameters() if w.requires_grad), lr=0.003), []
-    for _ in range(60):
-        losses.append(F.mse_loss(network(x), targets))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        optimizer.step()
-    assert losses[-1] < 0.15 * losses[0]
+    check_that_it_learns_a_tiny_batch(build("rcan", SMALL | {"features": 16, "start": "bilinear"}), lr=0.003)
+
 
 
 def test_gradient():

@@ -190,7 +190,7 @@ def test_the_best_row_is_named_with_how_sure_that_is(project):
     said = made().said
     assert "Use sr-edsr-stage2 : the best PSNR on captures (4 images of 4 scenes)" in said
     assert "better than each of the other 3 rows" in said  # by 0.2 dB and more, which no scene turns
-    assert "That is more than sharpening, noise or mixing do to its stage 1 without any learning: PSNR ↑ +0.35 [" in said
+    assert "That is more than the controls reach, changes of its stage 1 without any learning: PSNR ↑ +0.35 [" in said
     assert "It is better than the input itself: PSNR ↑ +1.40 [" in said and LEVELS["clear"] in said
     assert "LPIPS was not computed" in said and "Few scenes (4)" in said and "One seed" in said
 
@@ -198,12 +198,23 @@ def test_the_best_row_is_named_with_how_sure_that_is(project):
 def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch):
     monkeypatch.setitem(PSNR, "sr-edsr+sharpen30", 21.45)
     write_scores("sr-edsr", ENTRIES["sr-edsr"])
-    assert "Sharpening, noise or mixing do as much to its stage 1" in made().said
+    assert "The controls, changes of its stage 1 without any learning, do as much: PSNR" in made().said
     assert 'class="badge control"' in page.PAGE.read_text()
     monkeypatch.setitem(PSNR, "input", 21.42)
     write_scores("sr-input", ["input"])
     assert "It cannot be told from the input itself: PSNR ↑ -0.02 [" in made().said and "Use none." in made().said
     assert 'class="badge nothing"' in page.PAGE.read_text()
+
+
+def test_the_blurred_input_is_a_rival_too(project, monkeypatch):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["tests"]["sr"]["blur"] = [1]
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    monkeypatch.setitem(PSNR, "input+blur1", PSNR["sr-edsr-stage2"] + 0.5)
+    write_scores("sr-input", ["input", "input+blur1"])
+    said = made().said
+    assert "Use sr-edsr-stage2 : the best" not in said and "Use none. Nearest comes sr-edsr-stage2" in said  # it is no network
+    assert "It is worse than input+blur1 , the best that the input is without any learning: PSNR ↑ -0." in said
 
 
 def test_a_row_that_scenes_do_not_tell_from_the_best_is_a_tie(project, monkeypatch):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.params import Params
 from pipeline.measure.choice import BOUNDED
-from pipeline.measure.names import METRICS
+from pipeline.measure.names import METRICS, input_control_rows
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.roles import first_stages, input_of, saw_truth
 from pipeline.report.seeds import beyond, controls, minus
@@ -72,7 +72,7 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
         found.reasons.append("LPIPS was not computed, so this is by PSNR alone, which likes smooth pictures better than "
                              "people do.")
     _against_controls(params, tests, found, own, paired)
-    _against_input(found, inputs, paired)
+    _against_input(found, nearest_input(params, tests, group, test_set, inputs, metric), paired)
     if len(paired.scenes) < FEW_SCENES:
         found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")
     found.reasons += _other_sides(scores, found, paired)
@@ -82,6 +82,13 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
 def base_of(row: str, own: dict[str, str], inputs: str | None, rows: list[str]) -> str:
     """What to hold a row against: its stage 1 if that is another row with scores, otherwise the input."""
     return own[row] if own.get(row) in rows else inputs or ""
+
+
+def nearest_input(params: Params, tests: str, group: Scores, test_set: str, inputs: str | None, metric: str) -> str | None:
+    """The best in the metric of the input and what it is after a blur or another tone; None where it was not scored."""
+    rows = [inputs, *input_control_rows(inputs, params.tests[tests])] if inputs else []
+    values = {row: group.rows[row][test_set][metric] for row in rows if metric in group.rows.get(row, {}).get(test_set, {})}
+    return next(iter(best_first(metric, values)), None)
 
 
 def best_first(metric: str, values: dict[str, float]) -> list[str]:
@@ -126,28 +133,31 @@ def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Pa
     return said
 
 
-def _against_input(found: Verdict, inputs: str | None, paired: Paired) -> None:
-    differences = minus(paired, found.row, inputs, [found.metric]) if inputs else {}
+def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
+    """Whether it is better than leaving the photos as they are, or a little blurred or toned, whichever is the best."""
+    differences = minus(paired, found.row, base, [found.metric]) if base else {}
     if found.metric not in differences:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
     difference = differences[found.metric]
-    words = in_words(found.metric, difference)
+    words, changed = in_words(found.metric, difference), "+" in base
+    what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
-        found.reasons.append(f"It is better than the input itself: {words}.")
+        found.reasons.append(f"It is better than {what}: {words}.")
     elif difference.interval.low is None:
         found.level = "close"
-        found.reasons.append(f"Against the input: {words}. One scene tells nothing of others.")
+        found.reasons.append(f"Against {what}: {words}. One scene tells nothing of others.")
     elif apart(difference):
         found.level = "nothing"
-        found.reasons.append(f"It is worse than the input itself: {words}. Leave the photos as they are.")
+        found.reasons.append(f"It is worse than {what}: {words}." + ("" if changed else " Leave the photos as they are."))
     else:
         found.level = "nothing"
-        found.reasons.append(f"It cannot be told from the input itself: {words}. Leaving the photos as they are does as well.")
+        found.reasons.append(f"It cannot be told from {what}: {words}."
+                             + ("" if changed else " Leaving the photos as they are does as well."))
 
 
 def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
-    """Whether its gain is more than what sharpening, noise or mixing do to its stage 1 without any learning."""
+    """Whether its gain is more than what the controls, changes of its stage 1 that learn nothing, reach at its PSNR."""
     start = own.get(found.row)
     scored = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
     if not scored:  # a network whose stage 1 has no row of its own
@@ -157,10 +167,10 @@ def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str,
         return
     words = in_words(found.metric, differences[found.metric])
     if gained(found.metric, differences[found.metric]):
-        found.reasons.append(f"That is more than sharpening, noise or mixing do to its stage 1 without any learning: {words}.")
+        found.reasons.append(f"That is more than the controls reach, changes of its stage 1 without any learning: {words}.")
     else:
         found.level = "control"
-        found.reasons.append(f"Sharpening, noise or mixing do as much to its stage 1 without any learning: {words}.")
+        found.reasons.append(f"The controls, changes of its stage 1 without any learning, do as much: {words}.")
 
 
 def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: str | None, test_set: str,

@@ -3,6 +3,8 @@
 Large images go through in tiles of one fixed size. Each tile is read with a margin of the network's receptive radius and
 the margin's output is thrown away, so a purely convolutional network gives what one pass over the whole image gives.
 """
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -47,15 +49,21 @@ def _tiled(network, x: torch.Tensor, tile: int) -> torch.Tensor:
 
 @torch.no_grad()
 def self_ensemble(network, image: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """As `apply` of one network, but the mean of its answers for the eight flips and quarter turns of the image, each turned
-    back (Timofte et al., "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
-    x, total = to_tensor(image), 0
+    """As `apply` of one network, but the mean of its answers for the eight flips and quarter turns of the image."""
+    mean = mean_of_turns(lambda x: _tiled(network, x, tile), to_tensor(image))
+    return mean[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def mean_of_turns(forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """The mean of the answers for the eight flips and quarter turns of NCHW images, each turned back (Timofte et al., "Seven
+    ways to improve example-based single image super resolution", CVPR 2016)."""
+    total = 0
     for quarters in range(4):
         for flip in (False, True):
             turned = torch.rot90(x.flip(3) if flip else x, quarters, (2, 3))
-            answer = torch.rot90(_tiled(network, turned.contiguous(), tile), -quarters, (2, 3))
+            answer = torch.rot90(forward(turned.contiguous()), -quarters, (2, 3))
             total = total + (answer.flip(3) if flip else answer)
-    return (total / 8)[0].permute(1, 2, 0).contiguous().numpy()
+    return total / 8
 
 
 def _padded(network, x: torch.Tensor, tile: int, device) -> torch.Tensor:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.nets.rcan import ChannelAttention
-from pipeline.restore.apply import to_tensor
+from pipeline.restore.apply import mean_of_turns, to_tensor
 
 GLOBAL = (ChannelAttention, nn.InstanceNorm2d, nn.GroupNorm, nn.AdaptiveAvgPool2d)
 WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
@@ -24,9 +24,8 @@ class Chain:
     `multiple`: where windows may begin. `global_layers`: the kinds of its layers that see a whole window; without any it is
     tile-exact.
 
-    With `ensemble` its answer is the mean of those for the eight flips and quarter turns of a window, each turned back (Timofte
-    et al., "Seven ways to improve example-based single image super resolution", CVPR 2016). `precision` bf16 computes all but
-    the convolutions that read or write an image in 16 bits; the networks are changed for it and are not to be trained.
+    With `ensemble` its answer is the mean of those for the eight flips and quarter turns of a window. `precision` bf16 computes
+    all but the convolutions that read or write an image in 16 bits; the networks are changed for it and are not to be trained.
     """
 
     def __init__(self, networks: list[nn.Module], ensemble: bool = False, precision: str = "fp32"):
@@ -58,7 +57,7 @@ class Chain:
             window = np.repeat(window[..., None], 3, axis=2)
         x = to_tensor(np.ascontiguousarray(window)).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-            x = _mean_of_turns(self._forward, x) if self.ensemble else self._forward(x)
+            x = mean_of_turns(self._forward, x) if self.ensemble else self._forward(x)
         restored = x[0].permute(1, 2, 0).cpu().numpy()
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
@@ -72,16 +71,6 @@ class Chain:
             x = network(x.contiguous(memory_format=torch.channels_last)).float()
             x = x[:, :, : height * network.scale, : width * network.scale]
         return x
-
-
-def _mean_of_turns(forward, x: torch.Tensor) -> torch.Tensor:
-    total = 0
-    for quarters in range(4):
-        for flip in (False, True):
-            turned = torch.rot90(x.flip(3) if flip else x, quarters, (2, 3))
-            answer = torch.rot90(forward(turned.contiguous()), -quarters, (2, 3))
-            total = total + (answer.flip(3) if flip else answer)
-    return total / 8
 
 
 def _keep_images_in_fp32(network: nn.Module, device: str) -> None:

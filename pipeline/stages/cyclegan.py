@@ -16,7 +16,8 @@ from pipeline.train.crops import Crops
 from pipeline.train.cyclegan import CycleGan
 from pipeline.train.patchgan import PatchGan
 from pipeline.train.pool import Pool
-from pipeline.train.steps import first_weights, not_trained, run
+from pipeline.train.run import absent
+from pipeline.train.steps import first_weights, run
 
 SIDES = ("clean", "captures")
 
@@ -27,7 +28,7 @@ def main(name: str) -> None:
     shards = {side: Shard(Path("data/sets", getattr(entry, side), "train")) for side in SIDES}
     for shard in shards.values():
         if shard.absent:
-            return not_trained(name, shard.absent)
+            return absent(name, shard.absent)
     device = pick(p.threads)
     generators, discriminators = [], []
     for side in SIDES:  # a generator of such images, and their discriminator

@@ -15,7 +15,8 @@ from pipeline.nets.build import build
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
 from pipeline.train.crops import Crops
 from pipeline.train.rbsr import Rbsr
-from pipeline.train.steps import first_weights, not_trained, run
+from pipeline.train.run import absent
+from pipeline.train.steps import first_weights, run
 
 VAL_CROPS = 64
 
@@ -28,7 +29,7 @@ def main(name: str) -> None:
     val = {side: Shard(Path(paths[side], "val")) for side in ("inputs", "targets")}
     for shard in train.values():
         if shard.absent:
-            return not_trained(name, shard.absent)
+            return absent(name, shard.absent)
     for shards in (train, val):
         for side in shards:
             check_pairing(shards[side], shards["targets"], 1, paths[side], paths["targets"])
@@ -36,7 +37,7 @@ def main(name: str) -> None:
     try:
         about, encoder = read_manifest(Path("models", entry.encoder)), load_network(Path("models", entry.encoder), device)
     except AbsentNetwork as reason:
-        return not_trained(name, f"{entry.encoder} is absent: {reason}")
+        return absent(name, f"{entry.encoder} is absent: {reason}")
     if not hasattr(encoder, "tail"):
         raise ValueError(f"rbsr.{name}.encoder: {entry.encoder} is of arch {about['arch']}, which has no tail")
     with first_weights(p.seed, f"{name}/weights"):

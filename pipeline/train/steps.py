@@ -23,7 +23,7 @@ from pipeline.core.progress import progress
 from pipeline.core.seeds import torch_seed
 from pipeline.core.stop import Stop
 from pipeline.nets.build import source
-from pipeline.restore.network import save_absent, save_network
+from pipeline.restore.network import save_network
 from pipeline.train import loop
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
 from pipeline.train.curves import write_curve
@@ -92,10 +92,3 @@ def run(name: str, method, settings, arch: str, options: dict, made: dict, also:
         seconds = round(time.monotonic() - started, 1)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device, "seconds": seconds})
         checkpoint.remove()
-
-
-def not_trained(name: str, reason: str) -> None:
-    """Write the stand-ins of a network that could not be trained, and of its curve."""
-    save_absent(Path("models", name), reason)
-    write_curve(Path("metrics/curves", f"{name}.csv"), [])
-    print(f"{name}: not trained: {reason}", flush=True)
