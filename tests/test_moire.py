@@ -155,7 +155,7 @@ def test_grey_comes_out_as_bright_as_it_is(layout, name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_draws_and_noise_give_the_same_bytes(name):
-    chosen, display = recipe(name), smooth_image(np.random.default_rng(0), 120, 131)
+    chosen, display = recipe(name, target_tone="clean"), smooth_image(np.random.default_rng(0), 120, 131)
     drawn = json.loads(json.dumps(draw(chosen, rng(1, "t"))))  # as it is recorded
     assert drawn == draw(chosen, rng(1, "t"))
     first, again, other = (photograph(display, (41, 50), chosen, drawn, rng(seed, "noise")) for seed in (1, 1, 2))
@@ -206,8 +206,28 @@ def test_a_reflection_lightens_what_is_dark():
     assert np.abs(lit.astype(float) - 255 * to_srgb(np.float32(0.1))).max() < 2  # neutral, and wider than this part
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_target_with_the_photographs_tone_is_the_photograph_without_its_pattern(name, no_jpeg):
+    uneven = {"glare": [0.05, 0.1], "vignetting": [0.3, 0.6], "headroom": [0.5, 1], "resonant": 0, "frame": 16}
+    chosen = recipe(name, target_tone="photo", **uneven)
+    display = cv2.GaussianBlur(smooth_image(np.random.default_rng(0), 150, 161), (0, 0), 8)
+    plain = {"scale": 1.9, "antialias": 1.2, "demosaic": "bilinear", "denoise": "none", "shot_variance": 0.0,
+             "read_sigma": 0.0, "unsharp": 0.0, "colour_sigma": 0.0, "blur": 0.0, "filter": "bicubic", "shift": [0.0, 0.0]}
+    for index in range(6):
+        drawn = draw(chosen, rng(1, "t", index)) | plain
+        capture, target = (image[4:-4, 4:-4].astype(float) for image in photograph(display, (61, 70), chosen, drawn, rng(1, "n")))
+        _, clean = photograph(display, (61, 70), recipe(name, target_tone="clean", **uneven), drawn, rng(1, "n"))
+        assert np.abs(capture - clean[4:-4, 4:-4]).mean() > 5
+        assert np.abs(capture - target).mean() < 4 and np.abs(capture - target).max() < 18
+
+
+def test_black_stays_black_in_the_photographs_tone():
+    chosen, black = recipe(target_tone="photo", glare=[0, 0]), np.zeros((90, 90, 3), np.uint8)
+    assert (photograph(black, (24, 25), chosen, draw(chosen, rng(1, "t")), rng(1, "n"))[1] == 0).all()
+
+
 def test_an_aligned_target_is_the_clean_image_itself():
-    chosen, display = recipe("moire-native"), smooth_image(np.random.default_rng(0), 150, 161)
+    chosen, display = recipe("moire-native", target_tone="clean"), smooth_image(np.random.default_rng(0), 150, 161)
     for index in range(4):
         drawn = draw(chosen, rng(1, "t", index))
         shape = (40 + index, 57)

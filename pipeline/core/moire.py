@@ -110,6 +110,9 @@ class Moire(Strict):
     jpeg_quality: span(1, 100)
     downsample: Downsample | None
     """null: the camera's file is the capture."""
+    target_tone: Literal["clean", "photo"]
+    """clean: the network learns to bring back the tone of the clean image. photo: the target has the photograph's tone, as
+    its exposure, balance, reflection, loss of light, development and contrast make it; moire alone is to be taken away."""
     whole: Annotated[int, Field(ge=16)]
     """Largest side of a validation or test pair in pixels."""
 

@@ -13,23 +13,24 @@ SIGMA = 0.3, 1.0  # of the spot, a Gaussian, in half sides of the photograph
 BRIGHTEST_SD = 0.25  # of the brightest place along each axis, in the same
 
 
-def uneven(raw: np.ndarray, geometry: Geometry, drawn: dict) -> None:
-    """Changes float32 light (height, width) of geometry.camera, full scale 1, in place; what is not in `drawn` is left out.
+def uneven(light: np.ndarray, geometry: Geometry, drawn: dict, step: tuple[float, float] = (1, 1)) -> None:
+    """Changes float32 light (..., height, width), full scale 1, in place; what is not in `drawn` is left out.
 
     First the reflection, peak `glare`, is added; then the share `vignetting` of all light is lost at the distance of a corner
-    from the brightest place. Both lie where they are in the photograph, of which `raw` is a part.
+    from the brightest place. Both lie where they are in the photograph, around whose `geometry.middle` the array is; `step`
+    is the distance of its pixels (down, right) in camera pixels.
     """
-    y, x = (((np.arange(size) + 0.5 - size / 2 + middle) / geometry.radius).astype(np.float32)
-            for size, middle in zip(raw.shape, geometry.middle))
+    y, x = ((((np.arange(size) + 0.5 - size / 2) * apart + middle) / geometry.radius).astype(np.float32)
+            for size, apart, middle in zip(light.shape[-2:], step, geometry.middle))
     if "glare" in drawn:
         across, down = (np.exp(-((axis - np.float32(at)) ** 2) / np.float32(2 * drawn["glare_sigma"] ** 2))
                         for axis, at in zip((x, y), drawn["glare_centre"]))
-        raw += np.outer(np.float32(drawn["glare"]) * down, across)
+        light += np.outer(np.float32(drawn["glare"]) * down, across)
     if "vignetting" in drawn:
         across, down = (np.float32(1 - drawn["vignetting"]) ** ((axis - np.float32(at)) ** 2 / 2)
                         for axis, at in zip((x, y), drawn["brightest"]))
-        raw *= down[:, None]
-        raw *= across
+        light *= down[:, None]
+        light *= across
 
 
 def draw_uneven(recipe: Moire, rng: np.random.Generator) -> dict:

@@ -23,6 +23,7 @@ from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
 from pipeline.degrade.moire.glare import draw_uneven, uneven
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
+from pipeline.degrade.moire.tone import toned
 
 TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
 LIGHT = np.arange(65536) / np.float32(65535)
@@ -83,7 +84,10 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
         capture = downsample(jpeg(photo, drawn["jpeg_quality"]), geometry, drawn)
     else:
         capture = jpeg(photo[MARGIN : MARGIN + shape[0], MARGIN : MARGIN + shape[1]], drawn["jpeg_quality"])  # 10
-    return capture, _target(clean, geometry)
+    target = _target(clean, geometry)
+    if recipe.target_tone == "photo":
+        target = toned(target, capture, geometry, sensor * lit(drawn["layout"]), drawn)
+    return capture, target
 
 
 def _window(display, height, width):
