@@ -215,7 +215,8 @@ def test_a_target_with_the_photographs_tone_is_the_photograph_without_its_patter
              "read_sigma": 0.0, "unsharp": 0.0, "colour_sigma": 0.0, "blur": 0.0, "filter": "bicubic", "shift": [0.0, 0.0]}
     for index in range(6):
         drawn = draw(chosen, rng(1, "t", index)) | plain
-        capture, target = (image[4:-4, 4:-4].astype(float) for image in photograph(display, (61, 70), chosen, drawn, rng(1, "n")))
+        photos = photograph(display, (61, 70), chosen, drawn, rng(1, "n"))
+        capture, target = (image[4:-4, 4:-4].astype(float) for image in photos)
         _, clean = photograph(display, (61, 70), recipe(name, target_tone="clean", **uneven), drawn, rng(1, "n"))
         assert np.abs(capture - clean[4:-4, 4:-4]).mean() > 5
         assert np.abs(capture - target).mean() < 4 and np.abs(capture - target).max() < 18
