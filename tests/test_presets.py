@@ -81,7 +81,7 @@ def test_the_difference_names_each_value():
     assert difference(before, after) == ["one: 1 -> 2", "names.second: removed", "names.third: added, {'a': 3}"]
 
 
-ON_TOP_OF = {"city100": "optics", "uhdm": "demoire", "p2-paper": "p2"}
+ON_TOP_OF = {"bsds": "p2", "city100": "optics", "uhdm": "demoire", "p2-paper": "p2"}
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
