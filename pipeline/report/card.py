@@ -109,7 +109,8 @@ def _data(params: Params, lineage: dict[str, Origin]) -> list[str]:
     for key in _sets(params, lineage):
         folder = PurePath(params.sets[key].folder)  # an absolute path would tell of this machine
         said.append(f"`sets/{key}`: the folder `{folder.name if folder.is_absolute() else folder}`.")
-    return items(said) or ["What it was trained on is not known here."]
+    now = ["As params.yaml has them now; the hashes above tell which images they were.", ""]
+    return now + items(said) if said else ["What it was trained on is not known here."]
 
 
 def _limits(params: Params, lineage: dict[str, Origin]) -> list[str]:

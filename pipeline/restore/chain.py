@@ -68,8 +68,9 @@ class Chain:
         for network in self.networks:
             multiple = getattr(network, "multiple", 1)
             height, width = x.shape[2:]
-            if multiple > 1:
-                x = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+            if multiple > 1:  # divided as ONNX does it too, which rounds what is negative the other way
+                rows, columns = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
+                x = F.pad(x, (0, columns, 0, rows), mode="replicate")
             x = network(x.contiguous(memory_format=torch.channels_last)).float()
             x = x.narrow(2, 0, height * network.scale).narrow(3, 0, width * network.scale)
         return x
