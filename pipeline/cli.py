@@ -3,6 +3,7 @@
 What is slow to import is imported where it is used.
 """
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -258,7 +259,7 @@ def export(
         fail("name a row, or a system with --system")
     name = name or _chosen(system)
     try:
-        with Console(stderr=True).status(f"exporting {name}"):
+        with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
             said = write(name, to, output, MODELS)
     except ParamsError as error:
         fail(error)

@@ -11,6 +11,7 @@ from conftest import ROOT, change, smooth_image
 from networks import seasoned
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -98,6 +99,25 @@ def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatc
     assert done.exit_code == 1 and "onnxruntime's answers differ by up to " in done.output and not Path("out").exists()
     done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
     assert "24 x 24 pixels become 48 x 48 in onnxruntime, wanted 96 x 96" in done.output and not Path("out").exists()
+
+
+class Undecided(nn.Module):
+    """Does one thing or another by what it is given, which no graph says."""
+    scale = radius = 1
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.weight if float(x.detach().mean()) > 0.5 else x
+
+
+def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
+    pytest.importorskip("onnxscript")
+    with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
+        graph_of(Chain([Undecided()]), {})
+    assert not any(capfd.readouterr())
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -2,6 +2,7 @@
 well it does, what made it, and where it ends.
 """
 import json
+import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import PurePath
@@ -15,7 +16,8 @@ from pipeline.report.scored import places, scores
 from pipeline.report.tables import item
 
 FIELDS = {"inputs": "inputs", "targets": "targets", "clean": "clean images of the adversary"}
-"""Fields of a network's origin, of which manifests have hashes -> what they are."""
+"""Fields of a network's origin -> what they are."""
+HASH = "[0-9a-f]{64}"
 UNNAMED = ("start", "shapes", "values")  # options that do not shape a trained network, or would fill a page
 
 
@@ -94,9 +96,9 @@ def _made(manifest: dict) -> str:
     made, said = manifest["made"], ""
     if "settings" in made:
         said = f"Settings: {_inline(made['settings'])}; seed {made['seed']}, {made['threads']} threads. "
-    hashes = {"weights": manifest["weights"], "code": manifest["code"], "file": made.get("sha256"),
-              **{what: made.get(field) for field, what in FIELDS.items()}}
-    return f"{said}SHA-256: {', '.join(f'{what} `{value}`' for what, value in hashes.items() if isinstance(value, str))}."
+    hashes = {"weights": manifest["weights"], "code": manifest["code"], **made}
+    listed = [f"{what.replace('_', ' ')} `{value}`" for what, value in hashes.items() if re.fullmatch(HASH, str(value))]
+    return f"{said}SHA-256: {', '.join(listed).replace('sha256 `', 'file `')}."
 
 
 def _data(params: Params, lineage: dict[str, Origin]) -> list[str]:

@@ -4,7 +4,10 @@ Its input `image` and its output `restored` are float32 NCHW RGB in [0, 1], of a
 `scale` times larger. All that a chain computes is in the graph: one network behind the other, unrounded, each with its image
 padded to what it asks for and cut again. What comes before and after is not: decoding, tiles, the ensemble, clipping, rounding.
 """
+import io
+import logging
 import warnings
+from contextlib import contextmanager, redirect_stderr
 from importlib import import_module
 
 import numpy as np
@@ -41,14 +44,17 @@ def graph_of(chain: Chain, about: dict[str, str]) -> bytes:
     batch, height, width = PROBES[1]  # no 1 among them, as what is 1 while tracing is taken to be 1 always
     example = torch.zeros(batch, 3, height, width)
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with _quiet():
             program = torch.onnx.export(
                 _Module(chain).eval(), (example,), dynamo=True, opset_version=OPSET, verbose=False,
                 input_names=["image"], output_names=["restored"], dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))
             model = program.model_proto
-    except Exception as error:  # the exporter fails in ways of its own
-        reason = next(iter(str(error).strip().splitlines()), "")
-        raise ValueError(f"torch cannot write it as an ONNX graph: {type(error).__name__}: {reason}") from error
+    except Exception as error:  # the exporter fails in ways of its own, and wraps what was wrong in advice
+        cause = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        reason = next(iter(str(cause).strip().splitlines()), "")
+        raise ValueError(f"torch cannot write it as an ONNX graph: {type(cause).__name__}: {reason}") from error
     _forget_the_source(model)
     for axis, name in ((2, "height"), (3, "width")):
         size = f"{chain.scale}*{name}" if chain.scale > 1 else name
@@ -82,6 +88,17 @@ def difference(graph: bytes, chain: Chain) -> float:
 def versions() -> str:
     """What was compared."""
     return f"onnxruntime {_packages()[2].__version__} and PyTorch {torch.__version__.split('+')[0]}"
+
+
+@contextmanager
+def _quiet():
+    """Without the exporter's warnings, and the pages of code that it logs and prints when it fails."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _packages() -> list:
