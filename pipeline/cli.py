@@ -3,6 +3,7 @@
 What is slow to import is imported where it is used.
 """
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -29,7 +30,8 @@ def restore(
         help="Photos (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders of them, globs in quotes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
     model: Annotated[list[str] | None, typer.Option(
-        help="A network below models/, or a row of params.yaml; a second takes the first one's output.")] = None,
+        help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second takes the first "
+             "one's output.")] = None,
     system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
         help="Of the files in a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
@@ -68,8 +70,8 @@ def restore(
         there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
         fail(f"{error} (networks in {MODELS}/: {there})")
     if layers := restorer.chain.global_layers:
-        typer.echo(f"{'+'.join(names)} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, come out a "
-                   "little different; the tiles are faded into each other")
+        typer.echo(f"{'+'.join(restorer.names)} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, "
+                   "come out a little different; the tiles are faded into each other")
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
@@ -235,27 +237,35 @@ def import_(
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="A network below models/.")],
-    to: Annotated[str, typer.Option(help="Whose program is to read it: edsr-pytorch, rcan, basicsr or kair.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .pth, .pt or .safetensors file.")],
+    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair"], typer.Option(
+        help="onnx: a graph for any program, checked against the network; safetensors: for `restore --model FILE` elsewhere; "
+             "otherwise whose program is to read the weights.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file; .pth, .pt or .safetensors for other projects.")],
+    name: Annotated[str | None, typer.Argument(
+        metavar="ROW", help="A row of params.yaml, which may be a chain, or a network below models/.")] = None,
+    system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
 ):
-    """Write a network's weights as another project names them.
+    """Write a row as one file for other programs, and beside it FILE.md, its model card. See docs/networks.md.
 
     \b
-    Example: python -m pipeline export sr-edsr-stage2 --to basicsr -o edsr-stage2.pth
+    Example: python -m pipeline export sr-edsr-stage2 --to onnx -o edsr-stage2.onnx
     """
-    from pipeline.nets.layouts.convert import exported, layout_of
-    from pipeline.nets.layouts.files import write_weights
-    from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+    from rich.console import Console
 
+    from pipeline.report.export import export as write
+    from pipeline.restore.network import AbsentNetwork
+
+    if bool(name) == bool(system):
+        fail("name a row, or a system with --system")
+    name = name or _chosen(system)
     try:
-        manifest = read_manifest(MODELS / name)
-        arch, options = manifest["arch"], manifest["options"]
-        write_weights(output, exported(load_network(MODELS / name), to, arch, options), layout_of(to, arch).wrapper)
+        with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
+            said = write(name, to, output, MODELS)
+    except ParamsError as error:
+        fail(error)
     except (AbsentNetwork, OSError, ValueError) as error:
         fail(f"{name}: {error}")
-    size = ", ".join(f"{key} {value}" for key, value in options.items() if key not in ("start", "unshuffle"))
-    typer.echo(f"{output}: {to}'s {arch}, {size}")
+    typer.echo(f"{said}\n{output}.md: its model card")
 
 
 @app.command()

@@ -57,19 +57,22 @@ class Chain:
             window = np.repeat(window[..., None], 3, axis=2)
         x = to_tensor(np.ascontiguousarray(window)).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-            x = mean_of_turns(self._forward, x) if self.ensemble else self._forward(x)
+            x = mean_of_turns(self.forward, x) if self.ensemble else self.forward(x)
         restored = x[0].permute(1, 2, 0).cpu().numpy()
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
         return restored
 
-    def _forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32 NCHW RGB of any size -> `scale` times larger, without ensemble, autocast and checks."""
         for network in self.networks:
             multiple = getattr(network, "multiple", 1)
             height, width = x.shape[2:]
-            x = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+            if multiple > 1:  # divided as ONNX does it too, which rounds what is negative the other way
+                rows, columns = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
+                x = F.pad(x, (0, columns, 0, rows), mode="replicate")
             x = network(x.contiguous(memory_format=torch.channels_last)).float()
-            x = x[:, :, : height * network.scale, : width * network.scale]
+            x = x.narrow(2, 0, height * network.scale).narrow(3, 0, width * network.scale)
         return x
 
 

@@ -21,6 +21,7 @@ from pipeline.restore.chain import Chain
 from pipeline.restore.network import load_network, read_manifest
 from pipeline.restore.photo import read_photo
 from pipeline.restore.room import tile_for
+from pipeline.restore.row import is_file, read_row
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.tiles import restore_into
 
@@ -35,7 +36,8 @@ def _nothing(pixels: int) -> None:
 
 
 class Restorer:
-    """`names`: networks below `models`, or rows of params.yaml; each takes what the one before it made.
+    """`names`: networks below `models`, rows of params.yaml, or files of rows that `export --to safetensors` wrote; each takes
+    what the one before it made.
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
@@ -43,11 +45,18 @@ class Restorer:
 
     def __init__(self, *names: str, models: Path | str = "models", device: str | None = None, precision: str = "fp32",
                  ensemble: bool = False, tile: int | None = None):
-        folders = [Path(models, network) for name in names for network in networks_of(name, models)]
-        self.weights = [read_manifest(folder)["weights"] for folder in folders]
-        place = _device(device)
-        self.chain = Chain([load_network(folder, place) for folder in folders], ensemble, precision)
-        self.names, self.tile = names, tile or tile_for(self.chain)
+        place, networks, self.weights = _device(device), [], []
+        for name in names:
+            if is_file(name):
+                networks += read_row(name, place)
+                self.weights.append(sha256(name))
+                continue
+            for folder in (Path(models, network) for network in networks_of(name, models)):
+                networks.append(load_network(folder, place))
+                self.weights.append(read_manifest(folder)["weights"])
+        self.chain = Chain(networks, ensemble, precision)
+        self.names = [Path(name).name if is_file(name) else name for name in names]
+        self.tile = tile or tile_for(self.chain)
         self.scale = self.chain.scale
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,210 @@
+"""`python -m pipeline export`: graphs, which onnxruntime computes as torch does; rows as files for restore; model cards."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT, change, smooth_image
+from networks import seasoned
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.core.files import write_json
+from pipeline.images.encode import write_png
+from pipeline.report import export as module
+from pipeline.report.tables import Scores, write_csv
+from pipeline.restore.apply import apply, to_tensor
+from pipeline.restore.chain import Chain
+from pipeline.restore.graph import OPSET, difference, graph_of
+from pipeline.restore.network import read_manifest, save_absent, save_network
+from pipeline.restore.restorer import Restorer
+from pipeline.restore.row import read_row
+
+SMALL = {
+    "resnet": {"blocks": 1, "features": 4}, "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
+    "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
+    "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1}}
+MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}
+LARGER = {"scale": 2, "blocks": 1, "features": 4}
+SETTINGS = {"steps": 500, "lr": 0.5}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def onnx(graph: bytes | Path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    return runtime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """The default params, and small networks of some of their rows: a chain with one of them twice, and a stage 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    made = {"settings": SETTINGS, "seed": 7, "threads": 2, "inputs": "1" * 64}
+    for name, arch, options in (("blindsr-map", "edsr", MAP), ("blindsr-x2", "msrresnet", LARGER),
+                                ("sr-edsr-stage2", "edsr", LARGER)):
+        save_network(Path("models", name), seasoned(arch, options), arch, options, made)
+    save_absent("models/sr-edsr-oracle", "no truth to train with")
+    write_png(Path("photo.png"), smooth_image(np.random.default_rng(2), 37, 53))
+    return tmp_path
+
+
+@pytest.mark.parametrize("arch", SMALL)
+def test_a_graph_computes_what_the_network_does_at_any_size(arch):
+    pytest.importorskip("onnxscript")
+    network = seasoned(arch, SMALL[arch])
+    graph = graph_of(Chain([network]), {"row": "x"})
+    assert difference(graph, Chain([network])) < 1e-5
+    session = onnx(graph)
+    for height, width in ((29, 50), (20, 7)):
+        images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
+        got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
+        wanted = np.stack([apply([network], image) for image in images])
+        np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
+    assert str(ROOT).encode() not in graph and b"site-packages" not in graph
+
+
+def test_a_chain_is_one_graph(project):
+    pytest.importorskip("onnxscript")
+    done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
+    assert done.exit_code == 0, done.output
+    assert "blindsr-map -> blindsr-x2 -> blindsr-x2 as one graph" in done.output and "differ by " in done.output
+    session = onnx(Path("out/c.onnx"))
+    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
+    assert session.get_outputs()[0].shape == ["batch", 3, "4*height", "4*width"]
+    about = session.get_modelmeta().custom_metadata_map
+    assert about["scale"] == "4" and about["weights of blindsr-x2"] == read_manifest("models/blindsr-x2")["weights"]
+    image = smooth_image(np.random.default_rng(3), 21, 34)
+    wanted = apply(Restorer("blindsr-map-x2x2").chain.networks, image)
+    got = session.run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+    assert f"opset {OPSET}" in Path("out/c.onnx.md").read_text()
+
+
+def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatch):
+    pytest.importorskip("onnxscript")
+    other = graph_of(Chain([seasoned("edsr", LARGER, seed=1)]), {})
+    monkeypatch.setattr(module, "graph_of", lambda chain, about: other)
+    done = run("export", "sr-edsr-stage2", "--to", "onnx", "-o", "out/c.onnx")
+    assert done.exit_code == 1 and "onnxruntime's answers differ by up to " in done.output and not Path("out").exists()
+    done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
+    assert "24 x 24 pixels become 48 x 48 in onnxruntime, wanted 96 x 96" in done.output and not Path("out").exists()
+
+
+class Undecided(nn.Module):
+    """Does one thing or another by what it is given, which no graph says."""
+    scale = radius = 1
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.weight if float(x.detach().mean()) > 0.5 else x
+
+
+def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
+    pytest.importorskip("onnxscript")
+    with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
+        graph_of(Chain([Undecided()]), {})
+    assert not any(capfd.readouterr())
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("sr-zssr", "--to", "onnx", "-o", "a.onnx"), "ZSSR, which learns a network from each photo anew"),
+    (("sr-edsr-stage2", "--to", "onnx", "-o", "a.pt"), "a.pt: wanted a file that ends in .onnx"),
+    (("sr-edsr-stage2", "--to", "safetensors", "-o", "a.pth"), "a.pth: wanted a file that ends in .safetensors"),
+    (("sr-input", "--to", "onnx", "-o", "a.onnx"), "this row is the input itself"),
+    (("sr-edsr-oracle", "--to", "onnx", "-o", "a.onnx"), "no truth to train with"),
+    (("nope", "--to", "onnx", "-o", "a.onnx"), "models/nope: no manifest.json"),
+    (("blindsr-map-x2x2", "--to", "basicsr", "-o", "a.pth"), "it is 3 networks (blindsr-map, blindsr-x2, "),
+    (("--to", "onnx", "-o", "a.onnx"), "name a row, or a system with --system"),
+    (("sr-edsr-stage2", "--to", "onnx", "-o", "a.onnx"), "onnxscript is missing: pip install onnx onnxscript onnxruntime"),
+])
+def test_what_cannot_be_exported_is_refused_in_one_line(project, monkeypatch, arguments, message):
+    write_json(Path("models/sr-zssr/manifest.json"), {"arch": "zssr", "options": {}, "made": {}})
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    done = run("export", *arguments)
+    assert done.exit_code == 1 and message in done.output and len(done.output.strip().splitlines()) == 1, done.output
+    assert not list(Path(".").glob("a.*"))
+
+
+def test_a_row_in_a_file_restores_without_its_project(project, tmp_path_factory, monkeypatch):
+    done = run("export", "blindsr-map-x2x2", "--to", "safetensors", "-o", "c.safetensors")
+    assert done.exit_code == 0 and "for `restore --model c.safetensors`" in done.output, done.output
+    assert run("restore", "photo.png", "-o", "wanted.png", "--model", "blindsr-map-x2x2").exit_code == 0
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    restored = "restore", project / "photo.png", "-o", "got.png", "--model", project / "c.safetensors"
+    assert run(*restored).exit_code == 0 and len(read_row(project / "c.safetensors")) == 3
+    with Image.open(project / "wanted.png") as wanted, Image.open("got.png") as got:
+        assert wanted.tobytes() == got.tobytes() and "Restage c.safetensors " in got.getexif()[305]
+    assert "0 restored, 1 there already" in run(*restored).output
+
+
+@pytest.mark.parametrize("name, message", [
+    ("none.safetensors", "none.safetensors: no such file"), ("a.onnx", "a.onnx: made for other programs"),
+    ("models/blindsr-x2/network.safetensors", "weights alone, no row that"),
+    ("half.safetensors", "not a whole safetensors file"),
+    ("odd.safetensors", "its weights are not those of the row")])
+def test_files_that_hold_no_row(project, name, message):
+    Path("a.onnx").write_bytes(b"x")
+    Path("half.safetensors").write_bytes(Path("models/blindsr-x2/network.safetensors").read_bytes()[:200])
+    header = {"row": "x", "chain": ["x"], "networks": {"x": {"arch": "edsr", "options": LARGER}}}
+    save_file({"a": torch.ones(1)}, "odd.safetensors", {"restage": json.dumps(header)})
+    done = run("restore", "photo.png", "-o", "b.png", "--model", name)
+    assert done.exit_code == 1 and message in done.output and not Path("b.png").exists(), done.output
+
+
+def exported_card() -> str:
+    done = run("export", "sr-edsr-stage2", "--to", "edsr-pytorch", "-o", "out/e.pt")
+    assert done.exit_code == 0 and "out/e.pt.md: its model card" in done.output, done.output
+    return Path("out/e.pt.md").read_text()
+
+
+def test_the_card_says_what_the_row_is_and_what_made_it(project):
+    change(sets={"sr-captures": yaml.safe_load(Path("params.yaml").read_text())["sets"]["sr-captures"]
+                 | {"folder": "/home/somebody/captures"}})
+    text = exported_card()
+    front, body = text.split("---\n")[1:3]
+    assert yaml.safe_load(front)["tags"] == ["image-restoration", "restage", "edsr-pytorch", "edsr"]
+    words = " ".join(body.split())
+    assert "# sr-edsr-stage2 Super-resolution x4: an RGB image becomes one 2 times as high and wide." in words
+    manifest = read_manifest("models/sr-edsr-stage2")
+    for fact in (manifest["weights"], manifest["code"], "1" * 64, "seed 7, 2 threads", '"lr": 0.5, "steps": 500',
+                 "from `sr-edsr`", "targets `labels/sr-edsr`", "lr: 0.5 -> 0.0001", "steps: 500 -> 300",
+                 "`pairs/sr`: `sets/clean` degraded by the recipe `bicubic`, scale 4",
+                 "`sr-edsr`: stage 1, from scratch", "It is not in models/", "fine detail may be invented",
+                 "`sets/sr-captures`: the folder `captures`", "dvc repro evaluate@sr", "--to edsr-pytorch -o e.pt"):
+        assert fact in words, fact
+    assert "somebody" not in text and str(project) not in text
+
+
+def test_the_card_has_the_scores_of_the_table_beside_those_of_the_input(project):
+    assert "There are no scores of sr-edsr-stage2 in metrics/tables/sr.csv; `dvc repro evaluate@sr`" in exported_card()
+    scores = Scores(counts={"captures": {"images": 46, "scenes": 18}}, parameters={"input": 0, "sr-edsr-stage2": 9})
+    scores.rows = {"input": {"captures": {"psnr": 20.694, "niqe": 7.6}}, "sr-edsr-stage2": {"captures": {"psnr": 20.871}}}
+    Path("metrics/tables").mkdir(parents=True)
+    write_csv("metrics/tables/sr.csv", {"sr": scores})
+    text = exported_card()
+    assert "sr: captures (46 images of 18 scenes)" in text
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert lines[0] == ["row", "PSNR ↑", "NIQE ↓"]
+    assert lines[2:] == [["input", "20.69", "7.60"], ["sr-edsr-stage2", "20.87", ""]]
+    assert "data/bench/sr/sr-edsr.json is not there" in text
+
+    weights = read_manifest("models/sr-edsr-stage2")["weights"]
+    absent = [{"row": "sr-edsr-stage2", "test_set": "captures", "metric": "niqe", "reason": "too small"}]
+    for scored, said in ((weights, "NIQE; sr-edsr-stage2; captures: too small"), ("0" * 64, "are of other weights than these")):
+        write_json(Path("data/bench/sr/sr-edsr.json"), {"manifests": {"sr-edsr-stage2": {"weights": scored}}, "absent": absent})
+        text = exported_card()
+        assert said in text and ("20.87" in text) == (scored == weights) and "is not there, so whether" not in text
