@@ -23,6 +23,7 @@ from pipeline.report.lineage import ancestors, origin
 from pipeline.report.plane import curves
 from pipeline.report.roles import saw_truth
 from pipeline.report.scenes import Pick, gains, picks
+from pipeline.report.strips import GAP, LABEL
 from pipeline.report.svg import Axis, Point, chart, scatter
 from pipeline.report.verdict import LEVELS
 from pipeline.stages import page
@@ -288,6 +289,18 @@ def test_scenes_are_picked_by_what_is_gained():
     lower = {key: {"lpips_alex": 0.4, **scores} for key, scores in ours.items()}
     assert gains(lower, {("a", "1"): {"lpips_alex": 0.5, "psnr": 0}}, ["a"])[1] == pytest.approx({"a": 0.1})  # lower is better
     assert gains({("a", "1"): {"niqe": 5.0}}, None, ["a"]) == ("niqe", {"a": -5.0}) and gains({}, None, ["a"]) is None
+
+
+def test_each_network_has_a_picture_of_the_same_scenes(project):
+    made()
+    folder = project / "metrics/pictures/sr"
+    assert {path.stem for path in folder.iterdir()} == {row for row in ROWS if row != "input" and "+" not in row}
+    image = np.asarray(Image.open(folder / "sr-edsr-stage2.png"))
+    assert image.shape == (LABEL + 4 * (36 + GAP), GAP + 3 * (36 + GAP), 3)  # of 12 pixels, by 3
+    for line, scene in enumerate(SCENES_HERE):
+        for column, name in enumerate(("inputs", "sr-edsr-stage2", "targets")):
+            top, left = LABEL + line * (36 + GAP), GAP + column * (36 + GAP)
+            assert (image[top : top + 36 : 3, left : left + 36 : 3] == picture(name, scene)).all()
 
 
 def test_little_room_leaves_out_controls_and_then_scenes(project):
