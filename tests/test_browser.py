@@ -87,6 +87,7 @@ def test_a_phone_scrolls_down_only_and_the_dark_is_dark(browser):
     browser.open(browser.address, width=PHONE, height=640, dark=True)
     assert browser.ask(colour) != light == "rgb(255, 255, 255)"
     browser.ask("document.querySelectorAll('details').forEach(element => element.open = true)")
+    browser.ask("document.documentElement.style.setProperty('--zoom', 40)")  # as wide as 480 pixels
     assert browser.ask("innerWidth") == browser.ask("document.documentElement.scrollWidth") == PHONE
     inside = ("(({left, right}) => 0 <= left && right <= innerWidth)"
               "(document.querySelector('table.short').getBoundingClientRect())")
