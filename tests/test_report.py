@@ -195,6 +195,10 @@ def test_the_best_row_is_named_with_how_sure_that_is(project):
     assert "LPIPS was not computed" in said and "Few scenes (4)" in said and "One seed" in said
     assert "restore photos -o restored --model sr-edsr-stage2 " in said
     assert "These captures are the built-in ones" in said and "sets.sr-captures.folder" in said
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["sets"]["sr-captures"]["folder"] = "/photos"
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert "built-in" not in made().said.lower()
 
 
 def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch):

@@ -58,8 +58,9 @@ def render(sources: Sources) -> str:
     environment.filters["prose"] = prose
     groups = sum(len(found) for found in sources.scores.values())
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.params.tasks]
+    made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
     return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.params.seed,
-                                                         timed=bool(sources.times))
+                                                        timed=bool(sources.times), made_up=made_up)
 
 
 def prose(text: str) -> Markup:

@@ -189,11 +189,11 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
                                                   "pictures, and at the scores that need no truth."])
     row = min(lines, key=lambda name: lines[name][metric])
     found = Verdict("unproven", test_set, metric, row, base_of(row, own, inputs, [*usable.values()]))
-    bounds = ", ".join(name for name in BOUNDED if name in lines[row])
+    bounds = " and ".join(name for name in BOUNDED if name in lines[row])
     others = f", lower than the other systems' {_names([name for name in lines if name != row])}" if len(lines) > 1 else ""
     found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {TITLES[metric]} of what `select` "
-                         f"may choose, {lines[row][metric]:g}{others}; {bounds} keep it near the input. {TITLES[metric]} is "
-                         "fooled by sharpening and noise, so trust the pictures more.")
+                         f"may choose, {lines[row][metric]:g}{others}; bounds on {bounds} keep it near the input. "
+                         f"{TITLES[metric]} is fooled by sharpening and noise, so trust the pictures more.")
     if found.base and metric in paired.metrics:
         if difference := minus(paired, row, found.base, [metric]).get(metric):
             found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")
