@@ -143,7 +143,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     from dvc.repo import Repo
 
     from pipeline.core.params import load
-    from pipeline.report import ready
+    from pipeline.report import ready, stale
     from pipeline.report.ready import Finding
 
     def tell(finding: Finding) -> None:
@@ -159,10 +159,11 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     for finding in (*ready.folders(params), *ready.machine(params), *ready.trunks(params), ready.device()):
         tell(finding)
     try:
-        repo = Repo(".")
-        outs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
+        index = Repo(".").index
+        outs = {Path(out.def_path) for stage in index.stages for out in stage.outs}
         if "fix" not in levels:
-            tell(ready.plan(ready.pending(repo), _times()))
+            changed = stale.changed(index.stages)
+            tell(ready.plan(stale.pending(index.graph, changed), changed, _times()))
     except DvcException as error:
         fail(f"dvc: {' '.join(str(error).split())}")
     for path in ready.leftovers(outs):

@@ -16,7 +16,7 @@ from pipeline.core.files import write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png
 from pipeline.measure import lpips
-from pipeline.report import ready
+from pipeline.report import ready, stale
 from pipeline.report.ready import Finding
 
 
@@ -94,14 +94,55 @@ def test_what_follows_from_a_change_runs_too():
     stages = {name: Stage(name) for name in ("stage1@a", "stage2@a", "evaluate", "stage1@b", "gan@a")}
     needs = [("stage2@a", "stage1@a"), ("evaluate", "stage2@a"), ("evaluate", "stage1@b"), ("gan@a", "stage1@a")]
     graph.add_edges_from((stages[a], stages[b]) for a, b in needs)
-    repo = SimpleNamespace(status=lambda: {"stage2@a": ["changed deps"]}, index=SimpleNamespace(graph=graph))
-    assert ready.pending(repo) == ["stage2@a", "evaluate"]
+    assert stale.pending(graph, {"stage2@a"}) == ["stage2@a", "evaluate"]
+
+
+def test_the_plan_tells_what_changed_from_what_may_follow():
     times = {"a": {"seconds": 60}, "a-stage2": {"seconds": 30.0}}
-    words = ready.plan(["stage1@a", "stage2@a", "stage2@b", "evaluate"], times).text
-    assert "stage1, 2 stage2, evaluate; of its trainings, 3, 2 took 1.5 minutes when they last ran here" in words
-    assert "1, none has run here yet" in ready.plan(["oracle@a"], {}).text
-    assert ready.plan(["evaluate"], {}).text.endswith(": evaluate")
-    assert ready.plan([], {}).text.startswith("nothing to run")
+    words = ready.plan(["stage1@a", "stage1@b", "stage2@a", "evaluate"], {"stage1@a", "stage1@b"}, times).text
+    assert words.endswith(": 2 stage1; then, where these come out other than they were: stage2, evaluate; of its trainings, "
+                          "3, 2 took 1.5 minutes when they last ran here")
+    assert "1, none has run here yet" in ready.plan(["oracle@a"], {"oracle@a"}, {}).text
+    assert ready.plan(["evaluate"], {"evaluate"}, {}).text.endswith(": evaluate")
+    assert ready.plan([], set(), {}).text.startswith("nothing to run")
+
+
+def test_changes_are_those_that_dvc_sees(tmp_path, monkeypatch):
+    """Against `Repo.status`: each kind of change alone, on a pipeline of small stages."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("a: {b: 1, none: null}\nc: [1.0e-05, x]\nd: 3\n")
+    Path("code.py").write_text("one")
+    Path("dvc.yaml").write_text("""
+stages:
+  first: {cmd: mkdir -p folder && cp code.py folder/copy, deps: [code.py], params: [a.b, a.none], outs: [folder]}
+  second: {cmd: cp folder/copy out, deps: [folder, code.py], params: [c, d], outs: [out]}
+  third: {cmd: cp params.yaml all, params: [params.yaml: ], outs: [all: {cache: false}]}
+""")
+    Repo.init(no_scm=True).close()
+
+    def compared() -> set[str]:
+        with Repo(".") as repo:
+            found = stale.changed(repo.index.stages)
+            assert found == set(repo.status())
+        return found
+
+    assert compared() == {"first", "second", "third"}
+    with Repo(".") as repo:
+        repo.reproduce()
+    assert compared() == set()
+    changes = {"params.yaml": ("a: {b: 1, none: null}\nc: [2.0e-05, x]\nd: 3\n", {"second", "third"}),
+               "code.py": ("two", {"first", "second"}), "all": ("none", {"third"}), "folder/more": ("new", {"first", "second"}),
+               "dvc.yaml": (Path("dvc.yaml").read_text().replace("cp folder", "cp -f folder"), {"second"})}
+    for name, (text, stages) in changes.items():
+        before = Path(name).read_text() if Path(name).exists() else None
+        Path(name).unlink(missing_ok=True)  # a link into the cache is not written to
+        Path(name).write_text(text)
+        assert compared() == stages, name
+        Path(name).unlink()
+        if before is not None:
+            Path(name).write_text(before)
+    Path("out").unlink()
+    assert compared() == {"second"}
 
 
 def test_only_outs_of_entries_that_are_gone_are_left_over(project):

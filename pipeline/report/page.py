@@ -28,6 +28,7 @@ from pipeline.report.tables import DIGITS, TITLES, Scores, computed_metrics, con
 from pipeline.report.verdict import LEVELS, Verdict, decide
 
 WEB = Path(__file__).with_name("web")
+BUILTIN = Path("data/builtin")
 PICTURES = 14 * 2**20  # bytes of pictures; the page is to stay below 20 MB
 PANELS = {"training loss": ["fidelity", "cycle"], "validation PSNR, dB": ["val_psnr"], "AUC of the discriminator": ["d_auc"]}
 
@@ -57,8 +58,9 @@ def render(sources: Sources) -> str:
     environment.filters["prose"] = prose
     groups = sum(len(found) for found in sources.scores.values())
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.params.tasks]
+    made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
     return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.params.seed,
-                                                         timed=bool(sources.times))
+                                                        timed=bool(sources.times), made_up=made_up)
 
 
 def prose(text: str) -> Markup:
@@ -97,11 +99,15 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     if where:
         found = decide(params, task, tests, group, pairs[where], where, sources.choices[task])
     row = found.row or next(iter([*group.networks, *group.rows]), "")
+    chain = group.networks.get(found.row, [])
+    captures = params.tests[tests].captures
     tables = [table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
+            "command": " ".join(f"--model {network}" for network in chain if not set(chain) & set(params.zssr)),
+            "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "plots": [Markup(plot) for plot in plots(params, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}

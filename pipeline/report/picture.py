@@ -2,16 +2,14 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.images.shards import Shard
 from pipeline.report.crops import most_detail
+from pipeline.report.strips import stack
 from pipeline.restore.apply import apply, quantise
 from pipeline.restore.network import load_network
 
 CROP = 96  # pixels of the output on a side
-ZOOM = 3
-GAP, LABEL = 6, 22  # pixels between panels, and for the line of text above them
 
 
 def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndarray:
@@ -39,25 +37,6 @@ def panels(capture: np.ndarray, networks: dict, truth: np.ndarray | None) -> dic
     enlarged = capture.repeat(scale, axis=0).repeat(scale, axis=1)
     images = {"input": enlarged} | outputs | ({} if truth is None else {"truth": truth})
     return {title: image[top : top + side, left : left + side] for title, image in images.items()}
-
-
-def stack(lines: list[dict[str, np.ndarray]]) -> np.ndarray:
-    """Lines of panels below one another, titles on top; enlarged by repeating pixels, so that each can be judged."""
-    width = max(sum(ZOOM * crop.shape[1] + GAP for crop in line.values()) for line in lines) + GAP
-    height = LABEL + sum(ZOOM * next(iter(line.values())).shape[0] + GAP for line in lines)
-    canvas = Image.new("RGB", (width, height), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=15)
-    y = LABEL
-    for number, line in enumerate(lines):
-        x = GAP
-        for title, crop in line.items():
-            size = (ZOOM * crop.shape[1], ZOOM * crop.shape[0])
-            if number == 0:
-                draw.text((x, 2), title, fill="black", font=font)
-            canvas.paste(Image.fromarray(crop).resize(size, Image.Resampling.NEAREST), (x, y))
-            x += size[0] + GAP
-        y += size[1] + GAP
-    return np.asarray(canvas)
 
 
 def _find(shard: Shard, scene: str) -> int:

@@ -1,6 +1,7 @@
 """Whether a run can start, what it will do, and what to mend first: `python -m pipeline check`."""
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -110,33 +111,17 @@ def device() -> Finding:
     return Finding("fix", f"RESTAGE_DEVICE={wanted}: {words}") if wanted else Finding("note", f"device: the CPU, as {words}")
 
 
-def pending(repo) -> list[str]:
-    """The stages that `dvc repro` would run, each after those it needs: what changed and all that follows from it."""
-    changed = repo.status()
-    graph, found = repo.index.graph, {}
+def plan(stages: list[str], changed: set[str], times: dict[str, dict]) -> Finding:
+    """What will run, and how long its trainings took when they last ran here.
 
-    def visit(stage) -> bool:
-        if stage not in found:
-            found[stage] = False  # the graph has no circle
-            behind = [visit(other) for other in sorted(graph.successors(stage), key=lambda each: each.addressing)]
-            found[stage] = any(behind) or stage.addressing in changed
-            order.append(stage)
-        return found[stage]
-
-    order: list = []
-    for stage in sorted(graph, key=lambda each: each.addressing):
-        visit(stage)
-    return [stage.addressing for stage in order if found[stage]]
-
-
-def plan(stages: list[str], times: dict[str, dict]) -> Finding:
-    """What will run, and how long its trainings took when they last ran here; `times` is network -> seconds."""
+    `stages` are those that would run, in their order, `changed` those among them that are not as dvc.lock says; `times` is
+    network -> seconds.
+    """
     if not stages:
         return Finding("ok", "nothing to run: every stage is up to date")
-    groups: dict[str, int] = {}
-    for stage in stages:
-        groups[stage.partition("@")[0]] = groups.get(stage.partition("@")[0], 0) + 1
-    words = ", ".join(group if count == 1 else f"{count} {group}" for group, count in groups.items())
+    words = f"to run, but for what DVC's cache holds: {grouped([stage for stage in stages if stage in changed])}"
+    if after := grouped([stage for stage in stages if stage not in changed]):
+        words += f"; then, where these come out other than they were: {after}"
     names = {"stage1": "", "stage2": "-stage2", "gan": "-gan", "oracle": "-oracle", "finetune": "", "srgan": "", "rbsr": "",
              "cyclegan": ""}
     networks = [key + names[group] for group, _, key in (stage.partition("@") for stage in stages) if group in names]
@@ -144,7 +129,13 @@ def plan(stages: list[str], times: dict[str, dict]) -> Finding:
     last = f"; of its trainings, {len(networks)}, "
     last += (f"{len(known)} took {sum(known) / 60:,.1f} minutes when they last ran here" if known else
              "none has run here yet, so how long is not known")
-    return Finding("ok", f"to run, but for what DVC's cache holds: {words}{last if networks else ''}")
+    return Finding("ok", words + (last if networks else ""))
+
+
+def grouped(stages: list[str]) -> str:
+    """The groups of stages, as in dvc.yaml, and how many of each."""
+    counts = Counter(stage.partition("@")[0] for stage in stages)
+    return ", ".join(group if count == 1 else f"{count} {group}" for group, count in counts.items())
 
 
 def leftovers(outs: set[Path]) -> list[Path]:

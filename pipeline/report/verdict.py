@@ -21,7 +21,7 @@ BLIND = ("niqe", "niqe_published")
 LEVELS = {
     "clear": "clear",
     "close": "a close call",
-    "control": "no more than a control",
+    "control": "a plain filter does as much",
     "nothing": "no gain shown",
     "unproven": "unproven: no truth",
     "none": "no answer",
@@ -38,6 +38,8 @@ class Verdict:
     row: str = ""
     base: str = ""
     """What the row is compared with in pictures: its stage 1, or the input; empty when there is neither."""
+    gain: str = ""
+    """What it gains over the input; empty when that was not measured."""
     ties: list[str] = field(default_factory=list)
     """The rows that cannot be told from it."""
     reasons: list[str] = field(default_factory=list)
@@ -65,7 +67,8 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
         found.reasons.append(f"{len(found.ties)} of {len(rivals)} other rows cannot be told from it by these "
                              f"{len(paired.scenes)} scenes: {_names(found.ties)}.")
     elif rivals:
-        found.reasons.append(f"It is better than each of the other {len(rivals)} rows by more than other scenes would change.")
+        others = f"each of the other {len(rivals)} rows" if len(rivals) > 1 else f"{_names(ranked[1:])}, the only other row"
+        found.reasons.append(f"It is better than {others}, by more than other scenes would change.")
     else:
         found.reasons.append("No other row can be used.")
     if metric in FIDELITY:
@@ -124,7 +127,7 @@ def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Pa
             continue
         row = best_first(metric, values)[0]
         if row == found.row:
-            said.append(f"It has the best {TITLES[metric]} too.")
+            said.append(f"No other row that can be used has a better {TITLES[metric]}.")
             continue
         differences = minus(paired, row, found.row, [metric, found.metric])
         words = ", ".join(in_words(name, difference) for name, difference in differences.items())
@@ -140,7 +143,8 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
     difference = differences[found.metric]
-    words, changed = in_words(found.metric, difference), "+" in base
+    found.gain = words = in_words(found.metric, difference)
+    changed = "+" in base
     what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
         found.reasons.append(f"It is better than {what}: {words}.")
@@ -166,11 +170,12 @@ def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str,
     if found.metric not in differences:
         return
     words = in_words(found.metric, differences[found.metric])
+    what = f"plain filters on `{start}`, the stage 1 it came from (sharpening, noise or the like, which learn nothing)"
     if gained(found.metric, differences[found.metric]):
-        found.reasons.append(f"That is more than the controls reach, changes of its stage 1 without any learning: {words}.")
+        found.reasons.append(f"It is better than {what}: {words}.")
     else:
         found.level = "control"
-        found.reasons.append(f"The controls, changes of its stage 1 without any learning, do as much: {words}.")
+        found.reasons.append(f"It is no better than {what}: {words}.")
 
 
 def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: str | None, test_set: str,
@@ -184,11 +189,11 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
                                                   "pictures, and at the scores that need no truth."])
     row = min(lines, key=lambda name: lines[name][metric])
     found = Verdict("unproven", test_set, metric, row, base_of(row, own, inputs, [*usable.values()]))
-    bounds = ", ".join(name for name in BOUNDED if name in lines[row])
+    bounds = " and ".join(name for name in BOUNDED if name in lines[row])
     others = f", lower than the other systems' {_names([name for name in lines if name != row])}" if len(lines) > 1 else ""
     found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {TITLES[metric]} of what `select` "
-                         f"may choose, {lines[row][metric]:g}{others}; {bounds} keep it near the input. {TITLES[metric]} is "
-                         "fooled by sharpening and noise, so trust the pictures more.")
+                         f"may choose, {lines[row][metric]:g}{others}; bounds on {bounds} keep it near the input. "
+                         f"{TITLES[metric]} is fooled by sharpening and noise, so trust the pictures more.")
     if found.base and metric in paired.metrics:
         if difference := minus(paired, row, found.base, [metric]).get(metric):
             found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")

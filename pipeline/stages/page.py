@@ -1,8 +1,8 @@
 """Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
 
 Reads data/bench and data/crops, metrics/images, metrics/curves and metrics/select, of the entries in params.yaml; writes
-metrics/report/index.html. How long trainings took is no part of it, as it differs from run to run: `python -m pipeline page`
-writes a copy that tells it.
+metrics/report/index.html, and for `dvc plots` metrics/pictures/<task>/<row>.png of each row that is a network. How long
+trainings took is no part of it, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
 """
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from pipeline.core.files import read_json, replacing
 from pipeline.measure.names import entries
 from pipeline.report.page import Sources, render
 from pipeline.report.revisions import parse_images
+from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
 
 PAGE = Path("metrics/report/index.html")
+CROPS, PICTURES = Path("data/crops"), Path("metrics/pictures")
 
 
 def write(path: Path, times: dict[str, dict]) -> None:
@@ -26,13 +28,23 @@ def write(path: Path, times: dict[str, dict]) -> None:
         scores={task: collect(p, task, Path("data/bench", task)) for task in p.tasks},
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
         choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in p.tasks},
-        crops=Path("data/crops"), curves=Path("metrics/curves"), times=times))
+        crops=CROPS, curves=Path("metrics/curves"), times=times))
     with replacing(path, "w") as handle:
         handle.write(page)
 
 
+def write_pictures() -> None:
+    p = params.load()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for task in p.tasks:
+        for tests, scores in collect(p, task, Path("data/bench", task)).items():
+            crops = [CROPS / task / key for key, name in entries(p, task).items() if name == tests]
+            write_strips(crops, [*scores.networks], PICTURES / task)
+
+
 def main() -> None:
     write(PAGE, {})
+    write_pictures()
 
 
 if __name__ == "__main__":

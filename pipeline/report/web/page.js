@@ -56,6 +56,7 @@
     const [under, over] = [new Image(), new Image()];
     over.className = "over";
     stack.append(under, over);
+    under.draggable = over.draggable = false;
     const pictures = () => all("img", scenes[which.selectedIndex]);
     const offer = (select, wanted) => {
       select.replaceChildren(...pictures().map((image) => new Option(image.dataset.row)));
@@ -65,8 +66,8 @@
     const show = () => {
       const [a, b] = [pictures()[left.selectedIndex], pictures()[right.selectedIndex]];
       [over.src, over.alt, under.src, under.alt] = [a.src, a.alt, b.src, b.alt];
-      stack.style.setProperty("--side", b.parentElement.style.getPropertyValue("--side"));
-      stack.style.setProperty("--cut", `${range.value}%`);
+      slider.style.setProperty("--side", b.parentElement.style.getPropertyValue("--side"));
+      slider.style.setProperty("--cut", `${range.value}%`);
       range.setAttribute("aria-valuetext", `left ${range.value} %: ${a.dataset.row}, right: ${b.dataset.row}`);
     };
     which.append(...scenes.map((scene) => new Option(scene.querySelector("h5").textContent)));
@@ -80,6 +81,13 @@
     });
     for (const control of [left, right]) control.addEventListener("change", show);
     range.addEventListener("input", show);
+    const follow = (event) => { // the picture itself can be dragged too
+      if (!event.buttons) return;
+      const box = stack.getBoundingClientRect();
+      range.value = 100 * (event.clientX - box.left) / box.width;
+      show();
+    };
+    for (const name of ["pointerdown", "pointermove"]) stack.addEventListener(name, follow);
     show();
   }
 })();

@@ -1,0 +1,103 @@
+"""A headless Chromium, spoken to over a pipe (https://chromedevtools.github.io/devtools-protocol): it needs no package.
+
+`RESTAGE_CHROMIUM` names the program; otherwise the usual names are looked for, Debian's `chromium` among them.
+"""
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+
+
+def program() -> str | None:
+    """The path of a Chromium, None where there is none."""
+    return os.environ.get("RESTAGE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Browser:
+    """One page. `events` are all that it told since it was opened: console messages, requests, exceptions."""
+
+    def __init__(self, program: str, profile: Path):
+        self.read_end, told = os.pipe()
+        asked, self.write_end = os.pipe()
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+        self.process = subprocess.Popen(["bash", "-c", f'exec "$@" 3<&{asked} 4>&{told}', "-", program, *options],
+                                        pass_fds=(asked, told), stderr=subprocess.DEVNULL)
+        os.close(asked)
+        os.close(told)
+        self.rest, self.count, self.session, self.events = b"", 0, None, []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.read_end)
+        os.close(self.write_end)
+
+    def _next(self) -> dict:
+        while b"\0" not in self.rest:
+            found = os.read(self.read_end, 1 << 16)
+            if not found:
+                raise EOFError("the browser is gone")
+            self.rest += found
+        message, _, self.rest = self.rest.partition(b"\0")
+        return json.loads(message)
+
+    def call(self, method: str, **params) -> dict:
+        """The answer to a command. Raises RuntimeError with what the browser says against it."""
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": params}
+        os.write(self.write_end, json.dumps(message | ({"sessionId": self.session} if self.session else {})).encode() + b"\0")
+        while (answer := self._next()).get("id") != self.count:
+            self.events.append(answer)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def open(self, address: str, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        """Show a page, and wait until it is loaded."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.events.clear()
+        self.call("Page.navigate", url=address)
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next())
+
+    def ask(self, expression: str):
+        """What an expression of JavaScript gives."""
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        if "exceptionDetails" in found:
+            raise RuntimeError(found["exceptionDetails"]["exception"]["description"])
+        return found["result"].get("value")
+
+    def complaints(self) -> list[dict]:
+        """Messages to the console, of the script or the browser, and exceptions."""
+        return [event["params"] for event in self.events
+                if event["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")]
+
+    def requests(self) -> list[str]:
+        """The addresses that the page asked for, but for those that hold their own data."""
+        asked = [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [address for address in asked if not address.startswith("data:")]
+
+    def mouse(self, what: str, x: float, y: float) -> None:
+        """`what` is Pressed, Moved or Released, at a place of the window; the left button is down but when released."""
+        self.call("Input.dispatchMouseEvent", type=f"mouse{what}", x=x, y=y, button="left",
+                  buttons=int(what != "Released"), clickCount=int(what != "Moved"))
+
+    def press(self, key: str) -> None:
+        """A key by its name, such as Tab, Enter or ArrowRight."""
+        codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}
+        text = {"text": "\r"} if key == "Enter" else {}
+        for what in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=what, key=key, code=key, windowsVirtualKeyCode=codes[key],
+                      **(text if what == "keyDown" else {}))
