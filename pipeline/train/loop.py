@@ -74,6 +74,8 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
 
     to_training_mode(network, settings)
     forward = ranks.shared(network)
+    if settings.compile:
+        forward = torch.compile(forward)
     saved_at = time.monotonic()
     with Stop() as stop, progress(title, settings.steps + warmup, step) as bar:
         while step < settings.steps + warmup:

@@ -64,7 +64,8 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
     ranks.join()
     begun = {key: value.clone() for key, value in network.state_dict().items()}
     device = pick(threads)
-    made = {"seed": seed, "threads": threads, "settings": settings.model_dump(by_alias=True), "start": start,
+    told = settings.model_dump(by_alias=True, exclude=None if settings.compile else {"compile"})  # false changes nothing
+    made = {"seed": seed, "threads": threads, "settings": told, "start": start,
             "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
             "targets": shards["targets"]["train"].sha256, "clean": unpaired.sha256 if unpaired else None}
     if processes > 1:
