@@ -55,7 +55,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     averaged = [[value.data for value in kept.parameters()] for kept in (average, network)]
     fidelity = content or getattr(network, "fidelity", None)
     warmup = settings.d_warmup if adversary else 0  # these steps train the discriminator alone
-    step, curve, window, unread = 0, [], [], []
+    step, curve, window, unread, note = 0, [], [], [], ""
     crops, on_gpu = reader(data.train, device), device.type == "cuda"
 
     def state():
@@ -106,7 +106,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
             done = step - warmup
             row = done > 0 and (done % settings.validate_every == 0 or done == settings.steps)
             if on_gpu and step % GPU_STEPS and not row:
-                bar.advance()
+                bar.advance(note)
                 continue
             for past, record in enumerate(ranks.whole(unread), step - len(unread)):
                 loss, norm = record.pop("loss", 0.0), record.pop("norm", 0.0)  # 0 in the discriminator's warm-up
@@ -120,7 +120,8 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
                               **(adversary.summary(window) if adversary else {}), **validate(average, data.val, device)})
                 window = []
                 to_training_mode(network, settings)
-            bar.advance("discriminator warm-up" if done <= 0 else f"loss {loss:.5f}")
+            note = "discriminator warm-up" if done <= 0 else f"loss {loss:.5f}"
+            bar.advance(note)
             asked = ranks.everyones((stop.asked(), time.monotonic() - saved_at > CHECKPOINT_SECONDS))
             reason = next((reason for reason, _ in asked if reason), None)
             if reason or any(due for _, due in asked):

@@ -81,7 +81,7 @@ def shared(network: torch.nn.Module) -> torch.nn.Module:
             raise ValueError("batch norm in training mode takes GPUs where several processes train: leave GPUS out, or take a "
                              "network or a discriminator without it, or batch_norm: frozen")
         torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    return torch.nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+    return torch.nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
 
 
 def everyones(value) -> list:
