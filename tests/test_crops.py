@@ -3,7 +3,7 @@ import pytest
 from conftest import smooth_image, write_shard
 
 from pipeline.images.shards import Shard
-from pipeline.train.crops import Crops, turn
+from pipeline.train.crops import Ahead, Crops, turn
 
 
 @pytest.fixture
@@ -42,11 +42,29 @@ def test_every_position_and_orientation_is_equally_likely(shards):
     assert len(counts) == 8 and counts.min() > 880
 
 
-def test_the_eight_turns_are_all_different_and_keep_pixels():
-    crop = np.arange(27).reshape(3, 3, 3)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_eight_turns_are_those_of_numpy_and_all_different(dtype):
+    crop = np.random.default_rng(0).integers(0, 256, (9, 12, 3)).astype(dtype)[1:8, 3:10]  # of rows that are not in one piece
+    crop.flags.writeable = False  # as those of a shard
     turned = [turn(crop, i) for i in range(8)]
-    assert len({t.tobytes() for t in turned}) == 8
-    assert all(sorted(t[..., 0].ravel()) == sorted(crop[..., 0].ravel()) for t in turned)
+    assert len({np.ascontiguousarray(t).tobytes() for t in turned}) == 8
+    for i, found in enumerate(turned):
+        wanted = np.rot90(crop, i % 4)
+        np.testing.assert_array_equal(found, wanted[:, ::-1] if i >= 4 else wanted)
+
+
+def test_parts_of_a_batch_are_the_batch(shards):
+    arguments = [(shards[0], 1), (shards[1], 3)], 7, 6, 1, "t"
+    parts = [Crops(*arguments, part=(i, 3))(4) for i in range(3)]
+    for whole, pieces in zip(Crops(*arguments)(4), zip(*parts)):
+        np.testing.assert_array_equal(whole, np.concatenate(pieces))
+
+
+def test_reading_ahead_gives_each_step_its_batch_in_any_order(shards):
+    crops = Crops([(shards[0], 1)], 7, 5, seed=1, purpose="t")
+    ahead = Ahead(crops)
+    for step in (0, 1, 2, 7, 8, 3):
+        np.testing.assert_array_equal(ahead(step)[0], crops(step)[0])
 
 
 def test_images_smaller_than_a_patch_are_left_out_and_named(shards, capsys):

@@ -11,7 +11,9 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, change
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.core import params
 from pipeline.core.files import read_json
 from pipeline.images.shards import Shard, write_absent
@@ -261,3 +263,23 @@ def test_a_discriminator_that_diverges_in_its_warm_up_is_noticed_there(tiny_proj
     change(stage2={"d_lr": 1e30, "d_warmup": 6})
     with pytest.raises(SystemExit, match=r"diverged at step -\d: discriminator loss"):
         stage2.main("stage2", "sr-edsr")
+
+
+def test_speed_measures_every_choice_and_names_the_fastest(tiny_project):
+    done = CliRunner().invoke(app, ["speed", "sr-edsr", "--rounds", "1"])
+    lines = done.output.splitlines()
+    assert done.exit_code == 0 and len(lines) == 5 and sum("as it is" in line for line in lines) == 1
+    times = [float(line.split()[0]) for line in lines[:4]]
+    assert times == sorted(times) and len({tuple(line.split()[3:6]) for line in lines[:4]}) == 4
+    choice = lines[0].split("ms")[1].split("<-")[0].split()
+    assert all(f"{key} {value}" in lines[4] for key, value in zip(choice[::2], choice[1::2]))
+
+
+def test_compile_is_told_of_a_network_alone_that_was_compiled(tiny_project, monkeypatch):
+    stage1.main("sr-edsr")
+    assert "compile" not in read_json("models/sr-edsr/manifest.json")["made"]["settings"]
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    change(stage1={"compile": True})
+    stage1.main("sr-edsr")
+    assert len(compiled) == 1 and read_json("models/sr-edsr/manifest.json")["made"]["settings"]["compile"] is True

@@ -68,6 +68,9 @@ class Training(Strict):
     """Decay of the moving average of the weights; with 0 the last weights are kept."""
     precision: Literal["fp32", "bf16"]
     channels_last: bool
+    compile: bool
+    """Whether torch.compile fuses the network's layers, which takes a C++ compiler, and a minute before the first step. What of
+    these three is fastest, `python -m pipeline speed` measures."""
     validate_every: Count
 
 

@@ -40,16 +40,17 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        return 128 + self.signal
+        return 128 + (self.signal or signal.SIGTERM)  # another of several processes may have been asked
 
 
 def _lineage() -> list[tuple[psutil.Process, int]]:
-    """This process and the shells between it and dvc, each with its parent's pid; an orphan's parent changes."""
+    """This process and the shells and torchrun between it and dvc, each with its parent's pid; an orphan's parent changes."""
     process, lineage = psutil.Process(), []
+    torchrun = process.ppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
     while process is not None:
         lineage.append((process, process.ppid()))
         process = process.parent()
-        if process is not None and process.name() not in SHELLS:
+        if process is not None and process.name() not in SHELLS and process.pid != torchrun:
             break
     return lineage
 

@@ -4,7 +4,8 @@ from torch.nn import functional as F
 
 from pipeline.core.settings import Stage2
 from pipeline.measure.auc import auc
-from pipeline.train.crops import Crops
+from pipeline.train import ranks
+from pipeline.train.crops import Crops, reader
 from pipeline.train.discriminator import DISCRIMINATORS
 
 
@@ -12,24 +13,25 @@ class Adversary:
     """Discriminates restored patches from unpaired clean ones, and lends the network its opinion as a loss."""
 
     def __init__(self, settings: Stage2, clean: Crops, device: torch.device):
-        self.settings, self.clean, self.device = settings, clean, device
+        self.settings, self.clean, self.device = settings, reader(clean, device), device
         self.network = DISCRIMINATORS[settings.discriminator](settings.d_features).to(device)
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
+        self.judge = ranks.shared(self.network)  # as its own update sees it; for the network's it is as frozen as any loss
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas)
 
-    def update(self, step: int, fake: torch.Tensor) -> tuple[float, torch.Tensor, torch.Tensor]:
+    def update(self, step: int, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""
         self.network.requires_grad_(True)
         for turn in range(self.settings.d_steps):
             (clean,) = self.clean(step * self.settings.d_steps + turn)
-            real, fakes = self.network(clean.to(self.device)), self.network(fake.detach())
+            clean = clean.to(self.device, non_blocking=self.device.type == "cuda")
+            real, fakes = self.judge(clean), self.judge(fake.detach())
             loss = _cross_entropy(real, self.settings.d_real) + _cross_entropy(fakes, 0.0)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
-        means = [logits.detach().flatten(1).mean(1).cpu() for logits in (real, fakes)]  # where a checkpoint brings them back
-        return loss.item(), *means
+        return loss.detach(), *(logits.detach().flatten(1).mean(1) for logits in (real, fakes))
 
     def loss(self, fake: torch.Tensor) -> torch.Tensor:
         """The generator's term in its non-saturating form, -log D(G(y)) (Liu et al., eq. 4; the form is our reading)."""

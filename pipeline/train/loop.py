@@ -15,12 +15,15 @@ from torch.nn import functional as F
 from pipeline.core.progress import progress
 from pipeline.core.settings import Stage2, Training
 from pipeline.core.stop import Stop
+from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint
-from pipeline.train.crops import Crops
+from pipeline.train.crops import Crops, reader
 from pipeline.train.schedule import learning_rate
 
 # How much work a kill -9 may cost. When a checkpoint is taken does not touch the result.
 CHECKPOINT_SECONDS = float(os.environ.get("RESTAGE_CHECKPOINT_SECONDS", 15))
+# Steps between two looks at what a GPU computed: each one waits for it.
+GPU_STEPS = 10
 
 
 class Diverged(RuntimeError):
@@ -49,16 +52,18 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas)
     average = copy.deepcopy(network) if settings.ema else network
+    averaged = [[value.data for value in kept.parameters()] for kept in (average, network)]
     fidelity = content or getattr(network, "fidelity", None)
     warmup = settings.d_warmup if adversary else 0  # these steps train the discriminator alone
-    step, curve, window = 0, [], []
+    step, curve, window, unread, note = 0, [], [], [], ""
+    crops, on_gpu = reader(data.train, device), device.type == "cuda"
 
     def state():
         return {"step": step, "curve": curve, "window": window, "network": network.state_dict(),
                 "average": average.state_dict(), "optimizer": optimizer.state_dict(),
                 "adversary": adversary.state_dict() if adversary else {}}
 
-    if (saved := checkpoint.load()) is not None:
+    if (saved := ranks.from_first(checkpoint.load() if ranks.first() else None)) is not None:
         step, curve, window = saved["step"], saved["curve"], saved["window"]
         network.load_state_dict(saved["network"])
         average.load_state_dict(saved["average"])
@@ -67,50 +72,64 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
             adversary.load_state_dict(saved["adversary"])
         print(f"{title}: resuming at step {step - warmup}", flush=True)
 
+    to_training_mode(network, settings)
+    forward = ranks.shared(network)
+    if settings.compile:
+        forward = torch.compile(forward)
     saved_at = time.monotonic()
     with Stop() as stop, progress(title, settings.steps + warmup, step) as bar:
         while step < settings.steps + warmup:
-            inputs, targets = (batch.to(device, memory_format=layout) for batch in data.train(step))
+            inputs, targets = (batch.to(device, memory_format=layout, non_blocking=on_gpu) for batch in crops(step))
             warming = step < warmup
-            to_training_mode(network, settings)
             with torch.set_grad_enabled(not warming), torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                outputs = in_float(network(inputs))
-            record, loss = {}, None
+                outputs = in_float(forward(inputs))
+            record = {}
             if adversary:
                 record["d_loss"], record["real"], record["fake"] = adversary.update(step, restored(outputs))
-                if not math.isfinite(record["d_loss"]):
-                    values = f"discriminator loss {record['d_loss']}"
-                    raise Diverged(explain(title, step - warmup, values, data.train.names(step), checkpoint))
             if not warming:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(settings, step - warmup)
                 terms, loss = losses(outputs, targets, settings, adversary, fidelity)
-                record |= {name: term.item() for name, term in terms.items()}
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                norm = torch.nn.utils.clip_grad_norm_(weights, settings.clip or float("inf"))
-                if not (torch.isfinite(loss) and torch.isfinite(norm)):
-                    values = f"loss {loss.item()}, gradient norm {norm.item()}"
-                    raise Diverged(explain(title, step - warmup, values, data.train.names(step), checkpoint))
+                norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+                if settings.clip:
+                    torch.nn.utils.clip_grads_with_norm_(weights, settings.clip, norm)
                 optimizer.step()
+                record |= {name: term.detach() for name, term in terms.items()} | {"loss": loss.detach(), "norm": norm}
                 if settings.ema:
-                    for mean, weight in zip(average.parameters(), network.parameters()):
-                        mean.data.lerp_(weight.data, 1 - settings.ema)
+                    torch._foreach_lerp_(*averaged, 1 - settings.ema)
                     for kept, buffer in zip(average.buffers(), network.buffers()):
                         kept.lerp_(buffer, 1 - settings.ema) if buffer.is_floating_point() else kept.copy_(buffer)
-            window.append(record)
+            unread.append(record)
             step += 1
             done = step - warmup
-            if done > 0 and (done % settings.validate_every == 0 or done == settings.steps):
+            row = done > 0 and (done % settings.validate_every == 0 or done == settings.steps)
+            if on_gpu and step % GPU_STEPS and not row:
+                bar.advance(note)
+                continue
+            for past, record in enumerate(ranks.whole(unread), step - len(unread)):
+                loss, norm = record.pop("loss", 0.0), record.pop("norm", 0.0)  # 0 in the discriminator's warm-up
+                seen = {"discriminator loss": record.get("d_loss", 0.0), "loss": loss, "gradient norm": norm}
+                if bad := ", ".join(f"{name} {value}" for name, value in seen.items() if not math.isfinite(value)):
+                    raise Diverged(explain(title, past - warmup, bad, data.train.names(past), checkpoint))
+                window.append(record)
+            unread = []
+            if row:
                 curve.append({"step": done, "lr": learning_rate(settings, done - 1), **means(window),
                               **(adversary.summary(window) if adversary else {}), **validate(average, data.val, device)})
                 window = []
-            bar.advance(f"loss {loss.item():.5f}" if loss is not None else "discriminator warm-up")
-            reason = stop.asked()
-            if reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                checkpoint.save(state())
+                to_training_mode(network, settings)
+            note = "discriminator warm-up" if done <= 0 else f"loss {loss:.5f}"
+            bar.advance(note)
+            asked = ranks.everyones((stop.asked(), time.monotonic() - saved_at > CHECKPOINT_SECONDS))
+            reason = next((reason for reason, _ in asked if reason), None)
+            if reason or any(due for _, due in asked):
+                if ranks.first():
+                    checkpoint.save(state())
                 saved_at = time.monotonic()
             if reason:
+                ranks.everyones("saved")  # torchrun stops all as soon as one is gone
                 print(f"{title}: stopped at step {done} ({reason}); the next run goes on from here", flush=True)
                 raise SystemExit(stop.exit_code)
     if average is not network:
@@ -178,7 +197,7 @@ def means(window: list[dict]) -> dict:
 @torch.no_grad()
 def validate(network, crops: Crops | None, device) -> dict:
     """PSNR over one fixed batch of val crops, against their targets: the surrogates, in stage 2."""
-    if crops is None:
+    if crops is None or not ranks.first():
         return {}
     inputs, targets = (batch.to(device) for batch in crops(0))
     network.eval()

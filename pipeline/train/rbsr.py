@@ -76,7 +76,7 @@ class Rbsr:
         norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip or float("inf"))
         self.optimizer.step()
         return {name: term.item() for name, term in terms.items()} | {
-            "g_norm": norm.item(), "d_loss": d_loss, "real": real.cpu(), "fake": fake.cpu()}
+            "g_norm": norm.item(), "d_loss": d_loss.item(), "real": real.cpu(), "fake": fake.cpu()}
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs, every second one synthetic, and the bicubic images they belong to."""

@@ -1,5 +1,6 @@
 """From shards to a network on disk: what stage 1, stage 2, the oracle and further rounds have in common."""
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from pipeline.core.settings import Stage2, Training
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build, source
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
 from pipeline.train.crops import Crops
 from pipeline.train.curves import write_curve
@@ -27,6 +29,8 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
     `inputs` and `targets` are sets below data/, `clean` one below data/sets; it begins from the network `start`, or anew from
     `arch` and `options`. `content`, a train.srgan.Content, is in place of the distance to the targets. When something is absent
     (captures without truth), the network is written as absent, with the reason.
+
+    With GPUS=n in the environment n processes train (train/ranks.py), and under torchrun as many as it says.
     """
     shards = {side: {split: Shard(Path("data", path, split)) for split in ("train", "val")}
               for side, path in (("inputs", inputs), ("targets", targets))}
@@ -52,29 +56,43 @@ def run(name: str, settings: Training, seed: int, threads: int, inputs: str, tar
     unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
     if adversarial and unpaired.absent:
         return absent(name, unpaired.absent)
+    processes = ranks.wanted()
+    if settings.batch % processes:
+        raise ValueError(f"{name}: {processes} processes cannot share a batch of {settings.batch} evenly")
+    if ranks.to_launch():
+        return ranks.launch(threads)
+    ranks.join()
     begun = {key: value.clone() for key, value in network.state_dict().items()}
     device = pick(threads)
-    made = {"seed": seed, "threads": threads, "settings": settings.model_dump(by_alias=True), "start": start,
+    told = settings.model_dump(by_alias=True, exclude=None if settings.compile else {"compile"})  # false changes nothing
+    made = {"seed": seed, "threads": threads, "settings": told, "start": start,
             "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
             "targets": shards["targets"]["train"].sha256, "clean": unpaired.sha256 if unpaired else None}
+    if processes > 1:
+        made["processes"] = processes  # sums are rounded differently, as with other threads
     if content:
         made["content"] = content.made
         content.to(device)
     fingerprint = sha256_of([made, options, device.type, torch.__version__, _code(arch),
                              shards["inputs"]["val"].sha256, shards["targets"]["val"].sha256])
-    with only_one(name):
+    first = ranks.first()
+    with only_one(name) if first else nullcontext():
         checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
         data = Data(Crops([(shards["inputs"]["train"], 1), (shards["targets"]["train"], scale)], settings.patch,
-                          settings.batch, seed, f"{name}/crops"), _validation(shards, scale, settings.patch, seed))
+                          settings.batch, seed, f"{name}/crops", ranks.part()),
+                    _validation(shards, scale, settings.patch, seed))
         opponent = None
         if adversarial:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(seed, f"{name}/discriminator"))
-                patches = Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed, f"{name}/clean")
+                patches = Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed, f"{name}/clean", ranks.part())
                 opponent = adversary(settings, patches, device)
         started = time.monotonic()
         try:
             curve = train(network, settings, data, opponent, checkpoint, device, name, content)
+            ranks.leave()
+            if not first:
+                return
             if isinstance(settings, Stage2):
                 blend(network, begun, settings.blend)
             save_network(Path("models", name), network, arch, options, made)

@@ -62,7 +62,7 @@ class Content:
 class Paced(Adversary):
     """An adversary whose learning rate changes as the network's does, as both have one in SRGAN."""
 
-    def update(self, step: int, fake: torch.Tensor) -> tuple[float, torch.Tensor, torch.Tensor]:
+    def update(self, step: int, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rate = learning_rate(self.settings, max(0, step - self.settings.d_warmup)) / self.settings.lr
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.settings.d_lr
