@@ -207,6 +207,18 @@ def test_a_face_is_found_at_its_size(grey, factor):
     assert len(near) == 1 and abs(near[0][2] / side - 1) < 0.35
 
 
+def test_a_face_is_seen_alike_in_all_corners_of_a_large_frame(grey):
+    """Where scikit-image's single-precision sums miss it at the lower right."""
+    top, left, tall, wide = PART
+    face = cv2.resize(grey[top : top + tall, left : left + wide], None, fx=0.27, fy=0.27, interpolation=cv2.INTER_AREA)
+    frame, places = np.full((1080, 1920), 180, np.uint8), [(100, 100), (500, 901), (980, 1800)]
+    for row, column in places:
+        frame[row : row + face.shape[0], column : column + face.shape[1]] = face
+    found = cascade.windows(frame)
+    near = [sorted(map(tuple, found[(np.abs(found - place) < 60).all(1)] - place)) for place in places]
+    assert near[0] == near[1] == near[2] and len(near[0]) > 2
+
+
 def test_plain_areas_hold_no_face():
     assert cascade.find_faces(np.full((90, 130), 99, np.uint8), 24, 1) == []
     assert cascade.find_faces(np.full((20, 130), 99, np.uint8), 24, 1) == []

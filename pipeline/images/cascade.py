@@ -1,8 +1,9 @@
 """Upright frontal faces by OpenCV's cascade of local binary patterns, in the copy that scikit-image bundles.
 
-OpenCV 5 has neither the classifier nor its cascades: they moved to opencv_contrib. scikit-image's own classifier enlarges
-the features, rounded, over a single-precision integral image: in frames of a megapixel it sees faces that are not there,
-and it takes three times as long. Here the image shrinks until a face is as large as those the cascade was trained on.
+OpenCV 5 has neither the classifier nor its cascades: they moved to opencv_contrib. scikit-image's own classifier sums the
+image in single precision, too coarse to compare small blocks far from the upper left: it misses faces at the lower right
+of a 1920x1080 frame that it sees elsewhere. Here sums are whole numbers. Nor are features enlarged, and so rounded: the
+image shrinks until a face is as large as those the cascade was trained on.
 
 Features: Zhang et al., "Face detection based on multi-block LBP representation" (ICB 2007). How windows are scanned and
 grouped is OpenCV's practice (detectMultiScale).
