@@ -64,6 +64,25 @@ def test_every_nth_frame_arrives_under_its_number(project, every):  # noqa: F811
     assert manifest["video"] == {"files": 1, "frames": len(shard)}
 
 
+@pytest.mark.parametrize("ending, codec", [("mp4", "mp4v"), ("mov", "mp4v"), ("mkv", "MJPG"), ("webm", "VP80")])
+def test_other_containers(project, ending, codec):  # noqa: F811
+    Path("photos").mkdir()
+    path = f"photos/clip.{ending.upper() if ending == 'mov' else ending}"
+    writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), 10, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV's FFmpeg writes no {codec} here")
+    for index in range(FRAMES):
+        writer.write(np.full((48, 64, 3), level(index), np.uint8))
+    writer.release()
+    run(video_every=3)
+    shard = Shard("data/sets/mine/train")
+    assert shard.names == [f"clip#{index:06d}" for index in range(0, FRAMES, 3)]
+    assert [round((float(image.mean()) - level(0)) / 9) for image in shard] == list(range(0, FRAMES, 3))
+    Path(path).write_bytes(Path(path).read_bytes()[: Path(path).stat().st_size // 2])
+    with pytest.raises(SystemExit, match=f"'{Path(path).name}': (cannot be opened|damaged or cut off)"):
+        run("cut", video_every=3)
+
+
 def test_red_is_red(project):  # noqa: F811
     Path("photos").mkdir()
     writer = cv2.VideoWriter("photos/red.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
