@@ -173,3 +173,10 @@ def test_the_command_says_what_to_mend_and_prunes_when_told(project):
     assert "to run, but" not in second.output and not Path("models/old").exists() and Path("models/kept").exists()
     Path("params.yaml").write_text("seed: one\n")
     assert "error: params.yaml: seed: got 'one'" in run(app, ["check"]).output
+
+
+def test_videos_are_counted_where_they_are_asked_for(project):
+    Path("photos/clip.mp4").touch()
+    assert {finding.text for finding in ready.folders(load())} >= {"sets.sr-captures.folder: 2 images in photos"}
+    change("sets", "sr-captures", video_every=5)
+    assert {finding.text for finding in ready.folders(load())} >= {"sets.sr-captures.folder: 2 images and 1 videos in photos"}

@@ -4,13 +4,16 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.core.params import Params, parse
 from pipeline.core.presets import merge
+from pipeline.core.settings import Stage2
 from pipeline.measure.cost import training_flop
 from pipeline.nets.build import build
 from pipeline.report.tables import Scores
 from pipeline.report.training import costs, section, trainings
+from pipeline.train.discriminator import DISCRIMINATORS
 
 
 @cache
@@ -123,3 +126,51 @@ def test_the_direct_control_has_the_weights_and_the_training_of_the_largest_chai
     each = architecture(p, control[0])
     assert 1 <= weights(each.arch, yaml.safe_dump(each.options)) / max(size.values()) < 1.03, size
     assert 1 <= cost_of(p, control)[1].flop / max(spent.values()) < 1.03, spent
+
+
+@cache
+def discriminating(kind: str, features: int) -> float:
+    """FLOP per pixel of a clean image in a step: forward and backward of real and fake, and both through the fake alone."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        DISCRIMINATORS[kind](features).eval()(torch.empty(1, 3, 128, 128))
+    return counter.get_total_flops() / 128**2 * (2 * 3 + 2)
+
+
+def hours(params: Params, network: str) -> float:
+    """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
+    settings, base = next(iter(trainings(params, network).values())), next(reversed(trainings(params, network)))
+    per_pixel = flop(params.networks[base].arch, yaml.safe_dump(params.networks[base].options))
+    if isinstance(settings, Stage2):
+        scale = params.networks[base].options.get("scale", 1)
+        per_pixel += scale**2 * discriminating(settings.discriminator, settings.d_features)
+    return settings.steps * settings.batch * settings.patch**2 * per_pixel / 15e12 / 3600
+
+
+def test_the_gpu_preset_takes_the_hours_that_it_tells():
+    p = params_with("gpu")
+    told = {"SR": 0, "DM-Net": 0, "blind SR": 0, "deblurring": 0, "stage 2": 0}
+    groups = {"sr": "SR", "demoire": "DM-Net", "blindsr": "blind SR", "deblur": "deblurring"}
+    for name in set(p.network_names()) - set(p.adabn):
+        group = groups[name.split("-")[0]] if name in p.networks else "stage 2"
+        told[group] += hours(p, name)
+    text = " ".join((ROOT / "presets/gpu.yaml").read_text().replace("#", "").split())
+    wanted = "stage 1 4 SR networks {SR:.1f}, DM-Net {DM-Net:.1f}, blind SR {blind SR:.1f}, deblurring {deblurring:.1f} hours"
+    assert wanted.format(**told) in text and f"and a further round: {told['stage 2']:.1f} hours" in text, told
+    assert 12 < sum(told.values()) < 24
+
+
+def test_the_gpu_preset_has_the_networks_of_the_papers():
+    """The counts are those of the authors' releases, less the 24 of EDSR's and RCAN's frozen colours."""
+    p = params_with("gpu")
+    found = {name: weights(each.arch, yaml.safe_dump(each.options)) for name, each in p.networks.items()}
+    assert found["sr-edsr"] == found["sr-edsr-random"] == found["sr-edsr-calibrated"] == 1_517_595 - 24
+    assert found["sr-srresnet"] == 1_547_350 and found["blindsr-map"] == 6_364_635 - 24
+    assert found["blindsr-x2"] == 779_035 - 24 + 8 * 2 * (9 * 64 * 64 + 64)  # 16 blocks for the 8 that are published
+    paper = params_with("paper").networks
+    assert found["demoire-dmnet"] == weights("dmnet", yaml.safe_dump(paper["demoire-dmnet"].options))
+
+
+def test_every_training_of_the_gpu_preset_is_in_bf16_with_batches_of_16():
+    p = params_with("gpu")
+    every = [next(iter(trainings(p, name).values())) for name in set(p.network_names()) - set(p.adabn)]
+    assert {(settings.precision, settings.batch) for settings in every} == {("bf16", 16)}

@@ -17,7 +17,7 @@ from pipeline.stages import ingest
 
 SPLITS = ("train", "val", "test", "holdout")
 DEFAULTS = {"folder": "photos", "include": "**", "scene": "(.*)", "val": 0, "test": 0, "holdout": 0, "patches": 0,
-            "size": 16}
+            "size": 16, "video_every": 0, "faces": []}
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_too_large_for_the_limit(project):
     picture("photos/a.png", 400, 500)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["sets"]["mine"] = DEFAULTS
-    values["ingest"] = {"max_rejected": 0, "max_megapixels": 0.1}
+    values["ingest"]["max_megapixels"] = 0.1
     Path("params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(SystemExit, match="500x400, allowed are 0.1 megapixels"):
         ingest.main("mine")

@@ -116,9 +116,20 @@ def test_paper_is_the_papers_size():
     params = parse(yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/paper.yaml").read_text())))
     assert params.networks["sr-edsr"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
     assert params.networks["sr-srresnet"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
-    assert params.stage1_of("sr-srresnet").loss == "mse"
+    srresnet = params.stage1_of("sr-srresnet")
+    assert (srresnet.loss, srresnet.steps, srresnet.patch, srresnet.schedule) == ("mse", 1_000_000, 24, "constant")
     assert (params.stage1.batch, params.stage1.steps, params.stage1.loss) == (16, 300_000, "l1")
     assert (params.stage2.batch, params.stage2.steps, params.stage2.d_features) == (32, 30_000, 64)
+    dncnn = params.stage1_of("demoire-dncnn")
+    assert (dncnn.batch, dncnn.patch, dncnn.lr, dncnn.schedule) == (128, 40, 1e-3, "tenth")
+    assert params.networks["demoire-rednet"].options == {"layers": 30, "features": 64, "start": "random"}
+    assert {params.systems[f"demoire-{name}"].start for name in ("dmnet", "dncnn", "rednet")} == {
+        "demoire-dmnet", "demoire-dncnn", "demoire-rednet"}
+    assert params.stage2_of("demoire-rednet") == params.stage2_of("demoire-dmnet") == params.finetune_of("demoire-dncnn-round3")
+    assert (params.stage2_of("demoire-dmnet").batch, params.stage1_of("demoire-dmnet").batch) == (32, 32)
+    assert params.sets["clean"].faces[0] == 4 * params.sets["sr-captures"].faces[0] == 4 * params.stage1.patch
+    assert params.sets["demoire-captures"].patches == 10_000 and params.pairs["demoire"].patches == 40_000
+    assert not [key for key, entry in params.systems.items() if entry.task == "demoire" and entry.clean == "clean"]  # faces
     cyclegan = params.cyclegans["demoire-cyclegan"]
     assert cyclegan.options == {"blocks": 9, "features": 64, "residual": False}
     assert (cyclegan.settings.batch, cyclegan.settings.lr, cyclegan.settings.betas) == (1, 2e-4, (0.5, 0.999))

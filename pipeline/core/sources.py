@@ -37,6 +37,10 @@ class Ingest(Strict):
     """Files that may be refused (damaged, fake, too large) before a set is refused as a whole."""
     max_megapixels: Positive
     """A file whose header claims more is refused before it is decoded."""
+    face_margin: NonNegative
+    """What the square around a face shows on each side of the detected box, as a share of the box's side."""
+    face_neighbours: Count
+    """How many overlapping windows of the detector make a face; with more, fewer faces are found, and fewer that are none."""
 
 
 class Camera(Strict):
@@ -89,6 +93,12 @@ class Builtin(Strict):
 class Set(Strict):
     folder: str
     """A folder of images, or data/none: the set does not exist (captures without truth)."""
+    video_every: Annotated[int, Field(ge=0)]
+    """Every so many frames of a video file one is an image of the set, from the first on; 0 passes over video files. All frames
+    of a file are of one scene."""
+    faces: Annotated[tuple[Count, ...], Field(max_length=2)]
+    """[least, largest] side in pixels: squares around the faces of this size take the place of the images and frames they are
+    found in (images/faces.py), as they are. [] keeps images whole."""
     include: str = "**"
     """Which files, as a pattern on the path below `folder` without its ending; what the stars match is the image's name."""
     views: tuple[str, ...] = ()
@@ -108,6 +118,14 @@ class Set(Strict):
     def _patches_can_be_cut_alike(self):
         if self.patches and self.size % 8:
             raise ValueError(f"size: {self.size} is not a multiple of 8, so truth would not be cut where its captures are")
+        return self
+
+    @model_validator(mode="after")
+    def _faces_are_a_class(self):
+        if len(self.faces) == 1 or list(self.faces) != sorted(self.faces):
+            raise ValueError(f"faces: got {list(self.faces)}, wanted [least, largest] side in pixels, or []")
+        if self.patches and self.faces:
+            raise ValueError(f"patches: got {self.patches}, wanted 0 with faces, whose crops are small images already")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import psutil
 
 from pipeline.core.params import Params
+from pipeline.core.sources import Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
+from pipeline.images.video import VIDEO_SUFFIXES
 
 BUILTIN = Path("data/builtin")
 NONE = Path("data/none")
@@ -41,28 +43,36 @@ def folders(params: Params) -> Iterator[Finding]:
                                  f"{'a file' if folder.exists() else 'nothing'}")
         elif not os.access(folder, os.R_OK | os.X_OK):
             yield Finding("fix", f"{where}: {folder} cannot be read (its permissions forbid it)")
-        elif not (images := images_of(folder)):
-            yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(IMAGE_SUFFIXES))}")
+        elif not (found := files_of(folder, suffixes := suffixes_of(entry))):
+            yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(suffixes))}")
         else:
-            yield Finding("ok", f"{where}: {len(images)} images in {folder}")
+            videos = len([path for path in found if path.suffix.lower() in VIDEO_SUFFIXES])
+            yield Finding("ok", f"{where}: {len(found) - videos} images{f' and {videos} videos' if videos else ''} in {folder}")
     for key, entry in params.imports.items():
         if not Path(entry.file).is_file():
             yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
 
 
-def images_of(folder: Path) -> list[Path]:
+def suffixes_of(entry: Set) -> set[str]:
+    return IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
+
+
+def files_of(folder: Path, suffixes: set[str]) -> list[Path]:
     return sorted(Path(top, name) for top, _, names in os.walk(folder) for name in names
-                  if Path(name).suffix.lower() in IMAGE_SUFFIXES)
+                  if Path(name).suffix.lower() in suffixes)
 
 
 def space(params: Params) -> int:
-    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded."""
+    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded.
+
+    Frames of videos, whose number takes long to find, and faces are not among them.
+    """
     total = 0
     for entry in params.sets.values():
         folder = Path(entry.folder)
         if folder == NONE or BUILTIN in folder.parents or not folder.is_dir():
             continue
-        images, sides = images_of(folder), []
+        images, sides = [] if entry.faces else files_of(folder, IMAGE_SUFFIXES), []
         for path in images[:: max(1, len(images) // SAMPLED)]:
             try:
                 sides.append(read_size(path, params.ingest.max_megapixels))

@@ -3,6 +3,9 @@
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
 (shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why.
 
+A video file is a scene, so its frames, FILE#000120, never fall in two splits. It is decoded twice: to count and check its
+frames before anything is written, and to take them. The faces in an image NAME are NAME#0, NAME#1, from the top.
+
 Files are split by name before any is opened, so a damaged file only goes missing: it moves no other image. Patches are
 cut from train and val images at places that depend on seed and name alone, in steps of an eighth of `size`: a set of
 captures and the set of their truth, with sizes in proportion, are cut alike. A train or val image smaller than a patch
@@ -11,6 +14,8 @@ is rejected; patches of an image that turns out damaged are missing.
 import os
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,9 +26,11 @@ from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Ingest, Set
-from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, decode, read_size
+from pipeline.images.contents import is_video, read, sizes_of
+from pipeline.images.decode import IMAGE_SUFFIXES, BadImage
 from pipeline.images.shards import ShardWriter, write_absent
 from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split
+from pipeline.images.video import VIDEO_SUFFIXES
 
 NONE = Path("data/none")
 SETS = Path("data/sets")
@@ -51,11 +58,15 @@ def main(key: str) -> None:
     except (SplitError, OSError) as error:
         raise SystemExit(str(error)) from None
     print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
+    for what in ("video", "faces"):
+        if what in manifest:
+            print(f"{key}: {what}: " + ", ".join(f"{count} {name}" for name, count in manifest[what].items()))
 
 
 def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
     """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
-    files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder")
+    suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
+    files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes)
     names = name_images(files, entry.include, where, entry.views)
     if not names:
         raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
@@ -64,40 +75,48 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
     claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
     parts = split(names, scenes, claims, where)
 
-    sizes = {}
+    sizes, part_of = {}, {}  # of images: a video has several
     for name, path in track(names.items(), f"{where}: headers", len(names)):
         try:
-            sizes[name] = read_size(Path(entry.folder, path), limits.max_megapixels)
-            if entry.patches and parts[name] in CUT and min(sizes[name]) < entry.size:
-                height, width = sizes.pop(name)
+            found = sizes_of(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels)
+            height, width = next(iter(found.values()))
+            if entry.patches and parts[name] in CUT and min(height, width) < entry.size:
                 raise BadImage(f"{width}x{height} is smaller than a patch of {entry.size}x{entry.size}")
+            sizes |= found
+            part_of |= dict.fromkeys(found, parts[name])
         except BadImage as error:
             rejected[path] = str(error)
     _refuse_if_too_many(rejected, limits.max_rejected, where)
 
-    counts = share_out(entry.patches, parts, sizes, where) if entry.patches else {}
+    counts = share_out(entry.patches, part_of, sizes, where) if entry.patches else {}
     values = sum(counts[name] * entry.size**2 if name in counts else h * w for name, (h, w) in sizes.items()) * 3
-    need_space(out, values, where)
+    need_space(out, 0 if entry.faces else values, where)
 
     made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
+    frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
     with ExitStack() as stack:
         shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
-        for name in track(sizes, where, len(sizes)):
-            try:
-                image = decode(Path(entry.folder, names[name]), limits.max_megapixels)
-            except BadImage as error:
-                rejected[names[name]] = str(error)
-                continue
-            part, scene = parts[name], scenes[name]
-            origin = {"file": names[name]} | ({"whole": image.shape[:2]} if name in counts else {})
-            pieces = cut(image, name, counts[name], entry.size, seed) if name in counts else [(name, image)]
+        for file, name, image in track(images(names, entry, limits, rejected), where, len(sizes)):
+            part, scene = parts[file], scenes[file]
+            origin = {"file": names[file]} | ({"whole": image.shape[:2]} if name in counts else {})
+            frames.update([file] if is_video(names[file]) else [])
+            if entry.faces:
+                pieces = faces_in(image, name, entry, limits, faces)
+            else:
+                pieces = cut(image, name, counts[name], entry.size, seed) if name in counts else [(name, image)]
             for piece, pixels in pieces:
                 shards[part].add(piece, scene, pixels, **origin)
                 made[part]["images"] += 1
                 made[part]["scenes"].add(scene)
         _refuse_if_too_many(rejected, limits.max_rejected, where)
+        if entry.faces and not faces["kept"]:
+            raise SplitError(f"{where}.faces: none of {faces['too_small'] + faces['too_large']} faces in {faces['searched']} "
+                             f"images makes a crop of {entry.faces[0]} to {entry.faces[1]} pixels")
 
-    settings = entry.model_dump(exclude={"folder"}) | {"max_megapixels": limits.max_megapixels}
+    settings = entry.model_dump(exclude={"folder", "video_every", "faces"}) | {"max_megapixels": limits.max_megapixels}
+    settings |= {"video_every": entry.video_every} if entry.video_every else {}
+    if entry.faces:
+        settings |= {"faces": entry.faces, "face_margin": limits.face_margin, "face_neighbours": limits.face_neighbours}
     manifest = {
         "params": settings | ({"seed": seed} if entry.patches else {}),
         "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
@@ -105,12 +124,35 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
         "not_included": len(files) - len(set(names.values())),
         "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
     }
+    if entry.video_every:
+        manifest["video"] = {"files": len(frames), "frames": frames.total()}
+    if entry.faces:
+        manifest["faces"] = dict(faces)
     write_json(out / "manifest.json", manifest)
     return manifest
 
 
-def find_images(folder: Path, where: str) -> tuple[list[str], int, dict[str, str]]:
-    """Sorted paths, below `folder`, of the files with an image's ending; how many others there are; {unusable name:
+def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (name of a file, of an image in it, pixels) of the files that are not `rejected`, and add to these."""
+    for name, path in names.items():
+        if path in rejected:
+            continue
+        try:
+            for image_name, image in read(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels):
+                yield name, image_name, image
+        except BadImage as error:
+            rejected[path] = str(error)
+
+
+def faces_in(image: np.ndarray, name: str, entry: Set, limits: Ingest, tally: Counter) -> list[tuple[str, np.ndarray]]:
+    from pipeline.images.faces import crop_faces  # few sets need the detector
+
+    crops = crop_faces(image, entry.faces, limits.face_margin, limits.face_neighbours, tally)
+    return [(f"{name}#{k}", crop) for k, crop in enumerate(crops)]
+
+
+def find_images(folder: Path, where: str, suffixes: set[str]) -> tuple[list[str], int, dict[str, str]]:
+    """Sorted paths, below `folder`, of the files with one of these endings; how many others there are; {unusable name:
     reason}.
 
     Hidden files and folders are passed over. Links are followed. Raises SplitError naming `where` when there is nothing
@@ -126,7 +168,7 @@ def find_images(folder: Path, where: str) -> tuple[list[str], int, dict[str, str
         folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _new(Path(root, name), seen)]
         for name in (name for name in found if not name.startswith(".")):
             path = Path(root, name).relative_to(folder).as_posix()
-            if Path(name).suffix.lower() not in IMAGE_SUFFIXES:
+            if Path(name).suffix.lower() not in suffixes:
                 ignored += 1
             elif (printable := os.fsencode(path).decode("utf-8", "backslashreplace")) != path:
                 unusable[printable] = "its name is not valid UTF-8"
@@ -134,7 +176,7 @@ def find_images(folder: Path, where: str) -> tuple[list[str], int, dict[str, str
                 files.append(path)
     if not files:
         raise SplitError(f"{where}: no images in {folder} ({ignored} files with other endings); wanted are "
-                         f"{', '.join(sorted(IMAGE_SUFFIXES))}")
+                         f"{', '.join(sorted(suffixes))}")
     return sorted(files), ignored, unusable
 
 
