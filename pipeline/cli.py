@@ -67,9 +67,8 @@ def restore(
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
         fail(f"{error} (networks in {MODELS}/: {there})")
-    if layers := restorer.chain.global_layers:
-        typer.echo(f"{'+'.join(names)} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, come out a "
-                   "little different; the tiles are faded into each other")
+    if restorer.remark:
+        typer.echo(restorer.remark)
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
