@@ -1,0 +1,191 @@
+"""Speed and memory of `restore`: `python -m bench.restore [--network NAME] [--megapixels M ...] [--tile T] [--help]`.
+
+Beside each other, in turn, so that a busy machine slows all of them; compare ratios, not seconds:
+- restore: a photo in memory into an array, in tiles that memory allows, as the command does it;
+- the bare network on one of its windows that is there as a tensor, again and again: what no tiling can beat. By pixels that
+  go through the network, so without the overlap of the windows, which is printed apart;
+- a plain tile loop with the settings of Real-ESRGAN's (https://github.com/xinntao/Real-ESRGAN): tiles of 256 pixels with 10
+  around them, image and output as whole float tensors, and memory as malloc has it.
+Restore and the plain loop have a process of their own for each size; its peak memory is above what it had before the first
+run, with network and photo there. With --photo instead: the peak of a process that restores a JPEG of so many megapixels into
+a JPEG, all in all. Linux alone tells these peaks.
+"""
+import argparse
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import torch
+
+from pipeline.core.memory import keep_memory
+from pipeline.nets.build import build
+from pipeline.restore.chain import Chain
+from pipeline.restore.network import load_network
+from pipeline.restore.restorer import Restorer
+from pipeline.restore.room import tile_for
+from pipeline.restore.tiles import restore_into
+
+BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
+PLAIN_TILE, PLAIN_PAD = 256, 10
+MB = 1e6
+
+
+class Counted(Chain):
+    """Knows what it was given."""
+    pixels, window = 0, None
+
+    def together(self, windows):
+        self.window = windows[0].shape
+        self.pixels += self.window[0] * self.window[1] * len(windows)
+        return super().together(windows)
+
+
+def photo_of(megapixels: float) -> np.ndarray:
+    """Noise, 4:3, uint8 RGB."""
+    height = round((0.75e6 * megapixels) ** 0.5)
+    return np.random.default_rng(0).integers(0, 256, (height, round(height * 4 / 3), 3), np.uint8)
+
+
+def network_of(name: str | None) -> torch.nn.Module:
+    if name:
+        return load_network(Path("models", name))
+    torch.manual_seed(0)
+    return build("edsr", BASELINE).eval().requires_grad_(False)
+
+
+def restoring(options, photo: np.ndarray) -> dict:
+    """What the process of `restore` can be asked to do, by name."""
+    keep_memory()
+    chain = Counted([network_of(options.network)], precision=options.precision)
+    tile = options.tile or tile_for(chain)
+
+    def restore():
+        chain.pixels = 0
+        output = np.empty((photo.shape[0] * chain.scale, photo.shape[1] * chain.scale, 3), np.uint8)
+        used = restore_into(output, chain, photo, tile)
+        return {"pixels": chain.pixels, "window": chain.window, "tile": used, "margin": chain.margin, "scale": chain.scale}
+
+    @torch.inference_mode()
+    def bare():
+        x = torch.rand(1, 3, *chain.window[:2]).contiguous(memory_format=torch.channels_last)
+        start = time.perf_counter()
+        for _ in range(options.bare):
+            with torch.autocast("cpu", torch.bfloat16, options.precision == "bf16"):
+                chain.networks[0](x)
+        return {"bare": (time.perf_counter() - start) / options.bare / (x[0, 0].numel() / 1e6)}
+
+    return {"restore": restore, "bare": bare}
+
+
+def looping(options, photo: np.ndarray) -> dict:
+    """What the process of the plain tile loop can be asked to do, by name."""
+    network = network_of(options.network)
+    return {"loop": lambda: {"shape": plain_loop(network, photo).shape}}
+
+
+@torch.inference_mode()
+def plain_loop(network: torch.nn.Module, photo: np.ndarray) -> np.ndarray:
+    x = torch.from_numpy(np.ascontiguousarray((photo.astype(np.float32) / 255).transpose(2, 0, 1)))[None]
+    scale, (height, width) = network.scale, photo.shape[:2]
+    output = x.new_zeros(1, 3, height * scale, width * scale)
+    for top in range(0, height, PLAIN_TILE):
+        for left in range(0, width, PLAIN_TILE):
+            bottom, right = min(top + PLAIN_TILE, height), min(left + PLAIN_TILE, width)
+            y, z = max(top - PLAIN_PAD, 0), max(left - PLAIN_PAD, 0)
+            answer = network(x[:, :, y : min(bottom + PLAIN_PAD, height), z : min(right + PLAIN_PAD, width)])
+            output[:, :, top * scale : bottom * scale, left * scale : right * scale] = answer[
+                :, :, (top - y) * scale : (bottom - y) * scale, (left - z) * scale : (right - z) * scale]
+    return (output[0].clamp(0, 1).numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)
+
+
+def peak() -> float:
+    """Bytes that this process had at most, so far."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def serve(connection, make, options, megapixels: float) -> None:
+    """A process: does what it is asked for by name, and says how long it took and what memory."""
+    work = make(options, photo_of(megapixels))
+    start = psutil.Process().memory_info().rss
+    while name := connection.recv():
+        began = time.perf_counter()
+        found = work[name]()
+        connection.send({"seconds": time.perf_counter() - began, "peak": max(peak() - start, 0)} | found)
+
+
+class Worker:
+    def __init__(self, make, options, megapixels: float):
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, make, options, megapixels), daemon=True)
+        self.process.start()
+
+    def do(self, name: str | None) -> dict | None:
+        self.connection.send(name)
+        return self.connection.recv() if name else self.process.join()
+
+
+def compare(options, megapixels: float) -> None:
+    height, width = photo_of(megapixels).shape[:2]
+    ours, plain = Worker(restoring, options, megapixels), Worker(looping, options, megapixels)
+    runs = [ours.do("restore") | ours.do("bare") | {"loop": plain.do("loop")} for _ in range(options.repeats)]
+    ours.do(None), plain.do(None)
+    first, size, processed = runs[0], height * width / 1e6, runs[0]["pixels"] / 1e6
+    each = np.array([run["seconds"] for run in runs]) / processed
+    bare, loop = (np.array(values) for values in ([run["bare"] for run in runs], [run["loop"]["seconds"] for run in runs]))
+    print(f"{width}x{height} to {width * first['scale']}x{height * first['scale']}, tiles of {first['tile']} with a margin of "
+          f"{first['margin']}, windows of {first['window'][1]}x{first['window'][0]}")
+    print(f"    restore            {spread(each)} s per megapixel through the network")
+    print(f"    bare network       {spread(bare)} s, so restore has {np.median(bare / each):.2f} of its throughput")
+    print(f"    overlap            {processed / size:.2f} times the photo's pixels go through the network")
+    print(f"    restore            {spread(each * processed / size)} s per megapixel of the photo")
+    print(f"    plain tile loop    {spread(loop / size)} s, {np.median(loop / (each * processed)):.2f} times restore's")
+    peaks = runs[0]["peak"] / MB, runs[0]["loop"]["peak"] / MB
+    print(f"    peak memory        {peaks[0]:.0f} MB above the start, plain tile loop {peaks[1]:.0f} MB", flush=True)
+
+
+def spread(values: np.ndarray) -> str:
+    return f"{np.median(values):6.2f} [{values.min():.2f}-{values.max():.2f}]"
+
+
+def whole_process(options) -> None:
+    """The peak of a process, from its start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        cv2.imwrite(f"{folder}/photo.jpg", photo_of(options.photo), [cv2.IMWRITE_JPEG_QUALITY, 50])
+        process = get_context("spawn").Process(target=restore_photo, args=(options, folder))
+        process.start()
+        process.join()
+
+
+def restore_photo(options, folder: str) -> None:
+    began, restorer = time.perf_counter(), Restorer(options.network, precision=options.precision, tile=options.tile)
+    restorer.file(f"{folder}/photo.jpg", f"{folder}/restored.jpg")
+    print(f"a JPEG of {options.photo:g} megapixels by {options.network}: {time.perf_counter() - began:.0f} s, "
+          f"peak memory of the whole process {peak() / MB:.0f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.restore", description=__doc__.partition("\n")[0])
+    parser.add_argument("--network", help="below models/; by default EDSR's baseline x2, its weights random")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[0.75, 1.5, 3], help="of the photo; several sizes")
+    parser.add_argument("--tile", type=int, help="of restore; by default what memory allows")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of restore and the bare network")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--bare", type=int, default=5, help="windows of the bare network in each repeat")
+    parser.add_argument("--photo", type=float, help="megapixels: only the memory of a whole process, with --network")
+    options = parser.parse_args()
+    if options.photo:
+        if not options.network:
+            parser.error("--photo: name a --network below models/")
+        return whole_process(options)
+    for megapixels in options.megapixels:
+        compare(options, megapixels)
+
+
+if __name__ == "__main__":
+    main()
