@@ -44,7 +44,7 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
             outcome.failed[job.photo] = str(error)
     sizes = {job: _size(job.photo, max_megapixels) for job in left}
     total = sum(height * width for height, width in sizes.values()) / 1e6
-    with Stop() as stop, progress("restoring (MP)", round(total, 1)) as bar:
+    with Stop() as stop, progress("restoring (MP)", total) as bar:
         accounts = {job: _Account(bar, sizes[job], f"{job.photo.name} ({number} of {len(left)})", stop)
                     for number, job in enumerate(left, 1)}
         try:
