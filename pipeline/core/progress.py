@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 
 from rich import get_console
+from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
@@ -40,6 +41,13 @@ class _Log:
             print(f"{done}  {left:.0f} s left  {note}".rstrip(), flush=True)
 
 
+class _Fitted(Progress):
+    """As wide as the terminal, but for the ^C that it may write at the end of the line."""
+
+    def get_renderables(self):
+        yield Constrain(self.make_tasks_table(self.tasks), get_console().width - len("^C"))
+
+
 class _Bar:
     def __init__(self, progress: Progress, title: str, total: float, done: int):
         self.progress, self.total, self.done, self.first, self.started = progress, total, done, done, time.monotonic()
@@ -57,7 +65,7 @@ def progress(title: str, total: float, done: int = 0):
     if not sys.stdout.isatty():
         yield _Log(title, total, done)
         return
-    with Progress(*_columns(get_console().width), expand=True) as bar:
+    with _Fitted(*_columns(get_console().width), expand=True) as bar:
         yield _Bar(bar, title, total, done)
 
 
