@@ -52,7 +52,7 @@ def test_sums_of_parts_come_to_an_end(capsys, monkeypatch):
     with progress.progress("restoring (MP)", total=0.7) as bar:
         for _ in range(7):
             bar.advance(count=0.1)  # 0.7 but for the last bit
-    assert capsys.readouterr().out == "restoring (MP): 0.70/0.70  0.1/s  0 s left\n"
+    assert capsys.readouterr().out == "restoring (MP): 0.7000/0.7000  0.1/s  0 s left\n"
 
 
 def test_keeping_memory_can_be_switched_off_and_changes_no_number():

@@ -7,6 +7,7 @@ from conftest import smooth_image
 from networks import seasoned
 from torch import nn
 
+from bench import restore as bench
 from pipeline.nets.build import architectures, build
 from pipeline.restore.apply import apply, quantise, self_ensemble
 from pipeline.restore.chain import Chain
@@ -194,3 +195,16 @@ def test_bf16_keeps_the_image_in_fp32():
     assert 0 < np.abs(exact - rough).max() <= 3
     with pytest.raises(ValueError, match="precision: got 'fp16'"):
         Chain([network], precision="fp16")
+
+
+def test_the_benchmarks_plain_loop_restores_and_its_overlap_is_counted(monkeypatch):
+    network, image = seasoned("edsr", SMALL["edsr"]), smooth_image(np.random.default_rng(0), 93, 85)
+    assert network.radius <= bench.PLAIN_PAD
+    monkeypatch.setattr(bench, "PLAIN_TILE", 24)
+    whole = quantise(apply([network], image, 10_000)).astype(int)
+    assert np.abs(bench.plain_loop(network, image) - whole).max() <= 1
+    chain, output = bench.Counted([network]), np.empty(whole.shape, np.uint8)
+    restore_into(output, chain, image, 16)
+    assert np.abs(output - whole).max() <= 1
+    rows, columns = (-(-size // 16) for size in image.shape[:2])
+    assert chain.pixels == rows * columns * chain.window[0] * chain.window[1] and chain.window[0] <= 16 + 2 * chain.margin + 1

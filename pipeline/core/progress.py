@@ -15,7 +15,10 @@ WIDE = 120  # columns of a terminal that has room for a long bar and the time th
 
 
 def _count(done: float, total: float) -> str:
-    return f"{done}/{total}" if isinstance(total, int) and isinstance(done, int) else f"{done:.2f}/{total:.2f}"
+    if isinstance(total, int) and isinstance(done, int):
+        return f"{done}/{total}"
+    digits = 2 if total >= 1 else 4
+    return f"{done:.{digits}f}/{total:.{digits}f}"
 
 
 def _rate(count: float, seconds: float) -> str:

@@ -18,7 +18,7 @@ from pipeline.restore.apply import quantise
 from pipeline.restore.room import FLOAT_RGB, free_memory
 
 ANSWERS = 8  # of the ensemble
-FRAMES = 8  # of the enlarged size, as floats, that one answer takes while it is made, and what is quantised of it
+FRAMES = 12  # of the enlarged size, as floats, besides: what an answer takes while it is made, measured, and what libraries do
 
 
 @dataclass(frozen=True)
