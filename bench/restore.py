@@ -8,7 +8,7 @@ Beside each other, in turn, so that a busy machine slows all of them; compare ra
   around them, image and output as whole float tensors, and memory as malloc has it.
 Restore and the plain loop have a process of their own for each size; its peak memory is above what it had before the first
 run, with network and photo there. With --photo instead: the peak of a process that restores a JPEG of so many megapixels into
-a JPEG, all in all. Linux alone tells these peaks.
+a JPEG, all in all. Linux alone tells these peaks. With --together instead: small photos one by one and in one pass.
 """
 import argparse
 import tempfile
@@ -31,6 +31,7 @@ from pipeline.restore.tiles import restore_into
 
 BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
 PLAIN_TILE, PLAIN_PAD = 256, 10
+SIDES, TOGETHER = (32, 64, 96, 128, 256), 8  # pixels of small photos, and how many
 MB = 1e6
 
 
@@ -149,6 +150,23 @@ def compare(options, megapixels: float) -> None:
     print(f"    peak memory        {peaks[0]:.0f} MB above the start, plain tile loop {peaks[1]:.0f} MB", flush=True)
 
 
+def together(options) -> None:
+    """Small photos through the network in one pass beside one by one."""
+    keep_memory()
+    chain, draw = Chain([network_of(options.network)], precision=options.precision), np.random.default_rng(0)
+    for side in SIDES:
+        photos, times = [draw.integers(0, 256, (side, side, 3), np.uint8) for _ in range(TOGETHER)], []
+        for _ in range(options.repeats + 1):
+            start = time.perf_counter()
+            alone = [chain(photo) for photo in photos]
+            middle = time.perf_counter()
+            most = max(np.abs(one - other).max() for one, other in zip(alone, chain.together(photos)))
+            times.append((middle - start, time.perf_counter() - middle))
+        alone, joined = np.array(times[1:]).T / TOGETHER * 1000
+        print(f"{side}x{side}: {spread(alone)} ms a photo one by one, {spread(joined)} ms {TOGETHER} at once, "
+              f"{np.median(alone / joined):.2f} times as fast, at most {255 * most:.2g} levels apart", flush=True)
+
+
 def spread(values: np.ndarray) -> str:
     return f"{np.median(values):6.2f} [{values.min():.2f}-{values.max():.2f}]"
 
@@ -178,7 +196,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--bare", type=int, default=5, help="windows of the bare network in each repeat")
     parser.add_argument("--photo", type=float, help="megapixels: only the memory of a whole process, with --network")
+    parser.add_argument("--together", action="store_true", help="only small photos, one by one and in one pass")
     options = parser.parse_args()
+    if options.together:
+        return together(options)
     if options.photo:
         if not options.network:
             parser.error("--photo: name a --network below models/")
