@@ -28,7 +28,7 @@ from pipeline.restore.tiles import restore_into
 
 IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
 # Input pixels that go through together, where photos are smaller. On a CPU a pass of less costs more by the pixel (1.4 times
-# at 32x32, 1.1 times at 64x64, by bench.restore --together), a pass of more does not cost less; elsewhere a tile is the measure.
+# at 32x32, 1.1 times at 64x64: bench.restore --together), a pass of more does not cost less; elsewhere a tile is the measure.
 AT_ONCE = {"cpu": 2**14}
 MARK = "Restage"  # what `Software` begins with in the EXIF of a restoration
 
