@@ -2,8 +2,8 @@
 
 Beside each other, in turn, so that a busy machine slows all of them; compare ratios, not seconds:
 - restore: a photo in memory into an array, in tiles that memory allows, as the command does it;
-- the bare network on one of its windows that is there as a tensor, again and again: what no tiling can beat. By pixels that
-  go through the network, so without the overlap of the windows, which is printed apart;
+- the bare network on one of its windows that is there as a tensor, after every fourth window of restore: what no tiling can
+  beat. By pixels that go through the network, so without the overlap of the windows, which is printed apart;
 - a plain tile loop with the settings of Real-ESRGAN's (https://github.com/xinntao/Real-ESRGAN): tiles of 256 pixels with 10
   around them, image and output as whole float tensors, and memory as malloc has it.
 Restore and the plain loop have a process of their own for each size; its peak memory is above what it had before the first
@@ -32,17 +32,39 @@ from pipeline.restore.tiles import restore_into
 BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
 PLAIN_TILE, PLAIN_PAD = 256, 10
 SIDES, TOGETHER = (32, 64, 96, 128, 256), 8  # pixels of small photos, and how many
+BARE_EVERY = 4  # windows
 MB = 1e6
 
 
 class Counted(Chain):
-    """Knows what it was given."""
-    pixels, window = 0, None
+    """Counts what it is given, and after every so many windows lets the bare network have a turn, timed by itself."""
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.window, self.windows, self.bare, self.apart = None, 0, [], 0.0
+
+    @property
+    def pixels(self) -> int:
+        return self.windows * self.window[0] * self.window[1]
 
     def together(self, windows):
-        self.window = windows[0].shape
-        self.pixels += self.window[0] * self.window[1] * len(windows)
-        return super().together(windows)
+        restored, start = super().together(windows), time.perf_counter()
+        if self.window is None:
+            self.window = windows[0].shape[:2]
+            self.resident = torch.rand(1, 3, *self.window).contiguous(memory_format=torch.channels_last)
+        if self.windows % BARE_EVERY == 0:
+            self.bare.append(self.pass_alone())
+        self.windows += 1
+        self.apart += time.perf_counter() - start
+        return restored
+
+    @torch.inference_mode()
+    def pass_alone(self) -> float:
+        """Seconds."""
+        start = time.perf_counter()
+        with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
+            self.networks[0](self.resident)
+        return time.perf_counter() - start
 
 
 def photo_of(megapixels: float) -> np.ndarray:
@@ -65,21 +87,14 @@ def restoring(options, photo: np.ndarray) -> dict:
     tile = options.tile or tile_for(chain)
 
     def restore():
-        chain.pixels = 0
+        chain.windows, chain.bare, chain.apart, start = 0, [], 0.0, time.perf_counter()
         output = np.empty((photo.shape[0] * chain.scale, photo.shape[1] * chain.scale, 3), np.uint8)
         used = restore_into(output, chain, photo, tile)
-        return {"pixels": chain.pixels, "window": chain.window, "tile": used, "margin": chain.margin, "scale": chain.scale}
+        seconds, window = time.perf_counter() - start - chain.apart, chain.window[0] * chain.window[1] / 1e6
+        return {"seconds": seconds, "processed": chain.pixels / 1e6, "bare": float(np.mean(chain.bare)) / window,
+                "window": chain.window, "tile": used, "margin": chain.margin, "scale": chain.scale}
 
-    @torch.inference_mode()
-    def bare():
-        x = torch.rand(1, 3, *chain.window[:2]).contiguous(memory_format=torch.channels_last)
-        start = time.perf_counter()
-        for _ in range(options.bare):
-            with torch.autocast("cpu", torch.bfloat16, options.precision == "bf16"):
-                chain.networks[0](x)
-        return {"bare": (time.perf_counter() - start) / options.bare / (x[0, 0].numel() / 1e6)}
-
-    return {"restore": restore, "bare": bare}
+    return {"restore": restore}
 
 
 def looping(options, photo: np.ndarray) -> dict:
@@ -116,7 +131,8 @@ def serve(connection, make, options, megapixels: float) -> None:
     while name := connection.recv():
         began = time.perf_counter()
         found = work[name]()
-        connection.send({"seconds": time.perf_counter() - began, "peak": max(peak() - start, 0)} | found)
+        spent = time.perf_counter() - began
+        connection.send({"seconds": spent, "peak": max(peak() - start, 0)} | found)
 
 
 class Worker:
@@ -134,9 +150,9 @@ class Worker:
 def compare(options, megapixels: float) -> None:
     height, width = photo_of(megapixels).shape[:2]
     ours, plain = Worker(restoring, options, megapixels), Worker(looping, options, megapixels)
-    runs = [ours.do("restore") | ours.do("bare") | {"loop": plain.do("loop")} for _ in range(options.repeats)]
+    runs = [ours.do("restore") | {"loop": plain.do("loop")} for _ in range(options.repeats)]
     ours.do(None), plain.do(None)
-    first, size, processed = runs[0], height * width / 1e6, runs[0]["pixels"] / 1e6
+    first, size, processed = runs[0], height * width / 1e6, runs[0]["processed"]
     each = np.array([run["seconds"] for run in runs]) / processed
     bare, loop = (np.array(values) for values in ([run["bare"] for run in runs], [run["loop"]["seconds"] for run in runs]))
     print(f"{width}x{height} to {width * first['scale']}x{height * first['scale']}, tiles of {first['tile']} with a margin of "
@@ -194,7 +210,6 @@ def main() -> None:
     parser.add_argument("--tile", type=int, help="of restore; by default what memory allows")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of restore and the bare network")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--bare", type=int, default=5, help="windows of the bare network in each repeat")
     parser.add_argument("--photo", type=float, help="megapixels: only the memory of a whole process, with --network")
     parser.add_argument("--together", action="store_true", help="only small photos, one by one and in one pass")
     options = parser.parse_args()
