@@ -27,9 +27,10 @@ def fail(message) -> NoReturn:
 @app.command()
 def restore(
     inputs: Annotated[list[Path], typer.Argument(
-        help="Photos (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders of them, globs in quotes.")],
+        metavar="PHOTO", help="PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif; folders of them, globs in quotes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
     model: Annotated[list[str] | None, typer.Option(
+        metavar="NAME",
         help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second takes the first "
              "one's output.")] = None,
     system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
@@ -69,9 +70,8 @@ def restore(
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
         fail(f"{error} (networks in {MODELS}/: {there})")
-    if layers := restorer.chain.global_layers:
-        typer.echo(f"{'+'.join(restorer.names)} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, "
-                   "come out a little different; the tiles are faded into each other")
+    if restorer.remark:
+        typer.echo(restorer.remark)
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
@@ -322,7 +322,8 @@ def fetch_trunks(
 def picture(
     system: Annotated[str, typer.Argument(help="An entry of `systems` in params.yaml.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the PNG goes.")] = Path("comparison.png"),
-    scene: Annotated[list[str] | None, typer.Option(help="A scene of the test captures; more may be given.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(
+        metavar="NAME", help="A scene of the test captures; more may be given.")] = None,
 ):
     """Draw crops of test captures side by side: input, stage 1, stage 2, truth.
 
@@ -372,9 +373,11 @@ def page(
 
 @app.command()
 def seeds(
-    revs: Annotated[list[str], typer.Argument(help="Commits, DVC experiments or `workspace`: the same params, other seeds.")],
-    task: Annotated[list[str] | None, typer.Option(help="A task; all by default. More may be given.")] = None,
-    test_set: Annotated[list[str] | None, typer.Option(help="A test set; all but those for choosing by default.")] = None,
+    revs: Annotated[list[str], typer.Argument(
+        metavar="REV", help="Commits, DVC experiments or `workspace`: the same params, other seeds.")],
+    task: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A task; all by default. More may be given.")] = None,
+    test_set: Annotated[list[str] | None, typer.Option(
+        metavar="NAME", help="A test set; all but those for choosing by default.")] = None,
     against: Annotated[str | None, typer.Option(help="A row to compare all rows with, in place of their own stage 1.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .md file for the tables; a .csv is written beside it.")] = None,
 ):

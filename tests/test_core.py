@@ -1,8 +1,11 @@
+import io
 import os
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
+from rich.console import Console
 
 from pipeline.core import progress
 
@@ -22,7 +25,34 @@ def test_piped_progress_shows_rate_and_time_left(capsys, monkeypatch):
         bar.advance("loss 0.5")  # after 12 s, two of the six that were left at the start
         bar.advance(count=4)
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["training: 4/8  0.2/s  24 s left  loss 0.5", "training: 8/8  0.3/s  0 s left"]
+    assert lines == ["training: 4/8  0.17/s  24 s left  loss 0.5", "training: 8/8  0.3/s  0 s left"]
+
+
+@pytest.mark.parametrize("width, seen", [
+    (40, ("restoring (MP)", "0.50/1.48")), (60, ("restoring (MP) ━", "0.50/1.48 0.025/s", "0:00:40", "0250.…")),
+    (200, ("restoring (MP) ━", "0.50/1.48 0.025/s 0:00:20 0:00:40 0250.jpg (3 of 3)"))])
+def test_the_bar_fits_the_terminal(width, seen, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    console = Console(width=width, force_terminal=True, color_system=None, file=io.StringIO())
+    monkeypatch.setattr(progress, "get_console", lambda: console)
+    table = progress._Fitted(*progress._columns(width), console=console, expand=True, get_time=lambda: now[0])
+    bar = progress._Bar(table, "restoring (MP)", 1.48, 0)
+    bar.advance("0250.jpg (3 of 3)", 0)
+    for now[0] in (10.0, 20.0):
+        bar.advance("0250.jpg (3 of 3)", 0.25)
+    console.print(table.get_renderable())
+    line, *rest = console.file.getvalue().splitlines()
+    assert not rest and len(line) <= max(width - 2, 40) and all(part in line for part in seen), line
+
+
+def test_sums_of_parts_come_to_an_end(capsys, monkeypatch):
+    now = iter(range(20))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with progress.progress("restoring (MP)", total=0.7) as bar:
+        for _ in range(7):
+            bar.advance(count=0.1)  # 0.7 but for the last bit
+    assert capsys.readouterr().out == "restoring (MP): 0.7000/0.7000  0.1/s  0 s left\n"
 
 
 def test_keeping_memory_can_be_switched_off_and_changes_no_number():

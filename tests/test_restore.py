@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,11 +20,13 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.core.stop import Stop
+from pipeline.images.decode import ORIENTATION
 from pipeline.images.encode import write_png
 from pipeline.nets.build import build
 from pipeline.restore import restorer as module
 from pipeline.restore.apply import apply, quantise, self_ensemble
 from pipeline.restore.batch import restore_all
+from pipeline.restore.chain import Chain
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.plan import Job, PlanError, plan
 from pipeline.restore.restorer import Restorer, networks_of
@@ -233,7 +236,7 @@ def test_ctrl_c_leaves_whole_files_and_the_next_run_goes_on(project, monkeypatch
 
 
 def test_a_failure_of_any_kind_spares_the_others(project, monkeypatch):
-    write_png(project / "photos/b.png", RGB)
+    write_png(project / "photos/b.png", RGB[:30])
     restorer, real = Restorer("one"), Restorer._restored
 
     def fails_once(self, *arguments):
@@ -243,6 +246,67 @@ def test_a_failure_of_any_kind_spares_the_others(project, monkeypatch):
     monkeypatch.setattr(Restorer, "_restored", fails_once)
     outcome = restore_all(restorer, [Job(Path(f"photos/{name}.png"), Path(f"{name}.png")) for name in "ab"])
     assert outcome.failed == {Path("photos/a.png"): "KeyError: 'driver'"} and outcome.restored == [Path("photos/b.png")]
+
+
+# Small photos
+
+def small_photos(folder: Path) -> dict[str, np.ndarray]:
+    """Of one size but for one, some in other ways; what of each the network is to see, by name."""
+    rng, exif = np.random.default_rng(4), Image.Exif()
+    images = {f"{i}.png": smooth_image(rng, 24, 31) for i in range(6)} | {"wide.png": smooth_image(rng, 24, 40)}
+    for name, image in images.items():
+        write_png(folder / name, image)
+    exif[ORIENTATION] = 6
+    Image.fromarray(images["0.png"]).save(folder / "turned.png", exif=exif)
+    Image.fromarray(images["1.png"][..., 0]).save(folder / "grey.png")
+    cv2.imwrite(str(folder / "deep.png"), images["2.png"][..., ::-1].astype(np.uint16) * 257)
+    return images | {"turned.png": np.rot90(images["0.png"], -1), "grey.png": images["1.png"][..., :1].repeat(3, 2),
+                     "deep.png": images["2.png"].astype(np.uint16) * 257}
+
+
+def test_small_photos_of_one_size_go_through_together_and_come_out_as_alone(project, monkeypatch):
+    Path("photos/a.png").unlink()
+    images, passes, real = small_photos(Path("photos")), [], Chain.together
+
+    def counted(chain, windows):
+        passes.append(len(windows))
+        return real(chain, windows)
+
+    monkeypatch.setattr(Chain, "together", counted)
+    monkeypatch.setattr(module, "AT_ONCE", {"cpu": 5 * 24 * 31})
+    assert run("photos", "-o", "out").exit_code == 0 and sorted(passes) == [1, 1, 3, 5]  # of the second four, one is turned
+    monkeypatch.setattr(module, "AT_ONCE", {"cpu": 1})
+    assert run("photos", "-o", "alone").exit_code == 0 and set(passes[4:]) == {1}
+    for name, image in images.items():
+        together, alone = read(f"out/{name}").astype(int), read(f"alone/{name}").astype(int)
+        assert np.abs(together - alone).max() <= (257 if image.dtype == np.uint16 else 1)
+        if alone.ndim == 3:
+            assert (alone == wanted(np.ascontiguousarray(image), str(image.dtype))).all()
+
+
+def test_what_fails_together_is_tried_alone(project, monkeypatch):
+    images, real = small_photos(Path("photos")), Chain.together
+    Path("photos/3.png").write_bytes(Path("photos/3.png").read_bytes()[:-30])
+
+    def narrow(chain, windows):
+        if len(windows) > 1:
+            raise RuntimeError("CUDA out of memory")
+        return real(chain, windows)
+
+    monkeypatch.setattr(Chain, "together", narrow)
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 1 and "1 of 11 photos could not be restored; 10 restored" in result.output
+    assert "error: photos/3.png: " in result.output and (read("out/4.png") == wanted(images["4.png"])).all()
+
+
+def test_small_means_small_beside_a_tile_and_where_it_gains():
+    restorer = Restorer.__new__(Restorer)
+    restorer.tile, restorer.chain = 100, SimpleNamespace(device=torch.device("cpu"))
+    assert [restorer.at_once(side, side) for side in (0, 10, 50, 99, 101)] == [1, 100, 4, 1, 1]
+    restorer.tile = 1000
+    assert [restorer.at_once(side, side) for side in (64, 128, 256)] == [4, 1, 1]
+    restorer.chain = SimpleNamespace(device=torch.device("cuda"))
+    assert [restorer.at_once(side, side) for side in (64, 256, 999, 1001)] == [244, 15, 1, 1]
 
 
 # The rest of the command

@@ -1,7 +1,9 @@
 """Many photos, one after another: what is done is skipped, what fails is remembered and the others go on, Ctrl-C is heeded."""
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from pipeline.core.progress import progress
@@ -9,7 +11,7 @@ from pipeline.core.stop import Stop
 from pipeline.images.decode import DAMAGE, BadImage, read_size
 from pipeline.restore.exif import Base
 from pipeline.restore.plan import Job
-from pipeline.restore.restorer import MARK, Restorer
+from pipeline.restore.restorer import MARK, Begun, Restorer
 
 
 @dataclass
@@ -40,29 +42,72 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
                 left.append(job)
         except OSError as error:
             outcome.failed[job.photo] = str(error)
-    sizes = {job: _megapixels(job.photo, max_megapixels) for job in left}
-    with Stop() as stop, progress("restoring (MP)", round(sum(sizes.values()), 1)) as bar:
-        for number, job in enumerate(left, 1):
-            account = _Account(bar, sizes[job], f"{job.photo.name} ({number} of {len(left)})", stop)
-            try:
-                restorer.file(job.photo, job.target, quality, max_megapixels, job.picture if compare else None, account.add)
-                outcome.restored.append(job.photo)
-            except _Stopped:
-                outcome.stopped = stop.exit_code
-                break
-            except (ValueError, OSError, MemoryError) as error:  # BadImage too
-                outcome.failed[job.photo] = str(error)
-            except Exception as error:  # a bug, or a driver's trouble: the other photos shall not suffer from it
-                outcome.failed[job.photo] = f"{type(error).__name__}: {error}"
-            account.close()
+    sizes = {job: _size(job.photo, max_megapixels) for job in left}
+    total = sum(height * width for height, width in sizes.values()) / 1e6
+    with Stop() as stop, progress("restoring (MP)", total) as bar:
+        accounts = {job: _Account(bar, sizes[job], f"{job.photo.name} ({number} of {len(left)})", stop)
+                    for number, job in enumerate(left, 1)}
+        try:
+            for group in _groups(sizes, restorer):
+                begun = {}
+                for job in group:
+                    with _noted(outcome, job):
+                        begun[job] = restorer.begin(job.photo, job.target, quality, max_megapixels)
+                colours = _together(restorer, begun)
+                for job in group:
+                    account, picture = accounts[job], job.picture if compare else None
+                    if job in begun:
+                        account.add(0)
+                        with _noted(outcome, job):
+                            restorer.finish(begun.pop(job), picture, account.add, colours.get(job))
+                            outcome.restored.append(job.photo)
+                    account.close()
+        except _Stopped:
+            outcome.stopped = stop.exit_code
     return outcome
+
+
+@contextmanager
+def _noted(outcome: Outcome, job: Job):
+    """A failure of one photo, which the others shall not suffer from."""
+    try:
+        yield
+    except _Stopped:
+        raise
+    except (ValueError, OSError, MemoryError) as error:  # BadImage too
+        outcome.failed[job.photo] = str(error)
+    except Exception as error:  # a bug, or a driver's trouble
+        outcome.failed[job.photo] = f"{type(error).__name__}: {error}"
+
+
+def _groups(sizes: dict[Job, tuple[int, int]], restorer: Restorer) -> list[list[Job]]:
+    """Jobs in their order, but those of small photos of one size together, as many as go through the network at once."""
+    groups, last = [], {}
+    for job, size in sizes.items():
+        if size not in last or len(last[size]) == restorer.at_once(*size):
+            last[size] = []
+            groups.append(last[size])
+        last[size].append(job)
+    return groups
+
+
+def _together(restorer: Restorer, begun: dict[Job, Begun]) -> dict[Job, np.ndarray]:
+    """The colours that could be restored in one pass. What fails so is left out: by itself it will succeed or say why not."""
+    shapes, colours = {}, {}
+    for job, photo in begun.items():  # upright, so that one size in the files may be two
+        shapes.setdefault(photo.photo.colour.shape[:2], []).append(job)
+    for jobs in shapes.values():
+        if len(jobs) > 1:
+            with suppress(Exception):
+                colours |= zip(jobs, restorer.together([begun[job] for job in jobs]))
+    return colours
 
 
 class _Account:
     """A photo's share of the progress, in megapixels, which is all paid whatever becomes of it."""
 
-    def __init__(self, bar, megapixels: float, note: str, stop: Stop):
-        self.bar, self.left, self.note, self.stop = bar, megapixels, note, stop
+    def __init__(self, bar, size: tuple[int, int], note: str, stop: Stop):
+        self.bar, self.left, self.note, self.stop = bar, size[0] * size[1] / 1e6, note, stop
 
     def add(self, pixels: int) -> None:
         self.left -= pixels / 1e6
@@ -94,10 +139,9 @@ def _mark(path: Path) -> str:
         return ""
 
 
-def _megapixels(photo: Path, max_megapixels: float) -> float:
-    """From the header; what cannot be read counts for nothing."""
+def _size(photo: Path, max_megapixels: float) -> tuple[int, int]:
+    """Height and width from the header; what cannot be read counts for nothing."""
     try:
-        height, width = read_size(photo, max_megapixels)
-        return height * width / 1e6
+        return read_size(photo, max_megapixels)
     except BadImage:
-        return 0.0
+        return 0, 0

@@ -2,7 +2,7 @@
 
 A convolution sees a neighbourhood, so a window with a margin as wide as the chain's receptive radius gives its middle exactly.
 Some layers see all they are given: the channel attention of RCAN, instance and group norm. A chain with one of them is never
-tile-exact; `GLOBAL` names them.
+tile-exact; `GLOBAL` names them. Nor is a network of spandrel's, as nobody tells how far it sees.
 """
 from functools import partial
 from math import ceil, gcd, lcm
@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.nets.rcan import ChannelAttention
+from pipeline.nets.spandrel import Foreign
 from pipeline.restore.apply import mean_of_turns, to_tensor
 
 GLOBAL = (ChannelAttention, nn.InstanceNorm2d, nn.GroupNorm, nn.AdaptiveAvgPool2d)
@@ -21,8 +22,8 @@ WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolut
 
 class Chain:
     """`scale`: output pixels to an input pixel. `margin`: what a tile is to be read with on each side, in input pixels.
-    `multiple`: where windows may begin. `global_layers`: the kinds of its layers that see a whole window; without any it is
-    tile-exact.
+    `multiple`: where windows may begin. `global_layers`: the kinds of its layers that see, or may see, a whole window; without
+    any it is tile-exact.
 
     With `ensemble` its answer is the mean of those for the eight flips and quarter turns of a window. `precision` bf16 computes
     all but the convolutions that read or write an image in 16 bits; the networks are changed for it and are not to be trained.
@@ -44,21 +45,26 @@ class Chain:
             if precision == "bf16":
                 _keep_images_in_fp32(network, self.device.type)
         layers = {type(module).__name__ for network in networks for module in network.modules() if isinstance(module, GLOBAL)}
+        layers |= {type(network.model).__name__ for network in networks if isinstance(network, Foreign)}
         self.global_layers = sorted(layers)
         self.margin = ceil((min(radius, WIDEST) if layers else radius) / self.multiple) * self.multiple
 
-    @torch.inference_mode()
     def __call__(self, window: np.ndarray) -> np.ndarray:
         """uint8, uint16 or float32 in [0, 1], RGB (height, width, 3) or grey (height, width) -> float32 RGB, not clipped.
 
         Raises ValueError when a value is not finite.
         """
-        if window.ndim == 2:
-            window = np.repeat(window[..., None], 3, axis=2)
-        x = to_tensor(np.ascontiguousarray(window)).to(self.device)
+        return self.together([window])[0]
+
+    @torch.inference_mode()
+    def together(self, windows: list[np.ndarray]) -> np.ndarray:
+        """As a call for each of several windows of one size, in one pass: float32 (windows, height, width, 3)."""
+        x = [to_tensor(np.ascontiguousarray(window if window.ndim == 3 else np.repeat(window[..., None], 3, axis=2)))
+             for window in windows]
+        x = (torch.cat(x) if len(x) > 1 else x[0]).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
             x = mean_of_turns(self.forward, x) if self.ensemble else self.forward(x)
-        restored = x[0].permute(1, 2, 0).cpu().numpy()
+        restored = x.permute(0, 2, 3, 1).cpu().numpy()
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
         return restored

@@ -7,7 +7,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,28 +16,44 @@ import numpy as np
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.core.params import PARAMS_FILE, load
+from pipeline.restore.apply import quantise
 from pipeline.restore.beside import write_beside
 from pipeline.restore.chain import Chain
+from pipeline.restore.learnt import Learnt, learnt_by
 from pipeline.restore.network import load_network, read_manifest
-from pipeline.restore.photo import read_photo
+from pipeline.restore.photo import Photo, read_photo
 from pipeline.restore.room import tile_for
 from pipeline.restore.row import is_file, read_row
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.tiles import restore_into
 
 IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
+# Input pixels that go through together, where photos are smaller. On a CPU a pass of less costs more by the pixel (1.4 times
+# at 32x32, 1.1 times at 64x64: bench.restore --together), a pass of more does not cost less; elsewhere a tile is the measure.
+AT_ONCE = {"cpu": 2**14}
 MARK = "Restage"  # what `Software` begins with in the EXIF of a restoration
 
-Advance = Callable[[int], None]
+Advance = Callable[[float], None]
 
 
 def _nothing(pixels: int) -> None:
     pass
 
 
+@dataclass
+class Begun:
+    """A photo that was read and is to be restored into a file."""
+    photo: Photo
+    target: Path
+    dtype: np.dtype
+    quality: int
+    mark: str
+
+
 class Restorer:
     """`names`: networks below `models`, rows of params.yaml, or files of rows that `export --to safetensors` wrote; each takes
-    what the one before it made.
+    what the one before it made. An entry of `zssr` stands alone: it has no network, but learns one from each photo, whole
+    (`chain` is None then).
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
@@ -45,6 +61,15 @@ class Restorer:
 
     def __init__(self, *names: str, models: Path | str = "models", device: str | None = None, precision: str = "fp32",
                  ensemble: bool = False, tile: int | None = None):
+        self.precision, self.ensemble, self.chain, self.learnt = precision, ensemble, None, None
+        self.names = [Path(name).name if is_file(name) else name for name in names]
+        if entry := learnt_by(names, models):
+            if ensemble or tile or precision != "fp32":
+                raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{entry.key} says; ensemble, precision "
+                                 "and tile are those of trained networks")
+            self.learnt = Learnt(entry, _device(device, entry.threads))
+            self.weights, self.scale = [self.learnt.hash], self.learnt.scale
+            return
         place, networks, self.weights = _device(device), [], []
         for name in names:
             if is_file(name):
@@ -55,9 +80,7 @@ class Restorer:
                 networks.append(load_network(folder, place))
                 self.weights.append(read_manifest(folder)["weights"])
         self.chain = Chain(networks, ensemble, precision)
-        self.names = [Path(name).name if is_file(name) else name for name in names]
-        self.tile = tile or tile_for(self.chain)
-        self.scale = self.chain.scale
+        self.tile, self.scale = tile or tile_for(self.chain), self.chain.scale
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 or uint16; (height, width, 3) RGB, with alpha as a fourth channel, or (height, width) grey -> the same,
@@ -76,6 +99,10 @@ class Restorer:
 
         Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError, and MemoryError.
         """
+        self.finish(self.begin(photo, target, quality, max_megapixels), picture, advance)
+
+    def begin(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200) -> Begun:
+        """The first part of `file`: the photo is read, and the target can hold its restoration."""
         target = Path(target)
         if target.exists() and target.samefile(photo):
             raise ValueError(f"{target}: would overwrite the photo itself; name another place")
@@ -85,27 +112,62 @@ class Restorer:
         channels = source.colour[0, 0].size + (source.alpha is not None)
         check_target(target, height * self.scale, width * self.scale, channels * dtype.itemsize, source.alpha)
         target.parent.mkdir(parents=True, exist_ok=True)
-        colour, alpha = self._restored(source.colour, dtype, target.parent, advance), None
+        return Begun(source, target, dtype, quality, mark)
+
+    def finish(self, begun: Begun, picture: Path | None = None, advance: Advance = _nothing,
+               colour: np.ndarray | None = None) -> None:
+        """The rest of `file`. `colour`: of the restoration, where `together` made it. To be done once with what has begun."""
+        source, folder = begun.photo, begun.target.parent
+        if colour is None:
+            colour = self._restored(source.colour, begun.dtype, folder, advance)
+        alpha = None
         if source.alpha is not None:
-            alpha = self._alpha(source.alpha, dtype, target.parent, lambda pixels: advance(0))
-        restored = replace(source, colour=colour, alpha=alpha)
+            alpha = self._alpha(source.alpha, begun.dtype, folder, lambda pixels: advance(0))
         if picture:
-            write_beside(picture, source.colour, restored.colour)
-        del source  # for its memory
-        save_photo(target, restored, mark, quality)
+            write_beside(picture, source.colour, colour)
+        del source
+        begun.photo = replace(begun.photo, colour=colour, alpha=alpha)  # the pixels that were read go, for their memory
+        save_photo(begun.target, begun.photo, begun.mark, begun.quality)
+
+    @property
+    def remark(self) -> str:
+        """What a user is to know of these networks, or nothing."""
+        name = "+".join(self.names)
+        if self.chain is None:
+            return f"{name} learns a network from each photo anew, so a photo takes minutes, and is held whole"
+        if layers := self.chain.global_layers:
+            return (f"{name} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, come out a little "
+                    "different; the tiles are faded into each other")
+        return ""
+
+    def at_once(self, height: int, width: int) -> int:
+        """How many photos of this size go through the networks together; 1 where that gains nothing."""
+        if self.chain is None or not height * width:
+            return 1
+        room = min(self.tile**2, AT_ONCE.get(self.chain.device.type, self.tile**2))
+        return max(room // (height * width), 1)
+
+    def together(self, begun: list[Begun]) -> list[np.ndarray]:
+        """The colours of restored photos of one size that went through the networks in one pass."""
+        restored = self.chain.together([each.photo.colour for each in begun])
+        return [quantise(colour if each.photo.colour.ndim == 3 else colour.mean(2), each.dtype)
+                for each, colour in zip(begun, restored)]
 
     def fingerprint(self, photo: Path | str, target: Path | str, quality: int = 95) -> str:
         """A hash of all that makes a restoration: the photo's bytes, the weights, the settings."""
         lossy = FORMATS[Path(target).suffix.lower()] in ("JPEG", "WEBP")
-        made = {"photo": sha256(photo), "weights": self.weights, "precision": self.chain.precision,
-                "ensemble": self.chain.ensemble, "quality": quality if lossy else None}
+        made = {"photo": sha256(photo), "weights": self.weights, "precision": self.precision,
+                "ensemble": self.ensemble, "quality": quality if lossy else None}
         return sha256_of(made)[:16]
 
     def _restored(self, image: np.ndarray, dtype: np.dtype, folder: Path | None = None,
                   advance: Advance = _nothing) -> np.ndarray:
         height, width = image.shape[:2]
         output = _room_for((height * self.scale, width * self.scale, *image.shape[2:]), dtype, folder)
-        self.tile = restore_into(output, self.chain, image, self.tile, advance)
+        if self.learnt:
+            self.learnt.restore_into(output, image, advance)
+        else:
+            self.tile = restore_into(output, self.chain, image, self.tile, advance)
         return output
 
     def _alpha(self, alpha: np.ndarray, dtype: np.dtype, folder: Path | None = None,
@@ -132,13 +194,13 @@ def networks_of(name: str, models: Path | str = "models") -> list[str]:
     return networks
 
 
-def _device(name: str | None):
+def _device(name: str | None, threads: int | None = None):
     if name is None:
-        return pick()
+        return pick(threads)
     before = os.environ.get("RESTAGE_DEVICE")
     os.environ["RESTAGE_DEVICE"] = name
     try:
-        return pick()
+        return pick(threads)
     except SystemExit as error:
         raise ValueError(f"device {name}: {error}") from None
     finally:

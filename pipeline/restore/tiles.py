@@ -91,14 +91,18 @@ def _restore_row(output, chain, image, tile, top, band, advance) -> tuple[int, n
 def _cut(start: int, size: int, tile: int, feather: int, chain: Chain) -> tuple[int, int, slice]:
     """Along one side, of the tile that begins at `start`: its end, its end with the feather, and the window to be read.
 
-    Tiles are of equal size, and windows too, at the image's borders as well. Windows begin on the chain's grid, and end as far
-    from it as the image does: turned around, they begin on the turned image's grid.
+    Windows are of equal size, at the image's borders as well, and so are tiles but for those at the borders, which have the
+    margin that is not needed there. Windows begin on the chain's grid, and end as far from it as the image does: turned around,
+    they begin on the turned image's grid.
     """
     multiple, margin = chain.multiple, chain.margin
     if size <= tile + 2 * margin:
         return size, size, slice(0, size)
-    tile = ceil(size / ceil(size / tile) / multiple) * multiple
-    end = min(start + tile, size)
+    inner = size - 2 * margin
+    tile = ceil(inner / ceil(inner / tile) / multiple) * multiple
+    end = (start or margin) + tile
+    if end + margin >= size:
+        end = size
     length = min(tile + feather + 2 * margin + size % multiple, size)
     first = min(max(start - margin, 0), size - length)
     return end, min(end + feather, size), slice(first, first + length)

@@ -20,6 +20,7 @@ from pipeline.degrade.bicubic import resize
 from pipeline.nets.zssr import build
 from pipeline.restore.apply import apply, to_tensor
 
+MEDIAN_ROWS = 64  # at once
 SMALLEST = 0.25  # no axis of a training image is scaled by less, whatever the draw
 
 Image = np.ndarray  # float32 HWC RGB in [0, 1]
@@ -30,7 +31,7 @@ def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: to
     """`image` (uint8 or uint16 HWC RGB) enlarged `scale` times, and how many training steps that took.
 
     The result depends on the image, the settings, `seed` and, as all training, torch's thread count. `tick` is called before
-    each step; what it raises ends the work. All eight outputs of the ensemble are held in memory.
+    each step and each orientation's answer; what it raises ends the work. All eight outputs of the ensemble are held in memory.
     """
     image = image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     with torch.random.fork_rng(devices=[]):
@@ -42,7 +43,7 @@ def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: to
     for factor in factors(scale, settings.gradual):
         steps += _learn(network, optimizer, sources, factor, settings, seed, tick)
         height, width = (round(factor * side) for side in image.shape[:2])
-        sources.append((factor, enlarge(network, image, height, width, settings)))
+        sources.append((factor, enlarge(network, image, height, width, settings, tick)))
     return sources[-1][1], steps
 
 
@@ -51,10 +52,11 @@ def factors(scale: int, count: int) -> list[float]:
     return [scale ** (number / count) for number in range(1, count)] + [float(scale)]
 
 
-def enlarge(network, image: Image, height: int, width: int, settings: Zssr) -> Image:
+def enlarge(network, image: Image, height: int, width: int, settings: Zssr, tick: Callable[[], None] = lambda: None) -> Image:
     """The network's answer for an image: the median over orientations, each one and it back-projected."""
 
     def answer(turned: Image) -> Image:
+        tick()
         sides = (height, width) if turned.shape == image.shape else (width, height)
         restored = np.clip(apply([network], resize(turned, *sides)), 0, 1)
         return back_project(restored, turned, settings.back_projections)
@@ -71,7 +73,11 @@ def median_of_orientations(answer: Callable[[Image], Image], image: Image) -> Im
             turned = np.rot90(image[:, ::-1] if flip else image, quarters)
             restored = np.rot90(answer(np.ascontiguousarray(turned)), -quarters)
             answers.append(restored[:, ::-1] if flip else restored)
-    return np.median(answers, axis=0).astype(np.float32)
+    median = np.empty(answers[0].shape, np.float32)
+    for top in range(0, len(median), MEDIAN_ROWS):  # np.median copies what it is given, twice
+        rows = slice(top, top + MEDIAN_ROWS)
+        median[rows] = np.median([answer[rows] for answer in answers], axis=0)
+    return median
 
 
 def back_project(restored: Image, image: Image, count: int) -> Image:
