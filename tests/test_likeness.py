@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import ROOT, change, smooth_image, write_shard
 from typer.testing import CliRunner
 
@@ -228,10 +229,14 @@ def test_the_command_prints_and_writes_the_same_twice(tiny_project):
     (["odd", "sr", "--truth", "sr-truth"], "sets.odd has 1 image(s) without a partner in sets.sr-truth, the first is 'other'"),
     (["small", "sr"], "sets.small: half of the images are 13 pixels across or less, wanted 16"),
     (["deep", "sr"], "sets.deep: the images are uint16, wanted uint8"),
+    (["odd", "screens", "--truth", "sr-truth"], "recipes.toned.target_tone: got photo, wanted clean beside --truth"),
 ])
 def test_mistakes_end_in_one_line(tiny_project, arguments, message):
     entry = load().sets["clean"].model_dump()
     change(sets={name: entry for name in ("odd", "small", "deep")})
+    moire = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]["moire"]
+    change(recipes={"toned": moire | {"target_tone": "photo"}},
+           pairs={"screens": {"clean": "clean", "recipe": "toned", "calibration": "none", "scale": 1}})
     image = smooth_image(np.random.default_rng(0), 23, 33)
     write_shard(Path("data/sets/odd/train"), {"other": image})
     write_shard(Path("data/sets/small/train"), {"a": image[:, :13].copy()})
