@@ -30,7 +30,7 @@ def measure(params: Params, captures: str, pairs: str, truth: str | None) -> Lik
     name = params.pairs[pairs].recipe
     if truth and getattr(params.recipes[name], "target_tone", "clean") == "photo":
         raise ValueError(f"recipes.{name}.target_tone: got photo, wanted clean beside --truth, as the targets of pairs.{pairs} "
-                         f"do not show what became of the tone: set it to look, `dvc repro synthesize@{pairs}`, and back to train")
+                         f"do not show what became of the tone: set it to look, `dvc repro synthesize@{pairs}`, and back")
     names = f"sets.{captures}", f"pairs.{pairs}"
     ours, inputs = _train("sets", captures, "ingest"), _train("pairs", pairs, "synthesize", "inputs")
     clean = None
