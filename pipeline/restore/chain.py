@@ -61,7 +61,7 @@ class Chain:
         """As a call for each of several windows of one size, in one pass: float32 (windows, height, width, 3)."""
         x = [to_tensor(np.ascontiguousarray(window if window.ndim == 3 else np.repeat(window[..., None], 3, axis=2)))
              for window in windows]
-        x = (torch.cat(x) if len(x) > 1 else x[0]).to(self.device)
+        x = torch.cat(x).to(self.device)  # one window too: its strides are then those of a batch, and so is its rounding
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
             x = mean_of_turns(self.forward, x) if self.ensemble else self.forward(x)
         restored = x.permute(0, 2, 3, 1).cpu().numpy()
