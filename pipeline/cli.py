@@ -101,29 +101,30 @@ def _chosen(system: str) -> str:
 
 @app.command()
 def preset(
-    name: Annotated[str, typer.Argument(help="A file of presets/, without its ending.")],
+    names: Annotated[list[str], typer.Argument(help="Files of presets/, without their ending; a later one builds on the former.")],
     show: Annotated[bool, typer.Option("--show", help="Only say what would change.")] = False,
 ):
-    """Merge a preset into params.yaml. Comments stay; `git checkout params.yaml` takes it back.
+    """Merge presets into params.yaml. Comments stay; `git checkout params.yaml` takes it back.
 
     \b
-    Example: python -m pipeline preset smoke
+    Example: python -m pipeline preset p2 all
     """
     import yaml
 
     from pipeline.core.files import replacing
     from pipeline.core.presets import difference, merge
 
-    file = PRESETS / f"{name}.yaml"
-    if not file.is_file():
-        there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none; is this the project's root?"
-        fail(f"no preset {name!r}, there are {there}")
-    before = PARAMS_FILE.read_text(encoding="utf-8")
-    after = merge(before, file.read_text(encoding="utf-8"))
-    try:
-        parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
-    except ParamsError as error:
-        fail(error)
+    before = after = PARAMS_FILE.read_text(encoding="utf-8")
+    for name in names:
+        file = PRESETS / f"{name}.yaml"
+        if not file.is_file():
+            there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none; is this the project's root?"
+            fail(f"no preset {name!r}, there are {there}")
+        after = merge(after, file.read_text(encoding="utf-8"))
+        try:
+            parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
+        except ParamsError as error:
+            fail(error)
     typer.echo("\n".join(difference(yaml.safe_load(before), yaml.safe_load(after))) or "nothing changes")
     if not show:
         with replacing(PARAMS_FILE, "w") as handle:
@@ -309,7 +310,7 @@ def fetch_trunks(
     \b
     Example: python -m pipeline fetch-trunks --from ~/weights
     """
-    from pipeline.measure.trunks import fetch
+    from pipeline.trunks import fetch
 
     try:
         written = fetch(TRUNKS, source)

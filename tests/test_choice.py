@@ -8,7 +8,7 @@ from conftest import ROOT
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
 from pipeline.core.settings import Select
-from pipeline.measure.choice import Candidate, candidates, choose
+from pipeline.compare.choice import Candidate, candidates, choose
 from pipeline.report.choice import markdown
 from pipeline.stages import select
 

@@ -15,10 +15,10 @@ from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.jpeg import jpeg
 from pipeline.images.shards import Shard, write_absent
 from pipeline.measure import critic
-from pipeline.measure import windows as windows_module
-from pipeline.measure.against import tone_fit
-from pipeline.measure.likeness import WAVELENGTHS, compare
-from pipeline.measure.windows import common_side, windows
+from pipeline.compare import windows as windows_module
+from pipeline.compare.against import tone_fit
+from pipeline.compare.likeness import WAVELENGTHS, compare
+from pipeline.compare.windows import common_side, windows
 from pipeline.report.likeness import numbers
 
 BENCH = load(ROOT / "params.yaml").bench

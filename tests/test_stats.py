@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from pipeline.measure.matched import matched
-from pipeline.measure.stats import RESAMPLES, Interval, interval, means, weights
+from pipeline.compare.matched import matched
+from pipeline.compare.stats import RESAMPLES, Interval, interval, means, weights
 
 
 def of(scores: np.ndarray) -> Interval:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from pipeline.core.params import Params
 from pipeline.images.shards import Shard, check_pairing
-from pipeline.measure.against import CHANNELS
-from pipeline.measure.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
+from pipeline.compare.against import CHANNELS
+from pipeline.compare.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
 from pipeline.report.tables import WIDTH, aligned
 
 DATA = Path("data")

@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline.core.files import replacing
 from pipeline.degrade.spectra import frequencies
-from pipeline.measure.against import CHANNELS, EMPTY
-from pipeline.measure.likeness import WAVELENGTHS, Likeness
+from pipeline.compare.against import CHANNELS, EMPTY
+from pipeline.compare.likeness import WAVELENGTHS, Likeness
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first: there is no display)

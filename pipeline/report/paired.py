@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.measure.stats import Interval, interval, means
+from pipeline.compare.stats import Interval, interval, means
 from pipeline.report.revisions import Images
 
 

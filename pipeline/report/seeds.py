@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.core.params import Params
-from pipeline.measure.matched import matched
+from pipeline.compare.matched import matched
 from pipeline.measure.names import METRICS, SYSTEM_NETWORKS, TEST_SETS, control_rows, entries, reading_order, system_of
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.revisions import Revision

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import read_json, write_json
-from pipeline.measure.choice import candidates, choose
+from pipeline.compare.choice import candidates, choose
 from pipeline.measure.names import entries
 
 

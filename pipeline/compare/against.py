@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from pipeline.degrade.spectra import radial_power
-from pipeline.measure.windows import Windows
+from pipeline.compare.windows import Windows
 
 CHANNELS = ("luma", "chroma")
 EMPTY = 1e-6  # squared levels, below which there is no image; rounding alone leaves 0.03
