@@ -18,6 +18,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name != "test_pipeline.py")
 
 
+def params_with_all_systems() -> dict:
+    """The values of params.yaml, and the second stages that the preset all adds to its networks."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    systems = yaml.safe_load((ROOT / "presets/all.yaml").read_text())["systems"]
+    for key in ("sr-edsr-random", "sr-srresnet"):
+        values["systems"][key] = systems[key]
+        del values["rows"][key]
+    return values
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real images that RESTAGE_DATA names; the test is skipped when it is unset and fails when it is unusable."""
@@ -55,7 +65,7 @@ def write_shard(folder: Path, images: dict[str, np.ndarray]) -> None:
 @pytest.fixture
 def tiny_project(tmp_path, monkeypatch) -> Path:
     """A project folder with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = params_with_all_systems()
     for section, steps in (("stage1", 12), ("stage2", 8), ("supervised", 8)):
         values[section] |= {"steps": steps, "batch": 2, "patch": 12, "validate_every": 5}
     values["threads"] = 1

@@ -3,16 +3,16 @@ import json
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import params_with_all_systems
 
+from pipeline.compare.choice import Candidate, candidates, choose
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
 from pipeline.core.settings import Select
-from pipeline.compare.choice import Candidate, candidates, choose
 from pipeline.report.choice import markdown
 from pipeline.stages import select
 
-DEFAULTS = yaml.safe_load((ROOT / "params.yaml").read_text())
+DEFAULTS = params_with_all_systems()
 SETTINGS = Select(metric="niqe", max_drift=1, max_residual=0.5, blurrier=0.1)
 THREE = [Candidate("s", None, "s"), Candidate("s-stage2", "s", "s-stage2"), Candidate("r2", "s-stage2", "row2")]
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, params_with_all_systems
 
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
@@ -25,7 +25,7 @@ def file(rows, absent=()):
 def project(tmp_path, monkeypatch):
     """Scores of two systems, the input and a later round, and a file that a removed entry left behind."""
     monkeypatch.chdir(tmp_path)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = params_with_all_systems()
     for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": ("sr-input", "sr-edsr-round2"),
                           "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}

@@ -57,7 +57,7 @@ def test_deps_are_the_modules_the_stage_imports(group):
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "measure", "compare", "restore", "train", "report", "stages"]
+    order = ["core", "images", "nets", "degrade", "measure", "compare", "restore", "train", "report", "stages", "commands"]
     level = {name: i for i, name in enumerate(order)} | {"nets": 1, "measure": 3, "restore": 3}
     for file in (ROOT / "pipeline").glob("*/*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -10,15 +10,15 @@ from conftest import ROOT, change, smooth_image, write_shard
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.compare import windows as windows_module
+from pipeline.compare.against import tone_fit
+from pipeline.compare.likeness import WAVELENGTHS, compare
+from pipeline.compare.windows import common_side, windows
 from pipeline.core.params import load
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.jpeg import jpeg
 from pipeline.images.shards import Shard, write_absent
 from pipeline.measure import critic
-from pipeline.compare import windows as windows_module
-from pipeline.compare.against import tone_fit
-from pipeline.compare.likeness import WAVELENGTHS, compare
-from pipeline.compare.windows import common_side, windows
 from pipeline.report.likeness import numbers
 
 BENCH = load(ROOT / "params.yaml").bench

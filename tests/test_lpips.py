@@ -8,9 +8,9 @@ import torch
 from conftest import ROOT, smooth_image
 from torch.nn import functional as F
 
+from pipeline.commands.trunks import fetch
 from pipeline.measure.lpips import SMALLEST, Lpips, MissingTrunk
 from pipeline.measure.torchvision_shim import import_lpips
-from pipeline.trunks import fetch
 
 # Index of each convolution in torchvision, channels in and out, side of the kernel where it is not 3.
 VGG = [(0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),
@@ -150,7 +150,7 @@ def test_the_published_example_scores_as_published(data_folder):
 def test_fetch_keeps_the_features_of_published_files(tmp_path, monkeypatch):
     import hashlib
 
-    from pipeline import trunks
+    from pipeline.commands import trunks
     source, weights = tmp_path / "source", random_weights(ALEX)
     source.mkdir()
     torch.save(weights | {"classifier.1.weight": torch.zeros(4, 4)}, source / "published.pth")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.degrade.spectra import radial_power
 from pipeline.compare.windows import Windows
+from pipeline.degrade.spectra import radial_power
 
 CHANNELS = ("luma", "chroma")
 EMPTY = 1e-6  # squared levels, below which there is no image; rounding alone leaves 0.03

@@ -7,10 +7,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.core.params import Params
-from pipeline.images.shards import Shard, check_pairing
 from pipeline.compare.against import CHANNELS
 from pipeline.compare.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
+from pipeline.core.params import Params
+from pipeline.images.shards import Shard, check_pairing
 from pipeline.report.tables import WIDTH, aligned
 
 DATA = Path("data")

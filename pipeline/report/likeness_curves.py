@@ -4,10 +4,10 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from pipeline.core.files import replacing
-from pipeline.degrade.spectra import frequencies
 from pipeline.compare.against import CHANNELS, EMPTY
 from pipeline.compare.likeness import WAVELENGTHS, Likeness
+from pipeline.core.files import replacing
+from pipeline.degrade.spectra import frequencies
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first: there is no display)

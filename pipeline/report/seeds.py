@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.core.params import Params
 from pipeline.compare.matched import matched
+from pipeline.core.params import Params
 from pipeline.measure.names import METRICS, SYSTEM_NETWORKS, TEST_SETS, control_rows, entries, reading_order, system_of
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.revisions import Revision

@@ -6,8 +6,8 @@ used, as the ones are no networks and the others needed the truth.
 """
 from dataclasses import dataclass, field
 
-from pipeline.core.params import Params
 from pipeline.compare.choice import BOUNDED
+from pipeline.core.params import Params
 from pipeline.measure.names import METRICS, input_control_rows
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.roles import first_stages, input_of, saw_truth

@@ -5,10 +5,10 @@ truth; writes metrics/select/TASK.json: system -> what was chosen and why, and w
 """
 from pathlib import Path
 
+from pipeline.compare.choice import candidates, choose
 from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import read_json, write_json
-from pipeline.compare.choice import candidates, choose
 from pipeline.measure.names import entries
 
 

@@ -1,0 +1,52 @@
+"""What `dvc repro` would do, and what is missing."""
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands import fail
+from pipeline.commands.times import times
+from pipeline.core.params import PARAMS_FILE, ParamsError
+
+
+def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs of entries that are gone.")] = False):
+    """Say whether `dvc repro` can start, what it will run, and what to mend first.
+
+    \b
+    Example: python -m pipeline check
+    """
+    import shutil
+
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    from pipeline.core.params import load
+    from pipeline.report import ready, stale
+    from pipeline.report.ready import Finding
+
+    def tell(finding: Finding) -> None:
+        typer.echo(f"{finding.level:4}  {finding.text}")
+        levels.append(finding.level)
+
+    levels: list[str] = []
+    try:
+        params = load()
+    except (ParamsError, FileNotFoundError) as error:
+        fail(error)
+    tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
+    for finding in (*ready.folders(params), *ready.machine(params), *ready.trunks(params), ready.device()):
+        tell(finding)
+    try:
+        index = Repo(".").index
+        outs = {Path(out.def_path) for stage in index.stages for out in stage.outs}
+        if "fix" not in levels:
+            changed = stale.changed(index.stages)
+            tell(ready.plan(stale.pending(index.graph, changed), changed, times()))
+    except DvcException as error:
+        fail(f"dvc: {' '.join(str(error).split())}")
+    for path in ready.leftovers(outs):
+        if prune:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        tell(Finding("note", f"{path} is of an entry that is gone: {'deleted' if prune else '--prune deletes it'}"))
+    if "fix" in levels:
+        raise typer.Exit(1)
