@@ -1,4 +1,6 @@
+import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,6 @@ import yaml
 from pipeline.images.shards import ShardWriter
 
 ROOT = Path(__file__).parent.parent
-
-
 REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR", "weights/lpips-check")
 
 
@@ -19,13 +19,34 @@ def pytest_collection_modifyitems(items):
 
 
 def params_with_all_systems() -> dict:
-    """The values of params.yaml, and the second stages that the preset all adds to its networks."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    systems = yaml.safe_load((ROOT / "presets/all.yaml").read_text())["systems"]
-    for key in ("sr-edsr-random", "sr-srresnet"):
-        values["systems"][key] = systems[key]
-        del values["rows"][key]
+    """The values of params.yaml with the systems of super-resolution that the preset all has beside them."""
+    values, preset = (yaml.safe_load((ROOT / name).read_text()) for name in ("params.yaml", "presets/all.yaml"))
+    for section, keys in {"networks": ("sr-srresnet",), "systems": ("sr-edsr-random", "sr-srresnet"),
+                          "adabn": ("sr-srresnet-adabn",), "rows": ("sr-srresnet-adabn",)}.items():
+        values[section] |= {key: preset[section][key] for key in keys}
+    del values["rows"]["sr-edsr-random"]
     return values
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """The project reproduced and committed under the smoke preset, once for all processes of the tests; left as it is."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(base / "built.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "built").is_dir():
+            from clone import build  # which imports this file
+
+            build(base / "restage")
+            (base / "restage").rename(base / "built")
+    return base / "built"
+
+
+@pytest.fixture(scope="module")
+def clone(built, tmp_path_factory) -> Path:
+    """A copy of it for the tests of a module, which leave it as they found it."""
+    return shutil.copytree(built, tmp_path_factory.mktemp("clone") / "restage", symlinks=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT, smooth_image, write_shard
+from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
@@ -358,6 +358,8 @@ def test_rows_are_read_from_input_to_oracle():
     assert order[0] == "input"
     networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
     assert [row for row in system if "+" not in row] == networks
-    assert [row for row in order if row.startswith("sr-srresnet")] == ["sr-srresnet", "sr-srresnet-adabn"]
+    srresnet = [row for row in reading_order(parse(params_with_all_systems()), "sr") if row.startswith("sr-srresnet")]
+    networks = ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
+    assert [row for row in srresnet if "+" not in row] == networks
     assert system[1:9] == list(control_rows("sr-edsr", params.bench, params.tests["sr"]))
     assert system[1:4] == ["sr-edsr+input50", "sr-edsr+input25", "sr-edsr+sharpen30"]

@@ -1,12 +1,11 @@
 import copy
 
 import pytest
-import yaml
-from conftest import ROOT
+from conftest import params_with_all_systems
 
 from pipeline.core import params
 
-DEFAULTS = yaml.safe_load((ROOT / "params.yaml").read_text())
+DEFAULTS = params_with_all_systems()
 
 
 def changed(path: str, value) -> dict:
