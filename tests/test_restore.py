@@ -183,7 +183,8 @@ def test_hostile_files_are_named_and_the_others_are_restored(project):
     Path("photos/fake.jpg").write_bytes(whole)  # a PNG, which is restored as what its name says
     os.symlink("nowhere.png", "photos/dangling.png")
     result = run("photos", "-o", "out")
-    assert result.exit_code == 1 and "6 of 9 photos could not be restored; 3 restored" in result.output
+    assert result.exit_code == 1 and "7 of 10 photos could not be restored; 3 restored" in result.output
+    assert "error: photos/dangling.png: a link to a file that is not there" in result.output
     for name in hostile:
         assert f"error: photos/{name}: " in result.output
     assert "60000x60000, allowed are 200 megapixels" in result.output

@@ -41,7 +41,7 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
             else:
                 left.append(job)
         except OSError as error:
-            outcome.failed[job.photo] = str(error)
+            outcome.failed[job.photo] = _reason(error, job)
     sizes = {job: _size(job.photo, max_megapixels) for job in left}
     total = sum(height * width for height, width in sizes.values()) / 1e6
     with Stop() as stop, progress("restoring (MP)", total) as bar:
@@ -75,9 +75,13 @@ def _noted(outcome: Outcome, job: Job):
     except _Stopped:
         raise
     except (ValueError, OSError, MemoryError) as error:  # BadImage too
-        outcome.failed[job.photo] = str(error)
+        outcome.failed[job.photo] = _reason(error, job)
     except Exception as error:  # a bug, or a driver's trouble
         outcome.failed[job.photo] = f"{type(error).__name__}: {error}"
+
+
+def _reason(error: Exception, job: Job) -> str:
+    return "a link to a file that is not there" if job.photo.is_symlink() and not job.photo.exists() else str(error)
 
 
 def _groups(sizes: dict[Job, tuple[int, int]], restorer: Restorer) -> list[list[Job]]:

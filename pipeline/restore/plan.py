@@ -88,11 +88,12 @@ def _fixed(parts: tuple[str, ...]) -> list[str]:
 
 def _is_photo(file: Path, base: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(base).parts)  # such as ._photo.jpg of macOS
-    return file.suffix.lower() in READ and not hidden and file.is_file()
+    dangling = file.is_symlink() and not file.exists()  # reported when it cannot be read, not passed over
+    return file.suffix.lower() in READ and not hidden and (file.is_file() or dangling)
 
 
 def _check(jobs: list[Job], pictures: bool) -> None:
-    inputs, files = {job.photo.resolve() for job in jobs}, {_file(job.photo) for job in jobs}
+    inputs, files = {job.photo.resolve() for job in jobs}, {_file(job.photo) for job in jobs if job.photo.exists()}
     taken = {}
     for job in jobs:
         for target in (job.target, job.picture)[: 1 + pictures]:
