@@ -1,6 +1,7 @@
 """LPIPS v0.1 (Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018)."""
 import warnings
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -34,14 +35,14 @@ class Lpips:
         self.smallest = SMALLEST[net]
         _load_trunk(self.network.net, torch.load(path, map_location="cpu", weights_only=True), path)
         self.network.to(device)
-        self.device = device
+        self.device, self.alone = device, Lock()  # torch has the cores for itself
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
         if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
             raise ValueError(f"the images are {a.dtype} {a.shape} and {b.dtype} {b.shape}, wanted uint8 and one shape")
         if min(a.shape[:2]) < self.smallest:
             raise ValueError(f"LPIPS needs sides of {self.smallest} pixels, the images are {a.shape[1]}x{a.shape[0]}")
-        with torch.inference_mode():
+        with self.alone, torch.inference_mode():
             return float(self.network(*(_to_tensor(image).to(self.device) for image in (a, b))))
 
 

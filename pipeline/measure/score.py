@@ -8,6 +8,7 @@ its input. Some metrics are computed for test sets that ask for them alone.
 import csv
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -77,10 +78,11 @@ class Result:
 
 
 class Scorer:
-    """The metrics, made ready once for all rows."""
+    """The metrics, made ready once for all rows. `threads` images are scored at a time, whose scores do not depend on it."""
 
-    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, device="cpu", asked: tuple[str, ...] = ()):
-        self.settings, self.seed = settings, settings.seed
+    def __init__(self, settings: Bench, reference: Shard, trunks: Path | str, device="cpu", asked: tuple[str, ...] = (),
+                 threads: int = 1):
+        self.settings, self.seed, self.threads = settings, settings.seed, threads
         self.paired: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {}
         """Metric -> of an output and its truth."""
         self.single: dict[str, Callable[[np.ndarray], float]] = {}
@@ -125,20 +127,24 @@ class Scorer:
         if test_set not in CONTROL_SETS:
             reasons = {metric: reason for metric, reason in reasons.items() if metric not in ON_CAPTURES}
         found: dict[str, list[float]] = {}
-        for i, image in enumerate(track(outputs.images, f"{row}: {test_set}, scoring", len(outputs))):
-            line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
+
+        def scored(i: int) -> tuple[dict[str, float], dict[str, str]]:
             calls = {metric: partial(measure, outputs[i]) for metric, measure in self.single.items()}
             if test_set in CONTROL_SETS:
                 calls |= {metric: partial(measure, outputs[i], inputs[i]) for metric, measure in self.captured.items()}
             if not targets.absent:
                 calls |= {metric: partial(measure, outputs[i], targets[i]) for metric, measure in self.paired.items()}
-            for metric, measure in calls.items():
-                try:
-                    line[metric] = _finite(measure(), metric)
-                    found.setdefault(metric, []).append(line[metric])
-                except ValueError as error:
-                    reasons.setdefault(metric, str(error))
-            result.images.append(line)
+            return _computed(calls)
+
+        with ThreadPoolExecutor(self.threads) as pool:  # NumPy and SciPy let go of Python while they work
+            lines = track(pool.map(scored, range(len(outputs))), f"{row}: {test_set}, scoring", len(outputs))
+            for image, (values, failed) in zip(outputs.images, lines, strict=True):
+                line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
+                result.images.append(line | values)
+                for metric, value in values.items():
+                    found.setdefault(metric, []).append(value)
+                for metric, reason in failed.items():
+                    reasons.setdefault(metric, reason)
         scores = {metric: float(np.mean(values)) for metric, values in found.items()}
         if "swd" not in reasons:
             try:
@@ -177,6 +183,17 @@ class Scorer:
         sample = swd.sample(outputs, self.settings.swd_patches, self.seed)
         levels, mean = swd.distances(sample, self.reference, self.settings.swd_projections, self.seed)
         return {"swd": mean} | {f"swd_{level}": distance for level, distance in levels.items()}
+
+
+def _computed(calls: dict[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
+    """The metrics of an image, and why others do not exist for it."""
+    values, failed = {}, {}
+    for metric, measure in calls.items():
+        try:
+            values[metric] = _finite(measure(), metric)
+        except ValueError as error:
+            failed[metric] = str(error)
+    return values, failed
 
 
 def _finite(value: float, metric: str) -> float:

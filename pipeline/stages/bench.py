@@ -119,7 +119,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
     reference, crops = Shard(tests / "reference"), Crops(tests, scale)
     entry = params.tests[tests.name]
-    scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics)
+    scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
