@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import yaml
@@ -40,9 +41,7 @@ def run(*arguments):
 
 
 def onnx(graph: bytes | Path):
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    return runtime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture
@@ -61,7 +60,6 @@ def project(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("arch", SMALL)
 def test_a_graph_computes_what_the_network_does_at_any_size(arch):
-    pytest.importorskip("onnxscript")
     network = seasoned(arch, SMALL[arch])
     graph = graph_of(Chain([network]), {"row": "x"})
     assert difference(graph, Chain([network])) < 1e-5
@@ -75,7 +73,6 @@ def test_a_graph_computes_what_the_network_does_at_any_size(arch):
 
 
 def test_a_chain_is_one_graph(project):
-    pytest.importorskip("onnxscript")
     done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
     assert done.exit_code == 0, done.output
     assert "blindsr-map -> blindsr-x2 -> blindsr-x2 as one graph" in done.output and "differ by " in done.output
@@ -92,7 +89,6 @@ def test_a_chain_is_one_graph(project):
 
 
 def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatch):
-    pytest.importorskip("onnxscript")
     other = graph_of(Chain([seasoned("edsr", LARGER, seed=1)]), {})
     monkeypatch.setattr(module, "graph_of", lambda chain, about: other)
     done = run("export", "sr-edsr-stage2", "--to", "onnx", "-o", "out/c.onnx")
@@ -114,7 +110,6 @@ class Undecided(nn.Module):
 
 
 def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
-    pytest.importorskip("onnxscript")
     with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
         graph_of(Chain([Undecided()]), {})
     assert not any(capfd.readouterr())
