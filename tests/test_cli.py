@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import ROOT, smooth_image, write_shard
 from typer.testing import CliRunner
 
@@ -136,7 +137,8 @@ def test_presets_build_on_each_other_or_none_is_merged(project):
     before = (project / "params.yaml").read_text()
     assert run("preset", "p2", "nope").exit_code == 1 and (project / "params.yaml").read_text() == before
     assert run("preset", "p2", "bsds").exit_code == 0
-    assert load().networks["blindsr-direct-edsr"].stage1["steps"] == 3000
+    wanted = yaml.safe_load((project / "presets/bsds.yaml").read_text())["networks"]["blindsr-direct-edsr"]["stage1"]["steps"]
+    assert load().networks["blindsr-direct-edsr"].stage1["steps"] == wanted
 
 
 def test_an_unknown_or_impossible_preset_changes_nothing(project):
