@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
-
 BIN = Path(sys.executable).parent
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("DVC")} | {
     "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull,
@@ -24,13 +22,13 @@ def ran(output: str) -> set[str]:
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")}
 
 
-def build(folder: Path) -> None:
+def build(project: Path, folder: Path) -> None:
     """Clone the project, uncommitted files too, into `folder`; reproduce it under the smoke preset, and commit."""
-    files = sh("git ls-files -z --cached --others --exclude-standard", ROOT).split("\0")
+    files = sh("git ls-files -z --cached --others --exclude-standard", project).split("\0")
     for file in filter(None, files):
-        if (ROOT / file).is_file():
+        if (project / file).is_file():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, folder / file)
+            shutil.copy2(project / file, folder / file)
     (folder / "dvc.lock").unlink(missing_ok=True)
     sh("git init -q && git add -A && git commit -qm start && python -m pipeline preset smoke", folder)
     sh("dvc repro && git add -A && git commit -qm baseline", folder)

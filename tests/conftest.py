@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from clone import build
 
 from pipeline.images.shards import ShardWriter
 
@@ -36,9 +37,7 @@ def built(tmp_path_factory) -> Path:
     with open(base / "built.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (base / "built").is_dir():
-            from clone import build  # which imports this file
-
-            build(base / "restage")
+            build(ROOT, base / "restage")
             (base / "restage").rename(base / "built")
     return base / "built"
 

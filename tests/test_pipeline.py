@@ -31,8 +31,8 @@ def test_a_second_repro_does_nothing(clone):
 def test_forced_again_the_lock_is_the_same(clone):
     before = (clone / "dvc.lock").read_bytes()
     one_of_a_kind = ("builtin ingest@clean calibrate@sr synthesize@sr stage1@sr-edsr surrogates@sr-edsr stage2@sr-edsr "
-                     "tests@sr bench-system@sr-edsr evaluate@sr select@sr page")
-    assert len(ran(sh(f"dvc repro -f -s {one_of_a_kind}", clone))) == 12
+                     "adabn tests@sr bench-system@sr-edsr evaluate@sr select@sr page")
+    assert len(ran(sh(f"dvc repro -f -s {one_of_a_kind}", clone))) == 13
     assert (clone / "dvc.lock").read_bytes() == before
     assert not sh("git status --porcelain", clone).strip()
 
@@ -48,8 +48,9 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
     sh("git checkout -q . && dvc checkout -q", clone)
 
 
-def test_the_queue_leaves_the_workspace_alone(clone):
-    sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)  # three stages of a second each
+def test_temp_and_queue_leave_the_workspace_alone(clone):
+    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs three stages of a second
+    sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)
     for _ in range(120):
         status = sh("dvc queue status", clone)
         if "Queued" not in status and "Running" not in status:

@@ -108,7 +108,7 @@ def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
     text = (ROOT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(merge(text, (ROOT / "presets/smoke.yaml").read_text()))
     smoke = stages(tmp_path)
-    assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)}
+    assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)} | {"adabn"}
     assert len(smoke) <= 30
 
 
