@@ -15,6 +15,7 @@ from pipeline.core.params import parse
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, write_absent
 from pipeline.measure.names import TEST_SETS, Control, control_rows, reading_order
+from pipeline.measure.score import Scorer
 from pipeline.nets.build import build
 from pipeline.restore.network import save_absent, save_network
 from pipeline.stages import bench
@@ -268,12 +269,14 @@ def test_the_input_is_blurred_and_toned_but_no_candidate_and_a_chain_has_no_cont
     assert list(scores("sr-edsr-round2")["rows"]) == ["sr-edsr-round2"]
 
 
-def test_scoring_twice_gives_the_same_bytes(project):
+def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(project, monkeypatch):
     files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
-    bench.main("systems", "sr-edsr")
-    first = [file.read_bytes() for file in files]
-    bench.main("systems", "sr-edsr")
-    assert first == [file.read_bytes() for file in files]
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(bench, "Scorer", lambda *given, threads=threads: Scorer(*given[:-1], threads))
+        bench.main("systems", "sr-edsr")
+        found.append([file.read_bytes() for file in files])
+    assert found[0] == found[1]
 
 
 def test_a_chain_runs_its_networks_in_turn(project):
