@@ -1,6 +1,7 @@
 import fcntl
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from clone import build
 
+from pipeline.core.presets import merge
 from pipeline.images.shards import ShardWriter
 
 ROOT = Path(__file__).parent.parent
@@ -15,8 +17,21 @@ REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR
 
 
 def pytest_collection_modifyitems(items):
-    """The slowest file first, so that two processes end at about the same time."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """The slow files first, so that two processes end at about the same time.
+
+    Not the two that share a clone one after the other: the second would wait while the first makes it.
+    """
+    first = ("test_pipeline.py", "test_resume.py", "test_ranks.py", "test_export.py", "test_bench.py", "test_presets.py",
+             "test_resilience.py")
+    items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
+
+
+@cache
+def with_presets(*presets: str) -> str:
+    """The text of params.yaml with these presets merged in, one after the other."""
+    if not presets:
+        return (ROOT / "params.yaml").read_text()
+    return merge(with_presets(*presets[:-1]), (ROOT / "presets" / f"{presets[-1]}.yaml").read_text())
 
 
 def params_with_all_systems() -> dict:

@@ -4,10 +4,9 @@ import json
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, smooth_image, write_shard
+from conftest import ROOT, smooth_image, with_presets, write_shard
 
 from pipeline.core.files import read_json
-from pipeline.core.presets import merge
 from pipeline.images.shards import Shard
 from pipeline.stages import bench, evaluate, label, stage1, stage2, synthesize, tests
 
@@ -28,7 +27,7 @@ def put(values: dict, changes: dict) -> None:
 def project(tmp_path_factory):
     """The preset p2 with networks of three steps and few of its rows, reproduced from clean images of odd sizes on."""
     folder = tmp_path_factory.mktemp("p2")
-    values = yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/p2.yaml").read_text()))
+    values = yaml.safe_load(with_presets("p2"))
     put(values, {"threads": 1, "stage1": TINY, "supervised": TINY,
                  "bench": {"lpips": [], "niqe_patch": 16, "swd_projections": 8, "swd_patches": 64}})
     for network in values["networks"].values():

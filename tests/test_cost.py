@@ -3,11 +3,10 @@ from functools import cache
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.core.params import Params, parse
-from pipeline.core.presets import merge
 from pipeline.core.settings import Stage2
 from pipeline.measure.cost import training_flop
 from pipeline.nets.build import build
@@ -18,10 +17,7 @@ from pipeline.train.discriminator import DISCRIMINATORS
 
 @cache
 def params_with(*presets: str) -> Params:
-    text = (ROOT / "params.yaml").read_text()
-    for preset in presets:
-        text = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
-    return parse(yaml.safe_load(text))
+    return parse(yaml.safe_load(with_presets(*presets)))
 
 
 @cache

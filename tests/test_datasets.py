@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
 from pipeline.core.params import load
-from pipeline.core.presets import merge
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.stages import ingest, stage1, synthesize
@@ -382,10 +381,7 @@ def test_the_wrong_folder_is_told_with_what_lies_there(project, preset, folder, 
 @pytest.mark.parametrize("file", ["docs/datasets.md", "presets/div2k.yaml", "presets/realsr.yaml"])
 def test_the_overrides_of_the_docs_are_accepted(project, file):
     text = (ROOT / file).read_text()
-    merged = (ROOT / "params.yaml").read_text()
-    for preset in re.findall(r"python -m pipeline preset (\w+)", text):
-        merged = merge(merged, (ROOT / "presets" / f"{preset}.yaml").read_text())
-    Path("params.yaml").write_text(merged)
+    Path("params.yaml").write_text(with_presets(*re.findall(r"python -m pipeline preset (\w+)", text)))
     overrides = [quoted or plain for quoted, plain in re.findall(r"-S (?:'([^']+)'|([\w.-]+=[^\s'`]+))", text)]
     assert len(overrides) >= 4
     apply_overrides(Path("params.yaml"), overrides)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 
 from pipeline.core.params import parse
 from pipeline.core.presets import difference, merge
@@ -86,10 +86,8 @@ ON_TOP_OF = {"bsds": "p2", "city100": "optics", "uhdm": "demoire", "p2-paper": "
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
 def test_every_preset_gives_valid_params(preset):
-    text = (ROOT / "params.yaml").read_text()
-    if preset in ON_TOP_OF:
-        text = merge(text, (ROOT / "presets" / f"{ON_TOP_OF[preset]}.yaml").read_text())
-    merged = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
+    before = (ON_TOP_OF[preset],) if preset in ON_TOP_OF else ()
+    text, merged = with_presets(*before), with_presets(*before, preset)
     parse(yaml.safe_load(merged))
     assert merged != text
     headings = [line for line in text.splitlines() if line.startswith("# ")]
@@ -105,15 +103,14 @@ def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(merge(text, (ROOT / "presets/smoke.yaml").read_text()))
+    (tmp_path / "params.yaml").write_text(with_presets("smoke"))
     smoke = stages(tmp_path)
     assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)} | {"adabn"}
     assert len(smoke) <= 30
 
 
 def test_paper_is_the_papers_size():
-    params = parse(yaml.safe_load(merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/paper.yaml").read_text())))
+    params = parse(yaml.safe_load(with_presets("paper")))
     assert params.networks["sr-edsr"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
     assert params.networks["sr-srresnet"].options == {"scale": 4, "blocks": 16, "features": 64, "start": "random"}
     srresnet = params.stage1_of("sr-srresnet")
@@ -137,10 +134,7 @@ def test_paper_is_the_papers_size():
 
 
 def test_p2_paper_is_that_papers_size():
-    text = (ROOT / "params.yaml").read_text()
-    for preset in ("p2", "p2-paper"):
-        text = merge(text, (ROOT / "presets" / f"{preset}.yaml").read_text())
-    params = parse(yaml.safe_load(text))
+    params = parse(yaml.safe_load(with_presets("p2", "p2-paper")))
     size = {"scale": 4, "groups": 10, "blocks": 8, "features": 64, "reduction": 16, "start": "random"}
     assert params.networks["blindsr-direct-rcan"].options == size
     assert params.networks["blindsr-map2"].options == size | {"scale": 2}

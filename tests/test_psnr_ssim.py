@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from conftest import smooth_image
 from scipy import ndimage
+from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.degrade.bicubic import downscale, quantise, resize, resize_uint8
 from pipeline.measure.luma import luma, rounded_luma
@@ -48,6 +49,7 @@ def test_psnr_takes_the_mean_over_all_channels_before_the_logarithm():
     a, b = pair()
     wanted = 10 * np.log10(255**2 / np.mean((a[3:-3, 3:-3].astype(float) - b[3:-3, 3:-3]) ** 2))
     assert psnr(a, b, border=3) == pytest.approx(wanted)
+    assert psnr(a, b) == pytest.approx(peak_signal_noise_ratio(a, b), rel=1e-12)
 
 
 @pytest.mark.parametrize("border", [0, 5])

@@ -9,12 +9,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 from PIL import Image
 
 from pipeline.core.files import write_json
 from pipeline.core.params import Params, load, parse
-from pipeline.core.presets import merge
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.measure.names import Control
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
@@ -383,8 +382,7 @@ def test_plots_put_better_to_the_right_and_to_the_top():
 
 @pytest.mark.parametrize("preset", [None, "all", "p2", "paper", "uhdm", "optics"])
 def test_every_network_of_the_presets_has_an_origin(preset):
-    text = (ROOT / "params.yaml").read_text()
-    p = parse(yaml.safe_load(merge(text, (ROOT / f"presets/{preset}.yaml").read_text()) if preset else text))
+    p = parse(yaml.safe_load(with_presets(*filter(None, [preset]))))
     names = [*p.network_names(), *p.zssr]
     for name in names:
         assert origin(p, name).kind and set(ancestors(p, [name])) <= set(names)

@@ -4,12 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 from torch.nn import functional as F
 
 from pipeline.core.files import read_json
 from pipeline.core.params import load
-from pipeline.core.presets import merge
 from pipeline.core.settings import Stage2
 from pipeline.stages import srgan, stage1
 from pipeline.train import srgan as parts
@@ -143,8 +142,7 @@ def test_without_its_trunk_the_network_is_absent(project):
 
 
 def test_rates_are_those_of_its_authors(tmp_path):
-    (tmp_path / "params.yaml").write_text(
-        merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/paper.yaml").read_text()))
+    (tmp_path / "params.yaml").write_text(with_presets("paper"))
     settings = load(tmp_path / "params.yaml").srgan["sr-srgan"].settings
     rates = [learning_rate(settings, step) for step in (0, 99_999, 100_000, 199_999)]
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])

@@ -1,19 +1,17 @@
 """ZSSR: learning from one image, and its rows of the benchmark."""
 import csv
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT, smooth_image, write_shard
+from conftest import ROOT, smooth_image, with_presets, write_shard
 from torch.nn import functional as F
 
 from pipeline.core.baselines import Zssr
 from pipeline.core.files import read_json
 from pipeline.core.params import ParamsError, parse
-from pipeline.core.presets import merge
 from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
@@ -282,11 +280,6 @@ def test_other_settings_do_not_go_on_with_what_is_there(project, monkeypatch):
     assert all(before[path] != content for path, content in files().items() if path.endswith("captures/images.npy"))
 
 
-@cache
-def preset_all():
-    return merge((ROOT / "params.yaml").read_text(), (ROOT / "presets/all.yaml").read_text())
-
-
 @pytest.mark.parametrize("section, changes, message", [
     ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"second": "sr-edsr"}}, "enlarges the images of tests.sr alone"),
     ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"tests": "demoire"}}, "wanted tests: sr, second: none"),
@@ -297,7 +290,7 @@ def preset_all():
     ("zssr", {"sr-zssr": ENTRY | {"test_sets": ["far"]}}, "test_sets"),
 ])
 def test_what_cannot_be_is_refused(section, changes, message):
-    values = yaml.safe_load(preset_all())
+    values = yaml.safe_load(with_presets("all"))
     values[section] |= changes
     with pytest.raises(ParamsError, match=message):
         parse(values)

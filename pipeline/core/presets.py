@@ -45,6 +45,8 @@ def _nothing_of(tasks: tuple[str, ...], values: dict) -> dict:
 
 def _merged(text: str, preset: dict) -> str:
     changes = [(path, _with_lists_inline(value), exists) for path, value, exists in _changes(yaml.safe_load(text), preset)]
+    if not changes:
+        return text
     values = _round_trip().load(text)
     for path, value, exists in changes:
         if exists and value is not None:

@@ -1,6 +1,6 @@
 """Peak signal-to-noise ratio."""
+import cv2
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.measure.luma import compared
 
@@ -13,4 +13,4 @@ def psnr(a: np.ndarray, b: np.ndarray, border: int = 0, channel: str = "rgb", ro
     the same), and `round_luma` says whether luma is rounded to whole levels.
     """
     a, b = compared(a, b, border, channel, round_luma)
-    return float("inf") if np.array_equal(a, b) else float(peak_signal_noise_ratio(a, b, data_range=255))
+    return float("inf") if np.array_equal(a, b) else cv2.PSNR(a, b, 255.0)
