@@ -30,9 +30,9 @@ def test_a_second_repro_does_nothing(clone):
 
 def test_forced_again_the_lock_is_the_same(clone):
     before = (clone / "dvc.lock").read_bytes()
-    one_of_a_kind = ("builtin ingest@clean calibrate@sr synthesize@sr stage1@sr-edsr surrogates@sr-edsr stage2@sr-edsr "
-                     "adabn tests@sr bench-system@sr-edsr evaluate@sr select@sr page")
-    assert len(ran(sh(f"dvc repro -f -s {one_of_a_kind}", clone))) == 13
+    # one of a kind; trainings, labels and the choice are made again in tests/test_resilience.py
+    stages = "builtin ingest@clean calibrate@sr synthesize@sr adabn tests@sr bench-system@sr-edsr evaluate@sr page"
+    assert len(ran(sh(f"dvc repro -f -s {stages}", clone))) == 9
     assert (clone / "dvc.lock").read_bytes() == before
     assert not sh("git status --porcelain", clone).strip()
 
