@@ -2,12 +2,14 @@
 
 - How long a stage takes until its own code begins: importing it in a new process, beside importing torch and nothing else.
 - `dvc repro` when there is nothing to do, where the project is up to date.
-- PSNR, SSIM and LPIPS of one 2040x1404 pair, each on RGB; LPIPS where its trunk is there.
+- PSNR, SSIM and LPIPS of one 2040x1404 pair, each on RGB; LPIPS where its trunk is there. Then all of them for several
+  pairs, as many at a time as there are cores, as `bench` scores a test set.
 """
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +71,13 @@ def pair(folder: Path) -> None:
         times = seconds(partial(metric, a, b))
         total += times[REPEATS // 2]
         print(f"{name:35s} {spread(times)}")
-    print(f"{' + '.join(metrics):35s} {total:6.2f} s for a pair of {WIDTH}x{HEIGHT}")
+    names = " + ".join(metrics)
+    print(f"{names:35s} {total:6.2f} s for a pair of {WIDTH}x{HEIGHT}")
+
+    cores = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(cores) as pool:
+        times = seconds(lambda: list(pool.map(lambda _: [metric(a, b) for metric in metrics.values()], range(2 * cores))))
+    print(f"{f'the same, {cores} pairs at a time':35s} {spread([time / (2 * cores) for time in times])} a pair")
 
 
 if __name__ == "__main__":

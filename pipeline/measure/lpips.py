@@ -34,7 +34,7 @@ class Lpips:
             self.network = import_lpips().LPIPS(pnet_rand=True, net=net, verbose=False)
         self.smallest = SMALLEST[net]
         _load_trunk(self.network.net, torch.load(path, map_location="cpu", weights_only=True), path)
-        self.network.to(device)
+        self.network.to(device, memory_format=torch.channels_last)  # a fifth faster on a CPU
         self.device, self.alone = device, Lock()  # torch has the cores for itself
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
