@@ -296,6 +296,15 @@ def test_errors_are_one_line(project, arguments, message):
     assert result.output.count("\n") == 1
 
 
+def test_other_tasks_need_no_scores_where_one_is_asked_for(project):
+    tasks = yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"]
+    for seed in (5, 6):
+        write(seed, scores(seed), {"tasks": {"demoire": tasks["demoire"]}})
+        commit(f"s{seed}")
+    assert "metrics/demoire.json is not there" in run("s5", "s6").output
+    assert table("s5", "s6", "--task", "sr")
+
+
 def test_outside_a_repository_the_workspace_still_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("workspace").output == "error: workspace: params.yaml is not there; `dvc repro` makes it\n"

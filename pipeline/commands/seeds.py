@@ -32,7 +32,7 @@ def seeds(
     if out and out.suffix != ".md":
         fail(f"--out {out}: wanted a file that ends in .md")
     try:
-        revisions = read(revs)
+        revisions = read(revs, task)
     except RevisionError as error:
         fail(error)
     params = revisions[0].params

@@ -33,18 +33,18 @@ class Revision:
     """Entry of systems or rows -> scores of each image."""
 
 
-def read(names: list[str]) -> list[Revision]:
-    """The revisions in the order of their seeds.
+def read(names: list[str], tasks: list[str] | None = None) -> list[Revision]:
+    """The revisions in the order of their seeds, with the scores of `tasks` or of all.
 
     Raises RevisionError unless all can be read, agree in every param but the seed, and scored the same images.
     """
-    revisions = [_read(name) for name in names]
+    revisions = [_read(name, tasks) for name in names]
     _check_params(revisions)
     _check_images(revisions)
     return sorted(revisions, key=lambda revision: revision.params.seed)
 
 
-def _read(name: str) -> Revision:
+def _read(name: str, tasks: list[str] | None) -> Revision:
     from dvc.exceptions import DvcException
 
     text = _reader(name)
@@ -52,7 +52,7 @@ def _read(name: str) -> Revision:
     try:
         params = parse(yaml.safe_load(text(path)), str(path))
         scores, images = {}, {}
-        for task in params.tasks:
+        for task in [task for task in params.tasks if not tasks or task in tasks]:
             path = Path(f"metrics/{task}.json")
             scores[task] = json.loads(text(path))
             for key in entries(params, task):
