@@ -269,6 +269,7 @@ def test_markdown_has_all_tables_and_notes(project):
     (["s1", "fewer"], "s1 and fewer have not scored the same images: sr-edsr, captures, 'i6'"),
     (["s1", "stale"], "s1 and stale have the same scores in every image; was a seed changed without `dvc repro`?"),
     (["s1", "--task", "nope"], "--task nope: no such name, there are sr"),
+    (["s1", "s2", "--task", "nope"], "--task nope: no such name, there are sr"),
     (["s1", "--test-set", "nope"], "--test-set nope: no such name, there are captures, "),
     (["s1", "--test-set", "synthetic"], "there are no scores on synthetic"),
     (["s1", "--out", "a.txt"], "--out a.txt: wanted a file that ends in .md"),

@@ -36,9 +36,8 @@ def seeds(
     except RevisionError as error:
         fail(error)
     params = revisions[0].params
-    for option, wanted, there in (("--task", task, params.tasks), ("--test-set", test_set, TEST_SETS)):
-        if unknown := [name for name in wanted or () if name not in there]:
-            fail(f"{option} {unknown[0]}: no such name, there are {', '.join(there)}")
+    if unknown := [name for name in test_set or () if name not in TEST_SETS]:
+        fail(f"--test-set {unknown[0]}: no such name, there are {', '.join(TEST_SETS)}")
     test_sets = test_set or [name for name in TEST_SETS if not name.endswith("-val")]
     found = list(sections(revisions, task or list(params.tasks), test_sets, against))
     if not found:

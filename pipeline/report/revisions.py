@@ -51,13 +51,17 @@ def _read(name: str, tasks: list[str] | None) -> Revision:
     path = PARAMS_FILE
     try:
         params = parse(yaml.safe_load(text(path)), str(path))
+        if unknown := [task for task in tasks or () if task not in params.tasks]:
+            raise RevisionError(f"--task {unknown[0]}: no such name, there are {', '.join(params.tasks)}")
         scores, images = {}, {}
-        for task in [task for task in params.tasks if not tasks or task in tasks]:
+        for task in tasks or params.tasks:
             path = Path(f"metrics/{task}.json")
             scores[task] = json.loads(text(path))
             for key in entries(params, task):
                 path = Path(f"metrics/images/{key}.csv")
                 images[key] = parse_images(text(path))
+    except RevisionError:
+        raise
     except FileNotFoundError:
         hint = "`dvc repro` makes it" if name == WORKSPACE else "was it committed?"
         raise RevisionError(f"{name}: {path} is not there; {hint}") from None
