@@ -1,4 +1,5 @@
 """Trainings of other projects, started as their users start them, for bench/train.py to compare with."""
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import torch
 import yaml
+
+ROOT = Path(__file__).parent.parent
 
 
 def basicsr(folder: Path, scale: int, patch: int, batch: int, iterations: int) -> float | None:
@@ -31,9 +34,11 @@ def basicsr(folder: Path, scale: int, patch: int, batch: int, iterations: int) -
         "logger": {"print_freq": 1, "save_checkpoint_freq": 10**6, "use_tb_logger": False,
                    "wandb": {"project": None, "resume_id": None}}}
     (folder / "peer.yml").write_text(yaml.safe_dump(options))
-    code = f"from basicsr.train import train_pipeline; train_pipeline({str(folder)!r})"
+    # it needs torchvision as lpips does
+    code = ("from pipeline.measure.torchvision_shim import import_lpips; import_lpips(); "
+            f"from basicsr.train import train_pipeline; train_pipeline({str(folder)!r})")
     done = subprocess.run([sys.executable, "-c", code, "-opt", str(folder / "peer.yml")], cwd=folder, capture_output=True,
-                          text=True)
+                          text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     means = [1000 * float(seconds) for seconds in re.findall(r"time \(data\): ([\d.]+)", done.stdout + done.stderr)]
     if done.returncode or not means:
         print(f"basicsr   could not be measured: {(done.stderr.strip().splitlines() or ['it printed no times'])[-1]}")
