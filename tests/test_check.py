@@ -1,3 +1,6 @@
+import os
+import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -9,15 +12,17 @@ import torch
 import yaml
 from conftest import ROOT
 from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.files import write_json
+from pipeline.core.files import json_text, write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png
 from pipeline.measure import lpips
 from pipeline.report import ready, stale
 from pipeline.report.ready import Finding
+from pipeline.stages import code, settings
 
 
 @pytest.fixture
@@ -94,7 +99,8 @@ def test_what_follows_from_a_change_runs_too():
     stages = {name: Stage(name) for name in ("stage1@a", "stage2@a", "evaluate", "stage1@b", "gan@a")}
     needs = [("stage2@a", "stage1@a"), ("evaluate", "stage2@a"), ("evaluate", "stage1@b"), ("gan@a", "stage1@a")]
     graph.add_edges_from((stages[a], stages[b]) for a, b in needs)
-    assert stale.pending(graph, {"stage2@a"}) == ["stage2@a", "evaluate"]
+    assert stale.pending(graph, {"stage2@a"}, set()) == ["stage2@a", "evaluate"]
+    assert stale.pending(graph, {"stage1@a", "gan@a"}, {"stage1@a"}) == ["stage1@a", "gan@a"]
 
 
 def test_the_plan_tells_what_changed_from_what_may_follow():
@@ -122,7 +128,7 @@ stages:
 
     def compared() -> set[str]:
         with Repo(".") as repo:
-            found = stale.changed(repo.index.stages)
+            found = stale.changed(repo.index.stages, {})
             assert found == set(repo.status())
         return found
 
@@ -143,6 +149,46 @@ stages:
             Path(name).write_text(before)
     Path("out").unlink()
     assert compared() == {"second"}
+
+
+def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
+    """The stages code and settings as they are, before some that make one small file each, whatever their code and params."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".dvcignore", ".")
+    Path("params.yaml").write_text(yaml.safe_dump(yaml.safe_load((ROOT / "params.yaml").read_text())))
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    graph = {name: stages[name] for name in ("code", "settings")}
+    for name, key in {"stage1": "sr-edsr", "stage2": "sr-edsr", "evaluate": "sr", "page": ""}.items():
+        stage = stages[name].get("do", stages[name])
+        deps = [dep.replace("${key}", key) for dep in stage["deps"] if dep.startswith(("data/code", "data/settings"))]
+        params = [param for param in stage.get("params", []) if "$" not in param]
+        graph[name] = {"cmd": f"touch {name}", "deps": deps, "params": params, "outs": [name]}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
+    Repo.init(no_scm=True).close()
+
+    def predicted_and_run() -> tuple[set[str], set[str]]:
+        foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
+        with Repo(".") as repo:
+            plan = stale.pending(repo.index.graph, stale.changed(repo.index.stages, foretold), {"code", "settings"})
+        with Repo(".") as repo:
+            run = {stage.addressing for stage in repo.reproduce()}
+        assert {path: path.read_text() for path in foretold} == foretold
+        return set(plan), run
+
+    assert predicted_and_run() == (set(graph), set(graph))
+    for file, runs in {"train/loop.py": {"code", "stage1", "stage2"}, "report/page.py": {"code", "page"},
+                       "stages/settings.py": {"code", "settings"}, "commands/check.py": {"code"}}.items():
+        with open(f"pipeline/{file}", "a") as handle:
+            handle.write("# edited\n")
+        assert predicted_and_run() == (runs, runs), file
+    for change, runs in {"seed=2": {"settings", "stage1", "stage2", "page"}, "bench.border=5": {"settings", "evaluate", "page"},
+                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.seed=2": {"settings"},
+                         "stage2.lambda=0.1": {"settings", "stage2", "evaluate", "page"}}.items():
+        apply_overrides("params.yaml", [change])
+        assert predicted_and_run() == (runs, runs), change
+    assert predicted_and_run() == (set(), set())
 
 
 def test_only_outs_of_entries_that_are_gone_are_left_over(project):

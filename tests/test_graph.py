@@ -1,11 +1,11 @@
-"""dvc.yaml against the code: a stage depends on exactly the modules it imports."""
+"""dvc.yaml against the code: a stage depends on exactly the modules it imports and the params it reads."""
 import ast
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -15,45 +15,120 @@ from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
 from pipeline.core import settings
-from pipeline.core.params import load
+from pipeline.core.imports import imported
+from pipeline.core.params import Params, load
+from pipeline.stages import code
+from pipeline.stages import settings as sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-# dvc.yaml says why
-NOT_TRACKED = {f"pipeline/core/{name}.py"
-               for name in ("params", "settings", "sources", "baselines", "moire", "progress", "stop")}
+# prints each script and the files of the pipeline that importing it, into a process that has none of them, loads
+LOADED = """
+import importlib, os, sys
+for script in sorted(name[:-3] for name in os.listdir("pipeline/stages") if name[0] != "_" and name.endswith(".py")):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
+        del sys.modules[name]
+    importlib.import_module(f"pipeline.stages.{script}")
+    files = [os.path.relpath(module.__file__) for name, module in sys.modules.items() if name.partition(".")[0] == "pipeline"]
+    print(script, *(file for file in files if not file.endswith("__init__.py")))
+"""
 
 
-@cache
-def imports(module: str) -> frozenset[str]:
-    """Files of the pipeline that a module imports, itself included, at any depth and inside functions too."""
-    path = ROOT / (module.replace(".", "/") + ".py")
-    if not path.is_file():
-        return frozenset()
-    found = {str(path.relative_to(ROOT))}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pipeline"):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names if alias.name.startswith("pipeline.")]
-        else:
-            continue
-        found |= {file for name in names for file in imports(name)}
-    return frozenset(found)
-
-
-def modules(dep: str) -> set[str]:
-    """A module, or those of a folder."""
-    return {dep} if dep.endswith(".py") else {str(file.relative_to(ROOT)) for file in (ROOT / dep).rglob("*.py")
-                                              if file.name != "__init__.py"}
-
-
-@pytest.mark.parametrize("group", sorted(GRAPH))
-def test_deps_are_the_modules_the_stage_imports(group):
+def script_of(group: str) -> str:
     stage = GRAPH[group].get("do", GRAPH[group])
-    module = re.match(r"python -m (pipeline\.stages\.\w+)", stage["cmd"]).group(1)
-    wanted = imports(module) - NOT_TRACKED
-    listed = {file for dep in stage["deps"] if dep.startswith("pipeline") and "$" not in dep for file in modules(dep)}
-    assert sorted(listed) == sorted(wanted), "\n".join([""] + [f"      - {file}" for file in sorted(wanted)])
+    return re.match(r"python -m pipeline\.stages\.(\w+)", stage["cmd"]).group(1)
+
+
+def deps_of(group: str) -> list[str]:
+    return GRAPH[group].get("do", GRAPH[group])["deps"]
+
+
+@pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
+def test_a_stage_depends_on_its_code_and_the_sections_it_reads(group):
+    script, deps = script_of(group), deps_of(group)
+    told = [f"data/code/{script}.json"]
+    if script in sections.READ:
+        told.append(f"data/settings/{script}.json")
+    if script in sections.READ_OF_A_TASK:
+        told.append(f"data/settings/{script}/${{key}}.json")
+    assert [dep for dep in deps if dep.startswith(("data/code", "data/settings"))] == told
+    assert {dep for dep in deps if dep.startswith("pipeline")} <= {"pipeline/nets/${item.arch}.py", "pipeline/report/web"}
+
+
+def test_what_data_code_lists_is_what_a_stage_loads(monkeypatch):
+    """The other way round: what Python has loaded once it has imported the script, and what is imported in functions."""
+    monkeypatch.chdir(ROOT)
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    loaded = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
+    later = {"ingest": {"pipeline/images/faces.py", "pipeline/images/cascade.py"}}
+    listed = {path.stem: set(value) for path, value in code.contents().items()}
+    unlisted = {path.as_posix() for path in code.NOT_TRACKED}
+    assert listed == {script: files - unlisted | later.get(script, set()) for script, files in loaded.items()}
+
+
+def test_what_imports_do_not_tell(monkeypatch):
+    """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
+    by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
+    assert by_name == {"pipeline/nets/build.py", "pipeline/restore/graph.py"}  # the latter: optional packages
+    assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
+        "pipeline/__init__.py", "pipeline/commands/__init__.py"}
+    assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
+    for group in GRAPH:
+        section = GRAPH[group].get("foreach", "").strip("${}")
+        entry = get_args(Params.model_fields[section].annotation)[1] if section else None
+        built = entry and "arch" in entry.model_fields
+        assert ("pipeline/nets/${item.arch}.py" in deps_of(group)) == bool(built), group
+
+
+@pytest.mark.parametrize("file, scripts", [
+    ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
+    ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
+    ("core/params.py", set()), ("commands/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
+@pytest.mark.parametrize("text", ["\n", "\n)"])
+def test_an_edit_changes_the_files_of_what_imports_it(tmp_path, monkeypatch, file, scripts, text):
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    before = code.contents()
+    with open(tmp_path / "pipeline" / file, "a") as handle:
+        handle.write(text)  # with the second it is no Python any more: those that do not import it can still run
+    after = code.contents()
+    assert {path.stem for path in before if before[path] != after[path]} == scripts
+    assert all(f"pipeline/{file}" in before[Path(f"data/code/{script}.json")] for script in scripts)
+
+
+@pytest.mark.parametrize("section, change, files", [
+    ("select", {"metric": "swd"}, {"select/sr", "select/demoire", "select/blindsr", "select/deblur", "page", "report"}),
+    ("stage2", {"lambda": 0.1}, {"evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
+    ("bench", {"border": 5}, {"bench", "evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
+    ("tasks", {"sr": {"title": "other"}}, {"evaluate/sr", "select/sr", "page", "report"}),
+    ("ingest", {"max_rejected": 1}, set())])
+def test_a_changed_param_changes_the_files_of_what_reads_it(tmp_path, monkeypatch, section, change, files):
+    monkeypatch.chdir(tmp_path)
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    before = sections.contents()
+    values[section] |= change
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    after = sections.contents()
+    changed = {path for path in before if before[path] != after[path]}
+    assert {path.relative_to("data/settings").with_suffix("").as_posix() for path in changed} == files
+
+
+@pytest.mark.parametrize("script, handed", [("folders", sections.READ["folders"]), ("page", sections.READ["page"]),
+                                            ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"])])
+def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatch):
+    """Those that read most of what the modules they import name."""
+    monkeypatch.chdir(ROOT)
+    module = f"pipeline.stages.{script}"
+    text = "".join(file.read_text() for file in imported([module])[module] - code.NOT_TRACKED)
+    used = set(re.findall(r"\b(?:params|p|load\(\))\.(?=([a-z0-9]+)\b)", text)) & set(Params.model_fields)
+    assert used and used <= set(handed)
+
+
+def test_curves_are_handed_every_section_of_trainings():
+    names = inspect.getsource(Params.network_names) + inspect.getsource(Params._trained)
+    asked = set(re.findall(r"self\.([a-z0-9]+)\b", names)) & set(Params.model_fields)
+    assert asked == {*sections.READ["curves"], "imports", "adabn"}  # these have no curve
 
 
 def test_imports_run_one_way():
@@ -66,20 +141,20 @@ def test_imports_run_one_way():
                 assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
-@pytest.mark.parametrize("stage", ["builtin", "folders", "ingest", "synthesize", "tests", "evaluate", "select", "page",
-                                   "report"])
+@pytest.mark.parametrize("stage", ["code", "settings", "builtin", "folders", "ingest", "synthesize", "tests", "evaluate",
+                                   "select", "page", "report"])
 def test_stages_that_need_no_torch_do_not_import_it(stage):
-    code = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    script = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():
     for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr", "srgan", "zssr"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
-    seen = [dep for dep in GRAPH["zssr"]["do"]["deps"] if dep.startswith("data/")]
+    told, *seen = deps_of("zssr")
+    assert told == "data/code/zssr.json"
     assert seen == [f"data/tests/${{item.tests}}/{name}/inputs" for name in get_args(settings.TestSet)]
-    seen = [dep for dep in GRAPH["select"]["do"]["deps"] if not dep.startswith("pipeline/")]
-    assert seen == ["data/blind/${key}"]
+    assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/blind/${key}"]
     p = load(ROOT / "params.yaml")
     truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
     assert truths == {f"{task}-{name}" for task in ("sr", "demoire") for name in ("truth", "far-truth")}
@@ -110,7 +185,7 @@ def test_what_tests_ask_of_the_scores_is_tracked_as_params():
     asked = set(settings.Tests.model_fields) - {"synthetic", "captures", "truth", "far", "far_truth", "reference"}
     for group, entry in (("bench-system", "tests.${item.task}"), ("bench", "tests.${item.tests}")):
         assert {f"{entry}.{field}" for field in asked} == {name for name in GRAPH[group]["do"]["params"] if "tests." in name}
-    assert "tests" in GRAPH["evaluate"]["do"]["params"]
+    assert "tests" in sections.READ_OF_A_TASK["evaluate"]
 
 
 def test_the_overrides_of_the_readme_are_accepted(tmp_path):

@@ -31,8 +31,9 @@ def test_a_second_repro_does_nothing(clone):
 def test_forced_again_the_lock_is_the_same(clone):
     before = (clone / "dvc.lock").read_bytes()
     # one of a kind; trainings, labels and the choice are made again in tests/test_resilience.py
-    stages = "builtin ingest@clean calibrate@sr synthesize@sr adabn tests@sr bench-system@sr-edsr evaluate@sr page"
-    assert len(ran(sh(f"dvc repro -f -s {stages}", clone))) == 9
+    stages = ["code", "settings", "builtin", "ingest@clean", "calibrate@sr", "synthesize@sr", "adabn", "tests@sr",
+              "bench-system@sr-edsr", "evaluate@sr", "page"]
+    assert len(ran(sh(f"dvc repro -f -s {' '.join(stages)}", clone))) == len(stages)
     assert (clone / "dvc.lock").read_bytes() == before
     assert not sh("git status --porcelain", clone).strip()
 
@@ -40,7 +41,7 @@ def test_forced_again_the_lock_is_the_same(clone):
 def test_an_experiment_runs_stage_2_and_later_only(clone):
     output = sh("dvc exp run -n stronger -S stage2.lambda=0.05", clone)
     groups = {stage.split("@")[0] for stage in ran(output)}
-    assert groups == {"stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "select", "curves",
+    assert groups == {"settings", "stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "select", "curves",
                       "page", "report"}
     assert "bench@sr-input" not in ran(output)
     difference = sh("dvc metrics diff", clone)
@@ -49,7 +50,7 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
 
 
 def test_temp_and_queue_leave_the_workspace_alone(clone):
-    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs three stages of a second
+    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs stages of a second
     sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)
     for _ in range(120):
         status = sh("dvc queue status", clone)

@@ -13,7 +13,7 @@ from conftest import ROOT, with_presets
 from PIL import Image
 
 from pipeline.core.files import write_json
-from pipeline.core.params import Params, load, parse
+from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.measure.names import Control
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
@@ -399,9 +399,6 @@ def test_what_a_network_comes_from_is_told(project):
     assert "validation PSNR, dB: val_psnr 19 to 20.5" in found.text
 
 
-def test_params_of_the_page_are_tracked():
+def test_the_template_of_the_page_is_tracked():
     stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["page"]
-    text = "".join((ROOT / dep).read_text() for dep in stage["deps"] if dep.endswith(".py"))
-    used = set(re.findall(r"params\.([a-z0-9]+)\b", text)) & set(Params.model_fields)
-    assert used <= set(stage["params"]) and {"systems", "rows", "seed"} <= used
     assert "pipeline/report/web" in stage["deps"] and (ROOT / "pipeline/report/web/page.html").is_file()

@@ -20,9 +20,11 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    from pipeline.core.files import json_text
     from pipeline.core.params import load
     from pipeline.report import ready, stale
     from pipeline.report.ready import Finding
+    from pipeline.stages import code, settings
 
     def tell(finding: Finding) -> None:
         typer.echo(f"{finding.level:4}  {finding.text}")
@@ -40,8 +42,9 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
         index = Repo(".").index
         outs = {Path(out.def_path) for stage in index.stages for out in stage.outs}
         if "fix" not in levels:
-            changed = stale.changed(index.stages)
-            tell(ready.plan(stale.pending(index.graph, changed), changed, times()))
+            foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
+            changed = stale.changed(index.stages, foretold)
+            tell(ready.plan(stale.pending(index.graph, changed, {"code", "settings"}), changed, times()))
     except DvcException as error:
         fail(f"dvc: {' '.join(str(error).split())}")
     for path in ready.leftovers(outs):

@@ -23,11 +23,15 @@ def replacing(path: Path | str, mode: str = "wb"):
         temporary.unlink(missing_ok=True)
 
 
+def json_text(value) -> str:
+    """`value` with sorted keys, so that equal values give equal texts. NaN and infinity are errors."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path | str, value) -> None:
-    """Write `value` with sorted keys, so that equal values give equal bytes. NaN and infinity are errors."""
+    """Write the JSON text of `value`."""
     with replacing(path, "w") as handle:
-        json.dump(value, handle, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-        handle.write("\n")
+        handle.write(json_text(value))
 
 
 def read_json(path: Path | str):

@@ -1,9 +1,12 @@
 """Which stages `dvc repro` would run: those that are not as dvc.lock says, and those behind them.
 
-`Repo.status` says as much, but reads params.yaml once for each stage and dvc.lock three times over, and looks at a module once
-for each stage that imports it: on some eighty stages that takes most of ten seconds.
+What some stages write can be told beforehand, as what code each stage runs. These outs are foretold and compared with what
+dvc.lock says of the stages that depend on them; `Repo.status` cannot tell which of these will run before the outs are there.
+It also reads params.yaml once for each stage and dvc.lock three times over, which takes seconds.
 """
+import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
@@ -13,9 +16,10 @@ from dvc.utils.serialize import load_path
 
 
 class Workspace:
-    """What files, folders and params are now, each read once."""
+    """What files, folders and params are now, each read once, or will be where that is foretold."""
 
-    def __init__(self):
+    def __init__(self, foretold: dict[Path, str]):
+        self.foretold = foretold
         self.hashes: dict[str, Any] = {}
         self.params: dict[str, dict] = {}
 
@@ -23,6 +27,8 @@ class Workspace:
         """Whether a dependency or an out is not as dvc.lock says."""
         if isinstance(item, ParamsDependency):
             return self.tracked(item) != item.hash_info.value
+        if (text := self.foretold.get(Path(item.def_path))) is not None:
+            return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() != item.hash_info.value
         if item.fs_path not in self.hashes:
             self.hashes[item.fs_path] = item.get_hash() if item.exists else None
         return not item.hash_info or self.hashes[item.fs_path] != item.hash_info
@@ -43,19 +49,23 @@ class Workspace:
         return found
 
 
-def changed(stages: Iterable[Stage]) -> set[str]:
-    """The addresses of the stages whose command, dependencies, params or outs are not as dvc.lock says."""
-    now = Workspace()
+def changed(stages: Iterable[Stage], foretold: dict[Path, str]) -> set[str]:
+    """The addresses of the stages whose command, dependencies, params or outs are not as dvc.lock says.
+
+    `foretold` is file -> its text once the stage that writes it has run.
+    """
+    now = Workspace(foretold)
     return {stage.addressing for stage in stages
             if stage.changed_stage() or stage.is_callback or stage.always_changed
             or not stage.frozen and any(now.differs(dep) for dep in stage.deps)
             or any(now.differs(out) or out.use_cache and out.changed_cache() for out in stage.outs)}
 
 
-def pending(graph, changed: set[str]) -> list[str]:
+def pending(graph, changed: set[str], foretold: set[str]) -> list[str]:
     """The stages that `dvc repro` would run, each after those it needs: what changed and all that follows from it.
 
-    In `graph` (`Repo.index.graph`) a stage points at those it needs.
+    In `graph` (`Repo.index.graph`) a stage points at those it needs. `foretold` are those whose outs are, from which nothing
+    follows but what is among `changed`.
     """
     found = {}
 
@@ -65,7 +75,7 @@ def pending(graph, changed: set[str]) -> list[str]:
             behind = [visit(other) for other in sorted(graph.successors(stage), key=lambda each: each.addressing)]
             found[stage] = any(behind) or stage.addressing in changed
             order.append(stage)
-        return found[stage]
+        return found[stage] and stage.addressing not in foretold
 
     order: list = []
     for stage in sorted(graph, key=lambda each: each.addressing):
