@@ -2,8 +2,8 @@
 
 Beside each other, in turn, so that a busy machine slows all of them; compare ratios, not seconds:
 - restore: a photo in memory into an array, in tiles that memory allows, as the command does it;
-- the bare network on one of its windows that is there as a tensor, after every fourth window of restore: what no tiling can
-  beat. By pixels that go through the network, so without the overlap of the windows, which is printed apart;
+- the bare network on 192x192 pixels that are there as a tensor, after every fourth window of restore: what no tiling can
+  beat. By the products that the convolutions take, so without what the overlap of the windows costs, which is printed apart;
 - a plain tile loop with the settings of Real-ESRGAN's (https://github.com/xinntao/Real-ESRGAN): tiles of 256 pixels with 10
   around them, image and output as whole float tensors, and memory as malloc has it.
 Restore and the plain loop have a process of their own for each size; its peak memory is above what it had before the first
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import psutil
 import torch
+from torch import nn
 
 from pipeline.core.memory import keep_memory
 from pipeline.nets.build import build
@@ -32,28 +33,47 @@ from pipeline.restore.tiles import restore_into
 BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
 PLAIN_TILE, PLAIN_PAD = 256, 10
 SIDES, TOGETHER = (32, 64, 96, 128, 256), 8  # pixels of small photos, and how many
-BARE_EVERY = 4  # windows
+BARE_EVERY, BARE_SIDE = 4, 192  # windows; pixels of the bare network's, so small that its tail adds nothing to the peak memory
 MB = 1e6
 
 
 class Counted(Chain):
-    """Counts what it is given, and after every so many windows lets the bare network have a turn, timed by itself."""
+    """Counts what it is given and the products that its convolutions take for it, and after every so many windows lets the bare
+    network have a turn, timed and counted by itself."""
 
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
-        self.window, self.windows, self.bare, self.apart = None, 0, [], 0.0
+        self.resident = torch.rand(1, 3, BARE_SIDE, BARE_SIDE).contiguous(memory_format=torch.channels_last)
+        self.products, self.window = 0, None
+        for layer in self.networks[0].modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                layer.register_forward_hook(self.count)
+        self.begin()
+
+    def begin(self) -> None:
+        self.windows, self.used, self.bare, self.bare_used, self.apart = 0, 0, [], 0, 0.0
+
+    def count(self, layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        places = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        self.products += places[:, 0].numel() * layer.weight.numel()
 
     @property
     def pixels(self) -> int:
         return self.windows * self.window[0] * self.window[1]
 
-    def together(self, windows):
-        restored, start = super().together(windows), time.perf_counter()
-        if self.window is None:
-            self.window = windows[0].shape[:2]
-            self.resident = torch.rand(1, 3, *self.window).contiguous(memory_format=torch.channels_last)
+    @property
+    def work(self) -> float:
+        """In pixels, as many as the bare network could have taken in with the products of the convolutions."""
+        return self.used / self.bare_used * BARE_SIDE**2
+
+    def together(self, windows, keep=None):
+        self.products = 0
+        restored, start = super().together(windows, keep), time.perf_counter()
+        self.used, self.window = self.used + self.products, windows[0].shape[:2]
         if self.windows % BARE_EVERY == 0:
+            self.products = 0
             self.bare.append(self.pass_alone())
+            self.bare_used = self.products
         self.windows += 1
         self.apart += time.perf_counter() - start
         return restored
@@ -87,12 +107,14 @@ def restoring(options, photo: np.ndarray) -> dict:
     tile = options.tile or tile_for(chain)
 
     def restore():
-        chain.windows, chain.bare, chain.apart, start = 0, [], 0.0, time.perf_counter()
+        chain.begin()
+        start = time.perf_counter()
         output = np.empty((photo.shape[0] * chain.scale, photo.shape[1] * chain.scale, 3), np.uint8)
         used = restore_into(output, chain, photo, tile)
-        seconds, window = time.perf_counter() - start - chain.apart, chain.window[0] * chain.window[1] / 1e6
-        return {"seconds": seconds, "processed": chain.pixels / 1e6, "bare": float(np.mean(chain.bare)) / window,
-                "window": chain.window, "tile": used, "margin": chain.margin, "scale": chain.scale}
+        seconds = time.perf_counter() - start - chain.apart
+        return {"seconds": seconds, "processed": chain.pixels / 1e6, "work": chain.work / 1e6,
+                "bare": float(np.mean(chain.bare)) / BARE_SIDE**2 * 1e6, "window": chain.window,
+                "tile": used, "margin": chain.margin, "scale": chain.scale}
 
     return {"restore": restore}
 
@@ -152,16 +174,17 @@ def compare(options, megapixels: float) -> None:
     ours, plain = Worker(restoring, options, megapixels), Worker(looping, options, megapixels)
     runs = [ours.do("restore") | {"loop": plain.do("loop")} for _ in range(options.repeats)]
     ours.do(None), plain.do(None)
-    first, size, processed = runs[0], height * width / 1e6, runs[0]["processed"]
-    each = np.array([run["seconds"] for run in runs]) / processed
+    first, size, work = runs[0], height * width / 1e6, runs[0]["work"]
+    each = np.array([run["seconds"] for run in runs]) / work
     bare, loop = (np.array(values) for values in ([run["bare"] for run in runs], [run["loop"]["seconds"] for run in runs]))
     print(f"{width}x{height} to {width * first['scale']}x{height * first['scale']}, tiles of {first['tile']} with a margin of "
           f"{first['margin']}, windows of {first['window'][1]}x{first['window'][0]}")
-    print(f"    restore            {spread(each)} s per megapixel through the network")
+    print(f"    restore            {spread(each)} s for the products of a megapixel through the bare network")
     print(f"    bare network       {spread(bare)} s, so restore has {np.median(bare / each):.2f} of its throughput")
-    print(f"    overlap            {processed / size:.2f} times the photo's pixels go through the network")
-    print(f"    restore            {spread(each * processed / size)} s per megapixel of the photo")
-    print(f"    plain tile loop    {spread(loop / size)} s, {np.median(loop / (each * processed)):.2f} times restore's")
+    print(f"    overlap            {first['processed'] / size:.2f} times the photo's pixels are in windows, "
+          f"for {work / size:.2f} times the products")
+    print(f"    restore            {spread(each * work / size)} s per megapixel of the photo")
+    print(f"    plain tile loop    {spread(loop / size)} s, {np.median(loop / (each * work)):.2f} times restore's")
     peaks = runs[0]["peak"] / MB, runs[0]["loop"]["peak"] / MB
     print(f"    peak memory        {peaks[0]:.0f} MB above the start, plain tile loop {peaks[1]:.0f} MB", flush=True)
 

@@ -269,9 +269,9 @@ def test_small_photos_of_one_size_go_through_together_and_come_out_as_alone(proj
     Path("photos/a.png").unlink()
     images, passes, real = small_photos(Path("photos")), [], Chain.together
 
-    def counted(chain, windows):
+    def counted(chain, windows, keep=None):
         passes.append(len(windows))
-        return real(chain, windows)
+        return real(chain, windows, keep)
 
     monkeypatch.setattr(Chain, "together", counted)
     monkeypatch.setattr(module, "AT_ONCE", {"cpu": 5 * 24 * 31})
@@ -289,10 +289,10 @@ def test_what_fails_together_is_tried_alone(project, monkeypatch):
     images, real = small_photos(Path("photos")), Chain.together
     Path("photos/3.png").write_bytes(Path("photos/3.png").read_bytes()[:-30])
 
-    def narrow(chain, windows):
+    def narrow(chain, windows, keep=None):
         if len(windows) > 1:
             raise RuntimeError("CUDA out of memory")
-        return real(chain, windows)
+        return real(chain, windows, keep)
 
     monkeypatch.setattr(Chain, "together", narrow)
     result = run("photos", "-o", "out")

@@ -9,8 +9,11 @@ from torch import nn
 
 from bench import restore as bench
 from pipeline.nets.build import architectures, build
+from pipeline.restore import chain as chain_module
+from pipeline.restore import lean as module
 from pipeline.restore.apply import apply, quantise, self_ensemble
 from pipeline.restore.chain import Chain
+from pipeline.restore.lean import lean
 from pipeline.restore.room import BUDGET, SMALLEST, bytes_per_pixel, is_out_of_memory, tile_for
 from pipeline.restore.tiles import restore_into
 
@@ -21,6 +24,11 @@ SMALL = {
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2},
     "msrresnet": {"scale": 2, "blocks": 1, "features": 6}, "resnet": {"blocks": 1, "features": 4}, "zssr": {}}
 GLOBAL = {"rcan": "ChannelAttention", "resnet": "InstanceNorm2d"}
+LEAN = [("edsr", {"scale": 2, "blocks": 3, "features": 6, "res_scale": 0.3}),
+        ("edsr", {"scale": 1, "blocks": 3, "features": 6, "unshuffle": 2}), ("edsr", {"scale": 4, "blocks": 1, "features": 4}),
+        ("srresnet", {"scale": 3, "blocks": 2, "features": 4}), ("dncnn", {"layers": 6, "features": 6}),
+        ("dncnn", {"layers": 6, "features": 6, "channels": 1}), ("msrresnet", {"scale": 2, "blocks": 3, "features": 6}),
+        ("dmnet", {"blocks": 2, "features": 6, "layers": 4, "fine_features": 4})]
 
 
 def restored(chain: Chain, image: np.ndarray, tile: int, dtype=np.uint16) -> np.ndarray:
@@ -51,6 +59,63 @@ def test_a_margin_too_small_would_be_seen():
     network.radius = 2
     with pytest.raises(AssertionError):
         check_that_tiles_give_the_whole([network], smooth_image(np.random.default_rng(0), 93, 85))
+
+
+@pytest.fixture
+def everywhere(monkeypatch):
+    """Layers are cropped wherever they can be, and strips have few rows."""
+    monkeypatch.setattr(module, "WORTH", 1e-9)
+    monkeypatch.setattr(module, "STRIP", 12)
+
+
+@pytest.mark.parametrize("shape", [(93, 85), (31, 111), (122, 17)])
+@pytest.mark.parametrize("arch, options", LEAN)
+def test_layers_that_see_no_more_than_they_need_give_the_whole(everywhere, arch, options, shape):
+    """The windows touch none to three of the image's borders."""
+    network, image = seasoned(arch, options), smooth_image(np.random.default_rng(0), *shape)
+    check_that_tiles_give_the_whole([network], image)
+    chain, seen = Chain([network]), []
+    place = {"dncnn": "model", "dmnet": "fine"}.get(arch, "body")
+    layers = [layer for layer in getattr(network, place).modules() if isinstance(layer, nn.Conv2d)]
+    for layer in layers:
+        layer.register_forward_hook(lambda layer, inputs, output: seen.append(output[0, 0].numel()))
+    restored(chain, image, 16)
+    assert min(seen) < 0.9 * max(seen)  # of what the widest layer saw, which has all of a window
+
+
+@pytest.mark.parametrize("arch, options", LEAN)
+def test_a_layer_that_sees_too_little_would_be_noticed(everywhere, monkeypatch, arch, options):
+    """By one pixel: the reach of what comes after it is lost, or of the tail's strips."""
+    network, image = seasoned(arch, options), smooth_image(np.random.default_rng(0), 93, 85)
+    if arch == "msrresnet":  # which begins so close to bilinear that its margins hardly matter
+        network.body.load_state_dict({name: 5 * value for name, value in network.body.state_dict().items()})
+    real = module.grown
+    monkeypatch.setattr(module, "grown", lambda region, by, size: real(region, max(by - 1, 0), size))
+    with pytest.raises(AssertionError):
+        check_that_tiles_give_the_whole([network], image)
+
+
+@pytest.mark.parametrize("last", ["dncnn", "rcan"])
+def test_what_is_kept_of_a_window_is_as_if_all_were(everywhere, last):
+    """Also where a network behind the first sees the whole window."""
+    chain = Chain([seasoned("edsr", LEAN[0][1]), seasoned(last, SMALL[last], seed=1)])
+    window = smooth_image(np.random.default_rng(0), 67, 75)
+    whole = chain(window)
+    for keep in ((slice(20, 40), slice(24, 50)), (slice(0, 40), slice(24, 75)), (slice(40, 67), slice(0, 20))):
+        rows, columns = (slice(2 * side.start, 2 * side.stop) for side in keep)
+        np.testing.assert_allclose(chain(window, keep)[rows, columns], whole[rows, columns], atol=1e-5)
+    assert np.abs(chain(window, keep) - whole).max() > 1e-2
+
+
+def test_a_network_is_left_as_it_was(monkeypatch):
+    network, x = seasoned("edsr", SMALL["edsr"]), torch.rand(1, 3, 20, 30).contiguous(memory_format=torch.channels_last)
+    chain, answer = Chain([network]), network(x)
+    with pytest.raises(RuntimeError), lean(network, (slice(4, 8), slice(4, 8))):
+        assert not torch.equal(network(x), answer)
+        network(x[0, 0])
+    assert torch.equal(network(x), answer)
+    monkeypatch.setattr(chain_module, "lean", None)
+    assert torch.equal(chain.forward(x), answer)  # which is what is exported
 
 
 @pytest.mark.parametrize("shape", [(93, 85), (40, 111), (122, 17)])
@@ -181,6 +246,13 @@ def test_memory_is_counted_by_what_lives_at_once():
         bytes_per_pixel(Chain([enlarging])), 4 * (16 * (3 + 8 + 16) + 2 * 3 + 16 * 4 * 3))
 
 
+def test_the_tail_takes_no_memory_to_speak_of():
+    """Most lives in a block: the window, the head's features, the block's input, and those of its two convolutions."""
+    for scale in (1, 2):
+        assert bytes_per_pixel(Chain([build("edsr", {"scale": scale, "blocks": 2, "features": 64})])) == (
+            4 * (3 + 4 * 64 + 2 * 3 + scale**2 * 4 * 3))
+
+
 def test_the_tile_goes_by_the_memory_that_is_free():
     chain = Chain([build("edsr", {"scale": 1, "blocks": 2, "features": 32, "unshuffle": 2})])
     need = bytes_per_pixel(chain)
@@ -215,5 +287,9 @@ def test_the_benchmarks_plain_loop_restores_and_its_overlap_is_counted(monkeypat
     chain, output = bench.Counted([network]), np.empty(whole.shape, np.uint8)
     restore_into(output, chain, image, 16)
     assert np.abs(output - whole).max() <= 1
+    assert 1 < chain.work / (93 * 85) < chain.pixels / (93 * 85)
     rows, columns = (-(-(size - 2 * chain.margin) // 16) for size in image.shape[:2])
     assert chain.pixels == rows * columns * chain.window[0] * chain.window[1] and chain.window[0] <= 16 + 2 * chain.margin
+    chain.begin()
+    chain(image[:60])  # of so few rows the tail is one strip
+    assert chain.work == pytest.approx(60 * 85)

@@ -4,8 +4,9 @@ A convolution sees a neighbourhood, so a window with a margin as wide as the cha
 Some layers see all they are given: the channel attention of RCAN, instance and group norm. A chain with one of them is never
 tile-exact; `GLOBAL` names them. Nor is a network of spandrel's, as nobody tells how far it sees.
 """
+from contextlib import nullcontext
 from functools import partial
-from math import ceil, gcd, lcm
+from math import ceil, gcd, inf, lcm
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from pipeline.nets.rcan import ChannelAttention
 from pipeline.nets.spandrel import Foreign
 from pipeline.restore.apply import mean_of_turns, to_tensor
+from pipeline.restore.lean import Region, grown, lean, whole
 
 GLOBAL = (ChannelAttention, nn.InstanceNorm2d, nn.GroupNorm, nn.AdaptiveAvgPool2d)
 WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
@@ -36,50 +38,67 @@ class Chain:
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         self.networks, self.ensemble, self.precision = networks, ensemble, precision
         self.device = next(networks[0].parameters()).device
-        self.scale, radius, self.multiple = 1, 0, 1
+        self.scale, radii, self.multiple = 1, [], 1
         for network in networks:
-            radius += ceil(network.radius / self.scale)
+            radii.append(ceil(network.radius / self.scale))
             multiple = getattr(network, "multiple", 1)
             self.multiple = lcm(self.multiple, multiple // gcd(multiple, self.scale))
             self.scale *= network.scale
             if precision == "bf16":
                 _keep_images_in_fp32(network, self.device.type)
-        layers = {type(module).__name__ for network in networks for module in network.modules() if isinstance(module, GLOBAL)}
-        layers |= {type(network.model).__name__ for network in networks if isinstance(network, Foreign)}
-        self.global_layers = sorted(layers)
-        self.margin = ceil((min(radius, WIDEST) if layers else radius) / self.multiple) * self.multiple
+        layers = [_global_layers(network) for network in networks]
+        self.global_layers = sorted(set().union(*layers))
+        margin = min(sum(radii), WIDEST) if self.global_layers else sum(radii)
+        self.margin = ceil(margin / self.multiple) * self.multiple
+        # input pixels around what is kept that the networks behind each one see
+        self.seen_behind = [inf if any(layers[i + 1 :]) else sum(radii[i + 1 :]) for i in range(len(networks))]
 
-    def __call__(self, window: np.ndarray) -> np.ndarray:
+    def __call__(self, window: np.ndarray, keep: Region | None = None) -> np.ndarray:
         """uint8, uint16 or float32 in [0, 1], RGB (height, width, 3) or grey (height, width) -> float32 RGB, not clipped.
 
-        Raises ValueError when a value is not finite.
+        `keep`: the part of the window whose answer is wanted, by default all; it begins on the chain's multiples, and ends
+        there or with the window. Beside it the answer has no meaning. Raises ValueError when a value is not finite.
         """
-        return self.together([window])[0]
+        return self.together([window], keep)[0]
 
     @torch.inference_mode()
-    def together(self, windows: list[np.ndarray]) -> np.ndarray:
+    def together(self, windows: list[np.ndarray], keep: Region | None = None) -> np.ndarray:
         """As a call for each of several windows of one size, in one pass: float32 (windows, height, width, 3)."""
         x = [to_tensor(np.ascontiguousarray(window if window.ndim == 3 else np.repeat(window[..., None], 3, axis=2)))
              for window in windows]
         x = torch.cat(x).to(self.device)  # one window too: its strides are then those of a batch, and so is its rounding
         with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-            x = mean_of_turns(self.forward, x) if self.ensemble else self.forward(x)
+            if self.ensemble:  # whole, as what is to be kept is elsewhere in each turned window
+                x = mean_of_turns(lambda turned: self.forward(turned, whole(turned)), x)
+            else:
+                x = self.forward(x, keep or whole(x))
         restored = x.permute(0, 2, 3, 1).cpu().numpy()
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
         return restored
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 NCHW RGB of any size -> `scale` times larger, without ensemble, autocast and checks."""
-        for network in self.networks:
+    def forward(self, x: torch.Tensor, keep: Region | None = None) -> torch.Tensor:
+        """float32 NCHW RGB of any size -> `scale` times larger, without ensemble, autocast and checks. Without `keep` the
+        networks run as they are, which is what can be exported."""
+        scale = 1
+        for network, behind in zip(self.networks, self.seen_behind):
             multiple = getattr(network, "multiple", 1)
             height, width = x.shape[2:]
             if multiple > 1:  # divided as ONNX does it too, which rounds what is negative the other way
                 rows, columns = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
                 x = F.pad(x, (0, columns, 0, rows), mode="replicate")
-            x = network(x.contiguous(memory_format=torch.channels_last)).float()
+            part = keep and [slice(scale * side.start, scale * side.stop) for side in keep]
+            with lean(network, grown(part, scale * behind, (height, width))) if part else nullcontext():
+                x = network(x.contiguous(memory_format=torch.channels_last)).float()
             x = x.narrow(2, 0, height * network.scale).narrow(3, 0, width * network.scale)
+            scale *= network.scale
         return x
+
+
+def _global_layers(network: nn.Module) -> set[str]:
+    """The kinds of its layers that see, or may see, a whole window."""
+    layers = {type(module).__name__ for module in network.modules() if isinstance(module, GLOBAL)}
+    return layers | {type(network.model).__name__} if isinstance(network, Foreign) else layers
 
 
 def _keep_images_in_fp32(network: nn.Module, device: str) -> None:

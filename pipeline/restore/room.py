@@ -10,12 +10,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pipeline.restore.chain import Chain
+from pipeline.restore.lean import lean
 
 SMALLEST = 16  # input pixels on a side of a tile
-PROBE = 64  # pixels on a side of the window that memory is counted for
+PROBE = 384  # pixels on a side of the window that memory is counted for; about as on a CPU, as strips do not grow with it
 # Bytes for a window's tensors: larger windows waste less on margins, but a photo is to take little memory, however large it is.
-# Kernels take some besides: on a CPU the process grew by 1.4 times this.
-BUDGET = {"cpu": 240 * 2**20}
+# Kernels and holes between tensors take some besides: on a CPU the process grew by 1.4 times what a window was counted to need.
+BUDGET = {"cpu": 264 * 2**20}
 BUDGET_OF_A_GPU = 4 * 2**30
 FLOAT_RGB = 12  # bytes of a pixel
 CGROUP = Path("/sys/fs/cgroup")
@@ -53,7 +54,7 @@ def bytes_per_pixel(chain: Chain) -> float:
 def _most_alive(network: torch.nn.Module) -> int:
     """Counted on the meta device, where tensors have shapes and no memory: nothing is computed."""
     state = {name: torch.empty_like(value, device="meta") for name, value in network.state_dict().items()}
-    with torch.no_grad(), _Alive() as alive:
+    with torch.no_grad(), lean(network, (slice(0, PROBE), slice(0, PROBE))), _Alive() as alive:
         functional_call(network, state, torch.empty(1, 3, PROBE, PROBE, device="meta"))
     return alive.most
 

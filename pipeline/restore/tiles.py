@@ -69,7 +69,8 @@ def _restore_row(output, chain, image, tile, top, band, advance) -> tuple[int, n
         next_band = np.empty(((below - bottom) * scale, width * scale, 3), np.float32)
     while left < width:
         right, beyond, columns = _cut(left, width, tile, feather, chain)
-        window = chain(image[rows, columns])
+        kept = slice(top - rows.start, below - rows.start), slice(left - columns.start, beyond - columns.start)
+        window = chain(image[rows, columns], kept)
         piece = window[(top - rows.start) * scale : (below - rows.start) * scale,
                        (left - columns.start) * scale : (beyond - columns.start) * scale]
         if side is not None:
