@@ -16,7 +16,7 @@ SMALLEST = 16  # input pixels on a side of a tile
 PROBE = 384  # pixels on a side of the window that memory is counted for; about as on a CPU, as strips do not grow with it
 # Bytes for a window's tensors: larger windows waste less on margins, but a photo is to take little memory, however large it is.
 # Kernels and holes between tensors take some besides: on a CPU the process grew by 1.4 times what a window was counted to need.
-BUDGET = {"cpu": 264 * 2**20}
+BUDGET = {"cpu": 240 * 2**20}
 BUDGET_OF_A_GPU = 4 * 2**30
 FLOAT_RGB = 12  # bytes of a pixel
 CGROUP = Path("/sys/fs/cgroup")
