@@ -44,7 +44,8 @@ GPU_TURN = 20  # iterations in a row on a GPU, which is asked for the time at th
 
 def bare_step(network, settings, inputs, targets, clean, device):
     """A function that trains `network` on these tensors once, by the same losses as the loop."""
-    optimizer = torch.optim.Adam([weight for weight in network.parameters() if weight.requires_grad], lr=settings.lr)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=settings.lr, fused=True)
     opponent = Adversary(settings, lambda step: [clean], device) if clean is not None else None
     fidelity = getattr(network, "fidelity", None)
     loop.to_training_mode(network, settings)

@@ -86,7 +86,7 @@ def _network(features: int, seed: int, index: int) -> nn.Module:
 
 def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench, draw: np.random.Generator) -> None:
     """Adam on the binary cross-entropy of whole patches; a batch is `critic_batch` patches of each side."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     wanted = torch.cat([torch.ones(settings.critic_batch), torch.zeros(settings.critic_batch)])
     for _ in range(settings.critic_steps):
         places = torch.from_numpy(draw.random(settings.critic_batch))

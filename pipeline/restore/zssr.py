@@ -38,7 +38,7 @@ def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: to
         torch.manual_seed(torch_seed(seed, "zssr/weights"))
         network = build(settings.layers, settings.features)
     network.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr, fused=True)
     sources, steps = [(1.0, image)], 0
     for factor in factors(scale, settings.gradual):
         steps += _learn(network, optimizer, sources, factor, settings, seed, tick)

@@ -18,7 +18,7 @@ class Adversary:
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.judge = ranks.shared(self.network)  # as its own update sees it; for the network's it is as frozen as any loss
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas, fused=True)
 
     def update(self, step: int, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""

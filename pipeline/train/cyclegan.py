@@ -46,7 +46,8 @@ class CycleGan:
         self.pools = pools
         self.weights = [[weight for network in networks for weight in network.parameters() if weight.requires_grad]
                         for networks in (generators, discriminators)]
-        self.optimizers = [torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas) for weights in self.weights]
+        self.optimizers = [torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas, fused=True)
+                           for weights in self.weights]
 
     def step(self, step: int) -> dict:
         """The generators' update, then that of the discriminators on what the pools give for what was made."""

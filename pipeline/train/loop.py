@@ -50,7 +50,7 @@ def train(network, settings: Training, data: Data, adversary, checkpoint: Checkp
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     network.to(device, memory_format=layout)
     weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas)
+    optimizer = torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas, fused=True)
     average = copy.deepcopy(network) if settings.ema else network
     averaged = [[value.data for value in kept.parameters()] for kept in (average, network)]
     fidelity = content or getattr(network, "fidelity", None)

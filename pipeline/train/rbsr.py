@@ -60,7 +60,7 @@ class Rbsr:
         self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=self.layout)
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
-        self.optimizer = torch.optim.Adam(self.weights, lr=settings.lr, betas=settings.betas)
+        self.optimizer = torch.optim.Adam(self.weights, lr=settings.lr, betas=settings.betas, fused=True)
         self.adversary = Adversary(settings, lambda step: train(step)[-1:], device)
 
     def step(self, step: int) -> dict:

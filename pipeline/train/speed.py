@@ -31,7 +31,8 @@ def _step(arch: str, options: dict, settings: Stage1, device: torch.device):
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     network = build(arch, options).to(device, memory_format=layout).train()
     forward = torch.compile(network) if settings.compile else network
-    optimizer = torch.optim.Adam([weight for weight in network.parameters() if weight.requires_grad], lr=settings.lr)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=settings.lr, fused=True)
     inputs, targets = (torch.rand(settings.batch, 3, side, side, device=device).to(memory_format=layout)
                        for side in (settings.patch, settings.patch * network.scale))
     fidelity = getattr(network, "fidelity", None)
