@@ -68,7 +68,7 @@ def _merged(text: str, preset: dict) -> str:
 
 
 def difference(before: dict, after: dict, where: str = "") -> list[str]:
-    """What changed from one mapping to another, a line per value: `stage1.steps: 1000 -> 40`."""
+    """What changed from one mapping to another, a line per value: `stage1.steps: 800 -> 40`."""
     lines = []
     for key in [*before, *(key for key in after if key not in before)]:
         old, new, name = before.get(key), after.get(key), f"{where}{key}"
