@@ -51,7 +51,8 @@ def write(seed: int, scores: dict, changes: dict | None = None, test_set: str = 
             writer = csv.DictWriter(handle, ["row", "test_set", "image", "scene", *metrics])
             writer.writeheader()
             writer.writerows(found)
-    whole = {row: {test_set: {m: float(np.nanmean(v)) for m, v in by_metric.items() if not np.isnan(v).all()} | {"swd": swd}}
+    whole = {row: {test_set: {m: float(np.nanmean(v)) for m, v in by_metric.items() if not np.isnan(v).all()}
+                        | {"swd": swd, "swd_0": swd + 1}}
              for row, by_metric in scores.items()}
     with open("metrics/sr.json", "w") as handle:
         json.dump(whole, handle)
@@ -121,6 +122,7 @@ def test_means_and_spreads_over_seeds(project):
     assert not {what for row, metric, what in found if metric == "swd"} - {"mean"}
     shown = " ".join(run("s1", "s2", "s3").output.split())
     assert "20.20 ± 0.10" in shown and "22.00 ± 1.00" in shown
+    assert number(found[STAGE1, "swd_0", "mean"], "value") == [23] and "swd_0" not in shown  # levels: in the CSV alone
     assert "captures (7 images of 6 scenes), mean ± SD over seeds 1, 2, 3" in shown
     assert "Few scenes (6)" in shown and "over scenes and seeds" in shown
 
