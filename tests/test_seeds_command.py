@@ -52,7 +52,7 @@ def write(seed: int, scores: dict, changes: dict | None = None, test_set: str = 
             writer.writeheader()
             writer.writerows(found)
     whole = {row: {test_set: {m: float(np.nanmean(v)) for m, v in by_metric.items() if not np.isnan(v).all()}
-                        | {"swd": swd, "swd_0": swd + 1}}
+                   | {"swd": swd, "swd_0": swd + 1}}
              for row, by_metric in scores.items()}
     with open("metrics/sr.json", "w") as handle:
         json.dump(whole, handle)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.core.files import replacing
 from pipeline.core.params import Params
-from pipeline.measure.names import DIAGNOSTICS, METRICS
+from pipeline.measure.names import METRICS
 from pipeline.report.paired import Difference
 from pipeline.report.seeds import Section, Spread, in_order
 from pipeline.report.tables import ARROWS, DIGITS, TITLES, WIDTH, count
@@ -125,8 +125,7 @@ class Comparison:
 
 def _block(title: str, table: dict[str, dict], cell) -> Block:
     """What people read: all metrics but the levels of SWD, which are in the CSV."""
-    found = {metric for cells in table.values() for metric in cells}
-    metrics = in_order(found.intersection((*METRICS, *DIAGNOSTICS)))
+    metrics = in_order({metric for cells in table.values() for metric in cells if not metric.startswith("swd_")})
     headings = {metric: f"{TITLES.get(metric, metric)} {ARROWS.get(METRICS.get(metric), '')}".strip() for metric in metrics}
     return Block(title, headings, {row: {metric: cell(metric, value) for metric, value in cells.items()}
                                    for row, cells in table.items()})
