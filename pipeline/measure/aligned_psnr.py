@@ -15,9 +15,11 @@ def aligned_psnr(output: np.ndarray, truth: np.ndarray, border: int = 0) -> floa
 
     Two uint8 RGB HWC images, `border` pixels are cut from each side. `inf` where nothing is left, for callers to leave out.
     """
-    output, truth = (image.reshape(-1, 3).astype(np.float64) for image in compared(output, truth, border, "rgb", False))
-    output, truth = output - output.mean(axis=0), truth - truth.mean(axis=0)
-    variance, covariance = (output**2).mean(axis=0), (output * truth).mean(axis=0)
-    slope = np.divide(covariance, variance, out=np.zeros(3), where=variance > 0)
+    # a row per channel: along rows NumPy takes means three times as fast as along columns
+    output, truth = (image.reshape(-1, 3).T.astype(np.float64, order="C")
+                     for image in compared(output, truth, border, "rgb", False))
+    output, truth = (values - values.mean(axis=1, keepdims=True) for values in (output, truth))
+    variance, covariance = (values.mean(axis=1, keepdims=True) for values in (output**2, output * truth))
+    slope = np.divide(covariance, variance, out=np.zeros((3, 1)), where=variance > 0)
     error = np.mean((slope * output - truth) ** 2)
     return float(10 * np.log10(255**2 / error)) if error > NOTHING else float("inf")

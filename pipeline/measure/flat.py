@@ -17,7 +17,8 @@ FINE = 0.75
 def flat_mask(truth: np.ndarray) -> np.ndarray:
     """uint8 HWC -> bool HW: pixels around which no channel varies by more than 8 levels within 9x9 pixels."""
     window = np.ones((WINDOW, WINDOW), np.uint8)
-    return (cv2.dilate(truth, window) - cv2.erode(truth, window)).max(axis=2) <= RANGE
+    spread = cv2.dilate(truth, window) - cv2.erode(truth, window)
+    return cv2.inRange(spread, (0, 0, 0), (RANGE, RANGE, RANGE)) > 0
 
 
 def flat_difference(output: np.ndarray, truth: np.ndarray, border: int) -> tuple[np.ndarray, np.ndarray]:

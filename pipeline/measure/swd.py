@@ -61,7 +61,7 @@ def distances(a: Sample, b: Sample, projections: int, seed: int) -> tuple[dict[s
         directions = draw.standard_normal((PATCH * PATCH * 3, projections), dtype=np.float32)
         directions /= np.linalg.norm(directions, axis=0)
         clouds = (points[level][level == last] for points in (a, b))
-        sorted_a, sorted_b = (np.sort(cloud @ directions, axis=0) for cloud in clouds)
+        sorted_a, sorted_b = (np.sort(directions.T @ cloud.T, axis=1) for cloud in clouds)
         distance = 1000 * float(np.mean(np.abs(sorted_a - sorted_b), dtype=np.float64))
         found[LOW if level == last else str(level)] = distance
     return found, float(np.mean([found[str(level)] for level in range(last)]))
