@@ -1,5 +1,6 @@
 """Presets merged into params.yaml."""
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ def preset(
         try:
             parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
         except ParamsError as error:
-            fail(error)
+            fail(f"{shorten(str(error), 400, placeholder=' ...')}\n{file} says at its top which preset comes before it, if any")
     typer.echo("\n".join(difference(yaml.safe_load(before), yaml.safe_load(after))) or "nothing changes")
     if not show:
         with replacing(PARAMS_FILE, "w") as handle:
