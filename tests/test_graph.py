@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import get_args
 
@@ -80,20 +81,26 @@ def test_what_imports_do_not_tell(monkeypatch):
         assert ("pipeline/nets/${item.arch}.py" in deps_of(group)) == bool(built), group
 
 
+@pytest.fixture(scope="module")
+def unedited() -> dict[Path, dict[str, str]]:
+    """What the stage `code` writes of the project as it is."""
+    with chdir(ROOT):
+        return code.contents()
+
+
 @pytest.mark.parametrize("file, scripts", [
     ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
     ("core/params.py", set()), ("commands/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
-def test_an_edit_changes_the_files_of_what_imports_it(tmp_path, monkeypatch, file, scripts, text):
+def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
-    before = code.contents()
     with open(tmp_path / "pipeline" / file, "a") as handle:
         handle.write(text)  # with the second it is no Python any more: those that do not import it can still run
     after = code.contents()
-    assert {path.stem for path in before if before[path] != after[path]} == scripts
-    assert all(f"pipeline/{file}" in before[Path(f"data/code/{script}.json")] for script in scripts)
+    assert {path.stem for path in unedited if unedited[path] != after[path]} == scripts
+    assert all(f"pipeline/{file}" in unedited[Path(f"data/code/{script}.json")] for script in scripts)
 
 
 @pytest.mark.parametrize("section, change, files", [

@@ -32,7 +32,7 @@ def test_forced_again_the_lock_is_the_same(clone):
     before = (clone / "dvc.lock").read_bytes()
     # one of a kind; trainings, labels and the choice are made again in tests/test_resilience.py
     stages = ["code", "settings", "builtin", "ingest@clean", "calibrate@sr", "synthesize@sr", "adabn", "tests@sr",
-              "bench@sr-input", "evaluate@sr", "page"]
+              "bench-system@sr-edsr", "evaluate@sr", "page"]
     assert len(ran(sh(f"dvc repro -f -s {' '.join(stages)}", clone))) == len(stages)
     assert (clone / "dvc.lock").read_bytes() == before
     assert not sh("git status --porcelain", clone).strip()
@@ -49,8 +49,9 @@ def test_an_experiment_runs_stage_2_and_later_only(clone):
     sh("git checkout -q . && dvc checkout -q", clone)
 
 
-def test_a_queue_leaves_the_workspace_alone(clone):
-    sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)  # stages of a second, each with --temp
+def test_temp_and_queue_leave_the_workspace_alone(clone):
+    sh("dvc exp run --temp -n t -S tasks.sr.title=six", clone)  # re-runs stages of a second
+    sh("dvc exp run --queue -S tasks.sr.title=five,seven && dvc queue start -j 1", clone)
     for _ in range(120):
         status = sh("dvc queue status", clone)
         if "Queued" not in status and "Running" not in status:
