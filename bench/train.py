@@ -21,7 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.peers import basicsr
 from pipeline.core import params
 from pipeline.core.device import pick
-from pipeline.core.settings import Stage2, override
+from pipeline.core.model import override
+from pipeline.core.settings import Stage2
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.nets.build import build
 from pipeline.train import loop

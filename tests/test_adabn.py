@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from pipeline.core.files import read_json
 from pipeline.images.shards import Shard, write_absent
 from pipeline.nets.build import build
-from pipeline.restore.network import load_network, save_absent, save_network
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import load_network, save_network
 from pipeline.stages import adabn, curves, label, stage1, stage2
 from pipeline.train import loop
 

@@ -5,7 +5,8 @@ from conftest import smooth_image
 
 from pipeline.nets.build import build
 from pipeline.restore.apply import apply, quantise, self_ensemble
-from pipeline.restore.network import AbsentNetwork, load_network, save_absent, save_network
+from pipeline.restore.manifest import AbsentNetwork, save_absent
+from pipeline.restore.network import load_network, save_network
 
 
 @pytest.mark.parametrize("scale, shape", [(1, (77, 131)), (4, (61, 19)), (2, (16, 90))])

@@ -17,7 +17,8 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.measure.names import TEST_SETS, Control, control_rows, reading_order
 from pipeline.measure.score import Scorer
 from pipeline.nets.build import build
-from pipeline.restore.network import save_absent, save_network
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import save_network
 from pipeline.stages import bench
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}

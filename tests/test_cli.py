@@ -18,7 +18,8 @@ from pipeline.images.shards import write_absent
 from pipeline.nets.build import build
 from pipeline.report.crops import most_detail
 from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import load_network, save_absent, save_network
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import load_network, save_network
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 

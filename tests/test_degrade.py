@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from pipeline.core.params import ParamsError
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Bicubic, Blur, Random, Unknown, UpDown
+from pipeline.core.recipes import Bicubic, Blur, Random, Unknown, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.jpeg import jpeg

@@ -23,7 +23,8 @@ from pipeline.report.tables import Scores, write_csv
 from pipeline.restore.apply import apply, to_tensor
 from pipeline.restore.chain import Chain
 from pipeline.restore.graph import OPSET, difference, graph_of
-from pipeline.restore.network import read_manifest, save_absent, save_network
+from pipeline.restore.manifest import read_manifest, save_absent
+from pipeline.restore.network import save_network
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.row import read_row
 

@@ -24,7 +24,8 @@ from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.report.tables import Scores
 from pipeline.report.training import section, trainings
 from pipeline.restore.chain import Chain
-from pipeline.restore.network import load_network, read_manifest
+from pipeline.restore.manifest import read_manifest
+from pipeline.restore.network import load_network
 from pipeline.stages import convert, label, stage2
 
 

@@ -13,7 +13,8 @@ from pipeline.core.files import read_json
 from pipeline.core.params import ParamsError, load
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
-from pipeline.restore.network import load_network, save_absent
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import load_network
 from pipeline.stages import rbsr, stage1
 from pipeline.train import rbsr as train
 from pipeline.train import steps

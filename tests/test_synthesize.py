@@ -8,7 +8,8 @@ from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
 from pipeline.core.moire import Moire
-from pipeline.core.sources import Bicubic, Pairs, Random, Unknown
+from pipeline.core.recipes import Bicubic, Random, Unknown
+from pipeline.core.sources import Pairs
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.pairs import make_pair

@@ -27,7 +27,7 @@ def export(
     from rich.console import Console
 
     from pipeline.report.export import export as write
-    from pipeline.restore.network import AbsentNetwork
+    from pipeline.restore.manifest import AbsentNetwork
 
     if bool(name) == bool(system):
         fail("name a row, or a system with --system")

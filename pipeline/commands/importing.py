@@ -26,7 +26,7 @@ def import_(
     from pipeline.core.presets import merge
     from pipeline.nets.layouts.files import read_weights
     from pipeline.nets.layouts.names import recognise, remarks
-    from pipeline.restore.network import read_manifest
+    from pipeline.restore.manifest import read_manifest
     from pipeline.stages.convert import convert
 
     try:

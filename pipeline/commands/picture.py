@@ -22,7 +22,7 @@ def picture(
     from pipeline.core.params import load
     from pipeline.images.encode import write_png
     from pipeline.report.picture import comparison
-    from pipeline.restore.network import AbsentNetwork
+    from pipeline.restore.manifest import AbsentNetwork
 
     try:
         params = load()

@@ -37,7 +37,7 @@ def restore(
     Example: python -m pipeline restore photos -o restored --system sr-edsr
     """
     from pipeline.restore.batch import restore_all
-    from pipeline.restore.network import AbsentNetwork
+    from pipeline.restore.manifest import AbsentNetwork
     from pipeline.restore.plan import plan
     from pipeline.restore.restorer import Restorer
 

@@ -1,17 +1,16 @@
-"""Sections of params.yaml for reference methods of other papers, each with a training of its own kind: CycleGAN, RBSR, SRGAN,
-ZSSR. They have no defaults here, like the others.
-"""
+"""Entries of params.yaml for reference methods of other papers, each with a training of its own kind: CycleGAN, RBSR, SRGAN, ZSSR."""
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Stage2, Strict, TestSet
+from pipeline.core.model import Count, Fraction, Name, NonNegative, Positive, Strict, WholeNumber
+from pipeline.core.settings import Stage2, TestSet
 
 
 class CycleGanTraining(Strict):
     """Zhu et al. 2017 (train/cyclegan.py). A step updates both generators, then both discriminators."""
     steps: Count
-    decay: Annotated[int, Field(ge=0)]
+    decay: WholeNumber
     """Of these, the last ones, over which the learning rate falls linearly to zero."""
     batch: Count
     patch: Count
@@ -21,7 +20,7 @@ class CycleGanTraining(Strict):
     """Weight of the cycle terms, of images in [-1, 1]; those of the adversarial terms is 1."""
     identity: NonNegative
     """Weight of the identity terms, as a multiple of `cycle`."""
-    pool: Annotated[int, Field(ge=0)]
+    pool: WholeNumber
     """How many made images each discriminator's history holds; 0 for none."""
     d_layers: Count
     """3 for patches of 70x70 pixels, each less or more about halves or doubles them."""
@@ -142,7 +141,7 @@ class Zssr(Strict):
     """White noise in 8-bit levels on the shrunk images that training enlarges."""
     ensemble: bool
     """The median over the eight flips and quarter turns of the image."""
-    back_projections: Annotated[int, Field(ge=0)]
+    back_projections: WholeNumber
 
     @model_validator(mode="after")
     def _possible(self):

@@ -1,6 +1,6 @@
 """What params.yaml may hold, told from its classes: as a JSON schema for editors, and as the Markdown of docs/params.md."""
+from pipeline.core.model import NAME
 from pipeline.core.params import Params
-from pipeline.core.settings import NAME
 
 INTRODUCTION = """# params.yaml
 

@@ -1,7 +1,7 @@
 """Degrade clean images as an estimated camera would, randomised around the estimate (degrade/calibrate.py)."""
 import numpy as np
 
-from pipeline.core.sources import Calibrated
+from pipeline.core.recipes import Calibrated
 from pipeline.degrade.bicubic import quantise
 from pipeline.degrade.calibrate import Estimate, local_variance
 from pipeline.degrade.jpeg import jpeg

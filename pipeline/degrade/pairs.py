@@ -7,8 +7,9 @@ import joblib
 import numpy as np
 
 from pipeline.core.memory import keep_memory
+from pipeline.core.recipes import Recipe
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Pairs, Recipe
+from pipeline.core.sources import Pairs
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.moire.geometry import Geometry, fitting

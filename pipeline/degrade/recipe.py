@@ -2,7 +2,7 @@
 import numpy as np
 
 from pipeline.core import seeds
-from pipeline.core.sources import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
+from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate

@@ -1,8 +1,9 @@
 """What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
 from typing import NamedTuple, get_args
 
+from pipeline.core.entries import Tests
 from pipeline.core.params import Params
-from pipeline.core.settings import Bench, Tests, WhenAsked
+from pipeline.core.settings import Bench, WhenAsked
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")

@@ -13,7 +13,8 @@ from pipeline.report.card import Export, card, items
 from pipeline.report.lineage import ancestors
 from pipeline.restore.chain import Chain
 from pipeline.restore.graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.restore.network import load_network
 from pipeline.restore.restorer import networks_of
 from pipeline.restore.row import write_row
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images.shards import Shard
+from pipeline.images.test_sets import test_images
 from pipeline.report.crops import most_detail
 from pipeline.report.strips import stack
 from pipeline.restore.apply import apply, quantise
@@ -18,10 +19,9 @@ def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndar
     The crop of each scene is the one with most detail in the stage-1 output. Raises FileNotFoundError for sets or
     networks not made yet, ValueError for captures that are absent or a scene they do not hold.
     """
-    folder = Path("data/tests", task, "captures")
-    inputs, targets = Shard(folder / "inputs"), Shard(folder / "targets")
+    inputs, targets = (test_images(Path("data/tests", task), side, "captures") for side in ("inputs", "targets"))
     if inputs.absent:
-        raise ValueError(f"{folder}: no captures: {inputs.absent}")
+        raise ValueError(f"{inputs.folder}: no captures: {inputs.absent}")
     networks = {"stage 1": load_network(Path("models", start)), "stage 2": load_network(Path("models", stage2))}
     return stack([panels(inputs[i], networks, None if targets.absent else targets[i])
                   for i in (_find(inputs, scene) for scene in scenes or inputs.scenes[:1])])

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.core.entries import Tests
 from pipeline.core.files import replacing
-from pipeline.core.settings import Bench, Tests
+from pipeline.core.settings import Bench
 from pipeline.measure.names import METRICS, TEST_SETS, WHEN_ASKED
 
 TITLES = {

@@ -20,7 +20,8 @@ from pipeline.restore.apply import quantise
 from pipeline.restore.beside import write_beside
 from pipeline.restore.chain import Chain
 from pipeline.restore.learnt import Learnt, learnt_by
-from pipeline.restore.network import load_network, read_manifest
+from pipeline.restore.manifest import read_manifest
+from pipeline.restore.network import load_network
 from pipeline.restore.photo import Photo, read_photo
 from pipeline.restore.room import tile_for
 from pipeline.restore.row import is_file, read_row

@@ -14,7 +14,7 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
-from pipeline.restore.network import read_manifest
+from pipeline.restore.manifest import read_manifest
 
 KEY = "restage"
 OF_OTHERS = (".onnx", ".pth", ".pt")

@@ -19,7 +19,8 @@ from pipeline.core.edge import run
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard
 from pipeline.restore.apply import TILE, to_tensor
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
+from pipeline.restore.network import load_network, save_network
 
 
 class Reached(Exception):

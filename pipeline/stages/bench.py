@@ -21,6 +21,7 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
+from pipeline.images.test_sets import test_images
 from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
 from pipeline.measure.cost import training_flop
 from pipeline.measure.names import (
@@ -36,7 +37,8 @@ from pipeline.measure.names import (
 from pipeline.measure.score import Result, Scorer
 from pipeline.report.crops import Crops
 from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.restore.network import load_network
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 
@@ -79,7 +81,7 @@ def restorer(networks: list[str], scale: int, device) -> tuple[Restorer | None, 
 def scale_of(folder: Path) -> int:
     """How many times larger the truth is than the input, from the first test set that has both; 1 when none has."""
     for name in TEST_SETS:
-        inputs, targets = Shard(folder / name / "inputs"), Shard(folder / name / "targets")
+        inputs, targets = (test_images(folder, side, name) for side in ("inputs", "targets"))
         if len(inputs) and len(targets):
             return targets.images[0]["height"] // inputs.images[0]["height"]
     return 1
@@ -135,7 +137,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
             del controls[name]
         parameters |= dict.fromkeys([row, *controls], weights)
         for test_set in TEST_SETS:
-            inputs, targets = Shard(tests / test_set / "inputs"), Shard(tests / test_set / "targets")
+            inputs, targets = (test_images(tests, side, test_set) for side in ("inputs", "targets"))
             if inputs.absent:
                 result.miss(row, test_set, "*", inputs.absent)
                 continue
@@ -173,7 +175,7 @@ def flop(manifests: dict[str, dict]) -> dict[str, int]:
 
 def counts(tests: Path) -> dict[str, dict[str, int]]:
     """Images and scenes of each test set and of the reference."""
-    shards = {name: Shard(tests / name / "inputs") for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
+    shards = {name: test_images(tests, "inputs", name) for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
     return {name: {"images": len(shard), "scenes": len(set(shard.scenes))} for name, shard in shards.items()}
 
 

@@ -1,12 +1,12 @@
-"""Make the built-in data: clean scenes, and captures of other scenes through proxy cameras, with their truth.
+"""Make the built-in data: `python -m pipeline.stages.builtin KEY`, the entry of `builtin` in params.yaml.
 
-Reads params builtin. Writes PNGs below data/builtin:
+Clean scenes, and captures of other scenes through proxy cameras, with their truth. Writes PNGs below data/builtin:
   clean/natural, clean/screens   scenes as they are
-  sr-captures, sr-truth          captures through builtin.camera, and the scenes: same names, scale times as large
-  sr-far, sr-far-truth           the same through builtin.far_camera, worse in ways that no synthesizer models
+  sr-captures, sr-truth          captures through `camera`, and the scenes: same names, scale times as large
+  sr-far, sr-far-truth           the same through `far_camera`, worse in ways that no synthesizer models
   demoire-captures, demoire-truth, demoire-far, demoire-far-truth
-                                 the same scenes on a screen, photographed (builtin.screen) from near, and with what
-                                 builtin.far_screen changes from further away; a capture and its truth have one size
+                                 the same scenes on a screen, photographed (`screen`) from near, and with what
+                                 `far_screen` changes from further away; a capture and its truth have one size
 
 A file is named SCENE-viewN.png; N counts crops of a photograph, times shots. Every scene is on one of the three sides only:
 photographs are dealt out whole, rendered scenes come from a stream of their own per side (no letter, c or f in their
@@ -19,9 +19,10 @@ import cv2
 import joblib
 import numpy as np
 
+from pipeline.core import params
+from pipeline.core.edge import run as run_stage
 from pipeline.core.files import need_space
 from pipeline.core.moire import Moire
-from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Builtin
@@ -45,12 +46,9 @@ LETTER = {"clean": "", "captures": "c", "far": "f"}
 CROPS = 6  # of one photograph at most
 
 
-def main() -> None:
-    try:
-        params = load()
-        make(params.builtin, params.builtin.seed, FOLDER)
-    except (ParamsError, OSError) as error:
-        raise SystemExit(f"builtin: {error}") from None
+def main(key: str) -> None:
+    builtin = params.load().builtin[key]
+    make(builtin, builtin.seed, FOLDER)
 
 
 def make(builtin: Builtin, seed: int, folder: Path, workers: int = -1) -> None:
@@ -116,4 +114,4 @@ def scene_images(side: str, what: str, index: int, seed: int, size: int) -> tupl
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

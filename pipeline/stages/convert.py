@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.edge import run
+from pipeline.core.entries import Import
 from pipeline.core.files import sha256
-from pipeline.core.settings import Import
 from pipeline.nets.layouts.convert import imported
 from pipeline.nets.layouts.files import read_weights
 from pipeline.nets.spandrel import network_of, options_of

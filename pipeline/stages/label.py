@@ -20,7 +20,8 @@ from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.restore.apply import TILE, apply, quantise, self_ensemble
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.restore.network import load_network
 
 
 def main(kind: str, key: str) -> None:

@@ -12,7 +12,8 @@ from pipeline.core.device import pick
 from pipeline.core.edge import run as run_stage
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.restore.network import load_network
 from pipeline.train.crops import Crops
 from pipeline.train.rbsr import Rbsr
 from pipeline.train.run import absent

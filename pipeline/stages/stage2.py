@@ -2,10 +2,10 @@
 
     python -m pipeline.stages.stage2 stage2 sr-edsr     the paper's stage 2: captures and their surrogates, eq. 6
     python -m pipeline.stages.stage2 gan sr-edsr        control: the same settings on synthetic pairs
-    python -m pipeline.stages.stage2 oracle sr-edsr     reference: supervised on captures and their truth
+    python -m pipeline.stages.stage2 oracle NAME        reference: supervised on captures and their truth (params oracles)
     python -m pipeline.stages.stage2 finetune NAME      a further round, or a specialised network (params finetunes)
 
-Writes models/<name> and metrics/curves/<name>.csv; <name> is the system's with the kind behind it.
+Writes models/<name> and metrics/curves/<name>.csv; <name> is SYSTEM-stage2, SYSTEM-gan, or that of the entry.
 """
 
 from pipeline.core import params
@@ -21,13 +21,14 @@ def main(kind: str, key: str) -> None:
         run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, adversary=Adversary,
             clean=entry.clean, start=entry.start)
         return
+    if kind == "oracle":
+        entry = p.oracles[key]
+        run(key, p.supervised_of(key), p.seed, p.threads, f"sets/{entry.captures}", f"sets/{entry.truth}", start=entry.start)
+        return
     entry = p.systems[key]
-    settings, inputs, targets = {
-        "stage2": (p.stage2_of(key), f"sets/{entry.captures}", f"labels/{key}"),
-        "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
-        "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
-    }[kind]
-    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
+    inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
+                       "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
+    run(f"{key}-{kind}", p.stage2_of(key), p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
         start=entry.start)
 
 

@@ -23,7 +23,8 @@ import numpy as np
 from pipeline.core.files import need_space, read_json, write_json
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
-from pipeline.core.sources import Pairs, Recipe
+from pipeline.core.recipes import Recipe
+from pipeline.core.sources import Pairs
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.pairs import cut, is_cropped, make_pairs
 from pipeline.degrade.recipe import hidden_camera

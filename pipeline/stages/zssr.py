@@ -23,6 +23,7 @@ from pipeline.core.seeds import derive
 from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.images.test_sets import test_images
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
 from pipeline.restore.apply import quantise
@@ -35,7 +36,7 @@ CODE = [Path(zssr.__file__), Path(nets.__file__)]
 def main(key: str) -> None:
     p = params.load()
     entry = p.zssr[key]
-    inputs = {name: Shard(Path("data/tests", entry.tests, name, "inputs")) for name in TEST_SETS}
+    inputs = {name: test_images(Path("data/tests", entry.tests), "inputs", name) for name in TEST_SETS}
     wanted = {name: inputs[name] for name in entry.test_sets if not inputs[name].absent}
     device = pick(p.threads)
     made = {"seed": p.seed, "threads": p.threads, "settings": entry.model_dump(),

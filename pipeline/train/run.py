@@ -10,8 +10,10 @@ from pipeline.core.files import sha256, sha256_of, write_json
 from pipeline.core.seeds import torch_seed
 from pipeline.core.settings import Stage2, Training
 from pipeline.images.shards import Shard, check_pairing
-from pipeline.nets.build import build, source
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.nets.build import build
+from pipeline.nets.catalogue import code_of
+from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
+from pipeline.restore.network import load_network, save_network
 from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
 from pipeline.train.crops import Crops
@@ -132,4 +134,4 @@ def _validation(shards: dict, scale: int, patch: int, seed: int) -> Crops | None
 
 def _code(arch: str) -> list[str]:
     """Hashes of the files that decide how a step is computed: a checkpoint of other code is not resumed."""
-    return [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py")), source(arch)]]
+    return [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py"))]] + [code_of(arch)]

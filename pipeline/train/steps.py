@@ -22,7 +22,7 @@ from pipeline.core.files import sha256, sha256_of, write_json
 from pipeline.core.progress import progress
 from pipeline.core.seeds import torch_seed
 from pipeline.core.stop import Stop
-from pipeline.nets.build import source
+from pipeline.nets.catalogue import code_of
 from pipeline.restore.network import save_network
 from pipeline.train import loop
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
@@ -78,7 +78,7 @@ def run(name: str, method, settings, arch: str, options: dict, made: dict, also:
     `made` goes into the manifest; it and `also` are all that shapes the training beside the code.
     """
     device = next(method.network.parameters()).device.type
-    code = [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py")), source(arch)]]
+    code = [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py"))]] + [code_of(arch)]
     fingerprint = sha256_of([made, also, arch, options, device, torch.__version__, code])
     with only_one(name):
         checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
