@@ -5,6 +5,7 @@ from pipeline.commands.check import check
 from pipeline.commands.export import export
 from pipeline.commands.fetch_trunks import fetch_trunks
 from pipeline.commands.importing import import_
+from pipeline.commands.init import init
 from pipeline.commands.keys import params
 from pipeline.commands.likeness import likeness
 from pipeline.commands.page import page
@@ -17,5 +18,5 @@ from pipeline.commands.speed import speed
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"max_content_width": 110},
                   help="Two-stage training for image restoration: `dvc repro` builds it, these commands use it.")
-for command in (restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds, likeness):
+for command in (init, restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds, likeness):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
