@@ -26,7 +26,7 @@ def init(
     task: Annotated[Task, typer.Option(help="x4, x2: enlarge; same-size: sharpen soft photos; screens: take moire away.")],
     truth: Annotated[Path | None, typer.Option(metavar="DIR", help="What the captures should be, under their names, if it is "
                                                "known. A folder `truth` in that of the captures needs no option.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a params.yaml with changes that are not committed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a params.yaml whose changes are not committed.")] = False,
 ):
     """Write a params.yaml for your own photos, and say what it assumes of them. `dvc repro` then makes the network.
 

@@ -57,7 +57,8 @@ class Task:
 def _enlarged(scale: int, blur: float, patch: int, cut: int) -> Task:
     return Task(
         f"Super-resolution x{scale}", scale, "edsr", {"scale": scale, "blocks": 6, "features": 32, "start": "bilinear"},
-        "random", {"kind": "random", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2], "noise_sigma": [0, 6],
+        "random",
+        {"kind": "random", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2], "noise_sigma": [0, 6],
          "jpeg_quality": [60, 97]},
         24, 128, cut,
         {"steps": 4000, "batch": 8, "patch": patch, "lr": 0.001, "loss": "l1", "validate_every": 250},
@@ -85,8 +86,8 @@ TASKS = {
         {"steps": 4000, "batch": 4, "patch": 96, "lr": 0.0005, "loss": "mse", "validate_every": 250},
         {"steps": 600, "batch": 4, "patch": 96, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
         "It is assumed that the captures are photographs of screens, made by a phone at its own resolution and published "
-        "smaller, and that the clean images are what screens show. Moire is taken away; the photograph's tone stays. Where this "
-        "is wrong, change the ranges of recipes.photos-moire."),
+        "smaller, and that the clean images are what screens show. Moire is taken away; the photograph's tone stays. Where "
+        "this is wrong, change the ranges of recipes.photos-moire."),
 }
 
 
@@ -158,7 +159,8 @@ def explain(plan: Plan) -> list[str]:
             "(sets.photos-captures: val, test).",
             f"{_of('clean', plan.clean)} {clean} are kept for tests (sets.photos-clean: val, test, holdout).",
             f"network: {task.arch}; its outputs are " + (f"{scale} times " if scale > 1 else "") + "as large as the captures.",
-            f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with synthetic ones."]
+            f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with the "
+            "synthetic ones."]
     if plan.truth == "none":
         said.append("truth: none, so scores that need it are absent. Truth has the names of the captures; give it by "
                     "--truth DIR, or in a folder `truth` in that of the captures.")
