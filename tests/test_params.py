@@ -133,8 +133,8 @@ def test_chains_and_ensembles_may_name_each_other_and_be_teachers():
     ({"systems": {"a": {"supervised": {}}}}, "systems.a.supervised: it stands in the oracle's entry of oracles"),
     ({"labels": {"a": {"ensemble": True}}}, "labels.a.ensemble: it is called self_ensemble"),
     ({"tests": {"sr": {"far": "sr-far", "far_truth": "none"}}}, "tests.sr.far: a second test set of captures is an entry of far"),
-    ({"rows": {"a": {"first": "x", "second": "y"}}}, "rows.a.first: a row names one `network`; a chain of several is an entry of "
-     "chains: {first, then}"),
+    ({"rows": {"a": {"first": "x", "second": "y"}}}, "rows.a.first: a row names one `network`; a chain of several is an entry "
+     "of chains: {first, then}"),
     ({"rows": {"a": {"network": "x", "third": "none"}}}, "rows.a.third: a row names one `network`"),
 ])
 def test_a_file_of_the_first_edition_is_told_what_moved_where(values, wanted):

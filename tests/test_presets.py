@@ -79,7 +79,8 @@ def test_a_star_stands_for_every_key_that_is_there_and_adds_none():
 def test_what_a_preset_says_by_name_comes_on_top_of_a_star():
     text = "s:\n  x: {a: {n: 1, m: 1}, k: 1}\n  y: {a: {n: 1, m: 1}, k: 1}\n"
     merged = yaml.safe_load(merge(text, 's: {"*": {a: {n: 2, m: 2}}, x: {a: {m: 3, new: 4}}, z: {k: 5}}'))
-    assert merged == {"s": {"x": {"a": {"n": 2, "m": 3, "new": 4}, "k": 1}, "y": {"a": {"n": 2, "m": 2}, "k": 1}, "z": {"k": 5}}}
+    x, y = {"a": {"n": 2, "m": 3, "new": 4}, "k": 1}, {"a": {"n": 2, "m": 2}, "k": 1}
+    assert merged == {"s": {"x": x, "y": y, "z": {"k": 5}}}
     assert yaml.safe_load(merge(text, 's: {"*": {k: null}}')) == {"s": {name: {"a": {"n": 1, "m": 1}} for name in "xy"}}
     after_without = yaml.safe_load(merge("s:\n  x: {k: 1}\n  y: {k: 1}\n", 'without: [x]\ns: {"*": {k: 2}}'))
     assert after_without == {"s": {"y": {"k": 2}}}
@@ -146,7 +147,7 @@ def test_optics_is_short():
     assert len((ROOT / "presets/optics.yaml").read_text().splitlines()) <= 120
 
 
-def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
+def test_smoke_has_every_group_of_stages_in_at_most_33(tmp_path):
     def stages(folder):
         listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder,
                                  check=True, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
@@ -158,7 +159,7 @@ def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
     (tmp_path / "params.yaml").write_text(with_presets("smoke"))
     smoke = stages(tmp_path)
     assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)} | {"adabn"}
-    assert len(smoke) <= 30
+    assert len(smoke) <= 33
 
 
 def test_paper_is_the_papers_size():
