@@ -39,7 +39,7 @@ def main(key: str) -> None:
         if has_truth(entry):
             tell(f"{key}/{TRUTH}", ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out))
         else:
-            absent(out / TRUTH, f"sets.{key}.folder: {entry.folder} has no folder {TRUTH!r}")
+            absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
     except (SplitError, BadImage, OSError) as error:
         raise SystemExit(str(error)) from None
 
