@@ -3,6 +3,7 @@
 An unknown key or an impossible value is a `ParamsError` that names the key, the value and what is allowed. Names that
 point at other entries (a system's set of captures, say) are checked too, so a typo fails in a second and not in an hour.
 """
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,13 @@ from pipeline.core.settings import (
 from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Recipe, Set
 
 PARAMS_FILE = Path("params.yaml")
+DERIVED = ("gan", "stage2", "oracle")
+"""What is trained from the start of each entry of `systems`, by the groups of dvc.yaml."""
+
+
+def derived(system: str) -> dict[str, str]:
+    """Kind -> the network of that kind that a system has."""
+    return {kind: f"{system}-{kind}" for kind in DERIVED}
 
 
 class ParamsError(ValueError):
@@ -99,7 +107,7 @@ class Params(Strict):
     def _check_references(self):
         sets, trained = set(self.sets) | {"none"}, self.network_names() | {"none"}
         stage1 = set(self.networks) | set(self.imports)
-        synthetic = stage1 | {f"{system}-gan" for system in self.systems} | {"none"}
+        synthetic = stage1 | {derived(system)["gan"] for system in self.systems} | {"none"}
         inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
         inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
         wanted = {  # section -> field -> where the name must be
@@ -127,8 +135,12 @@ class Params(Strict):
                     if (value := getattr(entry, field)) not in names:
                         there = ", ".join(sorted(names))
                         raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
-        if taken := self.imports.keys() & self._trained():
-            raise ValueError(f"imports.{min(taken)}: the pipeline trains a network of this name; choose another")
+        counts = Counter(name for names in self._networks_by_section().values() for name in names)
+        for section, names in self._networks_by_section().items():
+            if taken := [name for name in names if counts[name] > 1]:
+                raise ValueError(f"{section}.{min(taken)}: the pipeline trains a network of this name; choose another")
+        if taken := self.labels.keys() & self.systems.keys():
+            raise ValueError(f"labels.{min(taken)}: the surrogates of systems.{min(taken)} have this name; choose another")
         for key, entry in self.pairs.items():
             kind = self.recipes[entry.recipe].kind
             if (kind == "calibrated") != (entry.calibration != "none"):
@@ -142,9 +154,8 @@ class Params(Strict):
             for side in (entry.inputs, entry.synthetic):
                 self._check_cuts(f"rbsr.{key}", side, entry.targets)
         for key, entry in self.systems.items():
-            teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
-            if len(set(teachers)) < len(teachers):
-                raise ValueError(f"systems.{key}: its teachers are {', '.join(teachers)}: each may be named once")
+            if len(set(entry.teachers)) < len(entry.teachers):
+                raise ValueError(f"systems.{key}: its teachers are {', '.join(entry.teachers)}: each may be named once")
         for key in self.systems:
             if self.systems[key].task not in self.tests:
                 raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
@@ -164,13 +175,15 @@ class Params(Strict):
                              "patches: 0 and a recipe that leaves images in place, other than moire")
 
     def network_names(self) -> set[str]:
-        """Every network the pipeline has."""
-        return self._trained() | set(self.imports)
+        """Every network the pipeline has; entries of zssr have none."""
+        return {name for section, names in self._networks_by_section().items() if section != "zssr" for name in names}
 
-    def _trained(self) -> set[str]:
-        derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        trained = set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
-        return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
+    def _networks_by_section(self) -> dict[str, list[str]]:
+        """Section -> what its entries make below models/."""
+        derived_names = [name for key in self.systems for name in derived(key).values()]
+        return {"imports": [*self.imports], "networks": [*self.networks], "systems": derived_names, "adabn": [*self.adabn],
+                "finetunes": [*self.finetunes], "cyclegans": [*self.cyclegans], "rbsr": [*self.rbsr], "srgan": [*self.srgan],
+                "zssr": [*self.zssr]}
 
 
 def _scale_lambda(settings: Stage2, factor: float) -> Stage2:

@@ -23,6 +23,12 @@ class Strict(BaseModel):
                               use_attribute_docstrings=True)  # they are what docs/params.md says of a key
 
 
+class Degradation(Strict):
+    """What every recipe has."""
+    fitted_with_truth: bool = False
+    """Whether its ranges were fitted with the truth of captures of this project; what is trained on its pairs then saw truth."""
+
+
 def override(settings: Strict, changes: dict, where: str):
     """`settings` with `changes` on top, checked again; errors (ValueError) speak of `where`."""
     unknown = sorted(set(changes) - set(settings.model_dump(by_alias=True)))
@@ -124,6 +130,8 @@ class Import(Strict):
     """The project whose names the weights in the file have."""
     arch: Name
     options: dict[str, Any]
+    saw_truth: bool = False
+    """Whether it was trained with the truth of captures of this project. The file of an exported row says so itself."""
 
 
 class System(Strict):
@@ -145,6 +153,11 @@ class System(Strict):
     stage2: dict[str, Any]
     supervised: dict[str, Any]
     """Overrides of the sections of these names; {} for none. DVC wants to find the keys it tracks."""
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The networks whose outputs are averaged."""
+        return tuple(name for name in (self.start, self.second_teacher, self.third_teacher) if name != "none")
 
 
 class Adabn(Strict):
@@ -203,6 +216,11 @@ class Row(Strict):
     third: Name = "none"
     published: dict[str, float] = {}
     """Metric -> a paper's own figure for this row, shown beside ours."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The networks in their order; none for the input itself."""
+        return tuple(name for name in (self.first, self.second, self.third) if name != "none")
 
 
 class Bench(Strict):
