@@ -12,7 +12,8 @@ class Node:
     """A network."""
     name: str
     kind: str
-    """The group of dvc.yaml that makes it: stage1, stage2, gan, oracle, finetune, adabn, cyclegan, rbsr, srgan, zssr; or import."""
+    """As the group of dvc.yaml is called that makes it: stage1, stage2, gan, oracle, finetune, adabn, cyclegan, rbsr, srgan,
+    zssr; or import."""
     start: str = ""
     """The network it goes on from; empty for one trained from scratch."""
     teachers: tuple[str, ...] = ()
@@ -81,7 +82,8 @@ def _systems(p: Params) -> Iterator[Node]:
         ours, clean = {"task": entry.task, "system": key}, f"sets/{entry.clean}" if stage2.lambda_ else ""
         yield Node(names["gan"], "gan", entry.start, (), f"{pairs}/inputs", f"{pairs}/targets", clean, stage2, **ours)
         yield Node(names["stage2"], "stage2", entry.start, (), captures, f"labels/{key}", clean, stage2, **ours)
-        yield Node(names["oracle"], "oracle", entry.start, (), captures, f"sets/{entry.truth}", "", p.supervised_of(key), **ours)
+        yield Node(names["oracle"], "oracle", entry.start, (), captures, f"sets/{entry.truth}", settings=p.supervised_of(key),
+                   **ours)
 
 
 def _finetunes(p: Params) -> Iterator[Node]:

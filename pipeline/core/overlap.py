@@ -23,8 +23,8 @@ def common_file(trained: Set, truth: Set) -> str:
     if not ours.is_relative_to(base):
         return ""
     wanted = [_alternatives(each.include, folder.relative_to(base)) for each, folder in ((trained, ours), (truth, theirs))]
-    left_out = [_alternatives(pattern, folder.relative_to(base)) for folder, patterns in (
-        (ours, (trained.test, trained.holdout)), (theirs, (truth.holdout,))) for pattern in patterns if isinstance(pattern, str)]
+    splits = [(ours, trained.test), (ours, trained.holdout), (theirs, truth.holdout)]
+    left_out = [_alternatives(claim, folder.relative_to(base)) for folder, claim in splits if isinstance(claim, str)]
     return _matched_by_all(wanted, left_out)
 
 
@@ -45,16 +45,16 @@ def _matched_by_all(wanted: list[list[list[str]]], left_out: list[list[list[str]
     patterns = [*wanted, *left_out]
     letters = sorted({token for each in patterns for way in each for token in way} - {"*", "**"} | {"/", OTHER})
     first = tuple(_closed(each, {(way, 0) for way in range(len(each))}) for each in patterns)
-    seen, waiting = {first}, deque([(first, "")])
+    seen, waiting = set(), deque([(first, "")])
     while waiting:
         states, text = waiting.popleft()
         ends = [any(place == len(each[way]) for way, place in state) for each, state in zip(patterns, states)]
-        if text and all(ends[: len(wanted)]) and not any(ends[len(wanted) :]):
+        if text[-1:] not in ("", "/") and all(ends[: len(wanted)]) and not any(ends[len(wanted) :]):
             return text.replace(OTHER, "x")
         for letter in letters:
             after = tuple(_closed(each, _stepped(each, state, letter)) for each, state in zip(patterns, states))
-            if all(after[: len(wanted)]) and after not in seen:
-                seen.add(after)
+            if all(after[: len(wanted)]) and (after, letter == "/") not in seen:  # no file's path ends there
+                seen.add((after, letter == "/"))
                 waiting.append((after, text + letter))
     return ""
 

@@ -26,7 +26,7 @@ class Strict(BaseModel):
 class Degradation(Strict):
     """What every recipe has."""
     fitted_with_truth: bool = False
-    """Whether its ranges were fitted with the truth of captures of this project; what is trained on its pairs then saw truth."""
+    """Whether its ranges were fitted with the truth of captures of this project: what is trained on its pairs saw it then."""
 
 
 def override(settings: Strict, changes: dict, where: str):

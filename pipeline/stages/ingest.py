@@ -1,7 +1,8 @@
 """Ingest a folder of images as a set: strictly decoded once, split by scene, packed, optionally cut into patches.
 
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
-(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why.
+(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why; and data/contents/KEY.json:
+split -> digests of the images that it shows, by which stages/truths.py knows them under another name.
 
 A video file is a scene, so its frames, FILE#000120, never fall in two splits. It is decoded twice: to count and check its
 frames before anything is written, and to take them. The faces in an image NAME are NAME#0, NAME#1, from the top.
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.files import need_space, write_json
+from pipeline.core.files import need_space, sha256_of_array, write_json
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
@@ -33,7 +34,7 @@ from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, sp
 from pipeline.images.video import VIDEO_SUFFIXES
 
 NONE = Path("data/none")
-SETS = Path("data/sets")
+SETS, CONTENTS = Path("data/sets"), Path("data/contents")
 CUT = ("train", "val")  # the splits that patches are cut from
 SHOWN = 5  # rejected files in an error message
 
@@ -52,19 +53,22 @@ def main(key: str) -> None:
         for part in SPLITS:
             write_absent(out / part, reason)
         write_json(out / "manifest.json", {"absent": reason})
+        write_json(CONTENTS / f"{key}.json", {})
         return
     try:
-        manifest = ingest(entry, params.ingest, params.seed, f"sets.{key}", out)
+        manifest, contents = ingest(entry, params.ingest, params.seed, f"sets.{key}", out)
     except (SplitError, OSError) as error:
         raise SystemExit(str(error)) from None
+    write_json(CONTENTS / f"{key}.json", contents)
     print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
     for what in ("video", "faces"):
         if what in manifest:
             print(f"{key}: {what}: " + ", ".join(f"{count} {name}" for name, count in manifest[what].items()))
 
 
-def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
-    """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
+def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tuple[dict, dict[str, list[str]]]:
+    """Write the shards and the manifest of one set; returns the manifest, and the digests of the images of each split, before
+    they are cut. `where` names the set in messages."""
     suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
     files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes)
     names = name_images(files, entry.include, where, entry.views)
@@ -93,12 +97,14 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
     need_space(out, 0 if entry.faces else values, where)
 
     made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
+    digests = {part: set() for part in SPLITS}
     frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
     with ExitStack() as stack:
         shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
         for file, name, image in track(images(names, entry, limits, rejected), where, len(sizes)):
             part, scene = parts[file], scenes[file]
             origin = {"file": names[file]} | ({"whole": image.shape[:2]} if name in counts else {})
+            digests[part] |= {sha256_of_array(image)} if image.min() < image.max() else set()  # an empty one is nobody's
             frames.update([file] if is_video(names[file]) else [])
             if entry.faces:
                 pieces = faces_in(image, name, entry, limits, faces)
@@ -129,7 +135,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
     if entry.faces:
         manifest["faces"] = dict(faces)
     write_json(out / "manifest.json", manifest)
-    return manifest
+    return manifest, {part: sorted(found) for part, found in digests.items()}
 
 
 def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:

@@ -14,18 +14,20 @@ from pipeline.core.files import write_json
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "finetunes", "cyclegans", "rbsr", "srgan"]
-SCORED = ["bench", "tests", "stage1", "stage2", "supervised", *TRAINED, "imports", "adabn", "rows"]
+GRAPH = [*TRAINED, "imports", "adabn", "zssr", "labels", "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations",
+         "sets", "tests", "rows"]  # what core/graph.py is made from
 READ = {
     "folders": ["sets"],
     "curves": TRAINED,
     "bench": ["bench"],
-    "page": [*SCORED, "seed", "select", "labels", "zssr", "tasks", "sets"],
+    "truths": ["sets", "systems", "tests"],
+    "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
 }
 """Stage -> the sections it reads."""
 READ_OF_A_TASK = {
-    "evaluate": SCORED,
-    "select": ["select", "systems", "tests", "labels", "finetunes", "rows"],
+    "evaluate": [*GRAPH, "bench"],
+    "select": [*GRAPH, "select"],
 }
 """The same for stages that read the task's own entry of `tasks` besides."""
 

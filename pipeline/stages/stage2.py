@@ -27,7 +27,7 @@ def main(kind: str, key: str) -> None:
         "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
         "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
     }[kind]
-    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
+    run(params.derived(key)[kind], settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
         start=entry.start)
 
 
