@@ -48,6 +48,7 @@ def project(tmp_path, monkeypatch):
         absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
+    write_json(tmp_path / "data/truths.json", {})
     return tmp_path
 
 
@@ -173,7 +174,7 @@ def test_controls_of_the_input_stand_after_it(project):
 
 def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():
     values = {"a": 20.001, "b": 20.002, "c": 19.99, "d-oracle": 20.0}
-    scores = Scores(rows={row: {"captures": {"psnr": value}} for row, value in values.items()})
+    scores = Scores(rows={row: {"captures": {"psnr": value}} for row, value in values.items()}, oracles={"d-oracle": ""})
     shown = {"a": [("20.00", True)], "b": [("20.00", True)], "c": [("19.99", False)], "d-oracle": [("20.00", False)]}
     assert cells(scores, "captures") == (["psnr"], shown)
 

@@ -103,9 +103,16 @@ def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkey
     assert all(f"pipeline/{file}" in unedited[Path(f"data/code/{script}.json")] for script in scripts)
 
 
+MADE = {"page"} | {f"{stage}/{task}" for stage in ("evaluate", "select") for task in ("sr", "demoire", "blindsr", "deblur")}
+"""The files of the stages that ask what made what."""
+
+
 @pytest.mark.parametrize("section, change, files", [
     ("select", {"metric": "swd"}, {"select/sr", "select/demoire", "select/blindsr", "select/deblur", "page", "report"}),
-    ("stage2", {"lambda": 0.1}, {"evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
+    ("stage2", {"lambda": 0.1}, MADE),
+    ("labels", {"sr-edsr-round2": {"network": "sr-edsr", "inputs": "sets/sr-captures", "ensemble": True}}, MADE),
+    ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}}, MADE),
+    ("sets", {"twin": {"folder": "a", "video_every": 0, "faces": []}}, MADE | {"folders", "truths"}),
     ("bench", {"border": 5}, {"bench", "evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
     ("tasks", {"sr": {"title": "other"}}, {"evaluate/sr", "select/sr", "page", "report"}),
     ("ingest", {"max_rejected": 1}, set())])
@@ -122,7 +129,8 @@ def test_a_changed_param_changes_the_files_of_what_reads_it(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("script, handed", [("folders", sections.READ["folders"]), ("page", sections.READ["page"]),
-                                            ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"])])
+                                            ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"]),
+                                            ("select", [*sections.READ_OF_A_TASK["select"], "tasks"])])
 def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatch):
     """Those that read most of what the modules they import name."""
     monkeypatch.chdir(ROOT)
@@ -133,9 +141,9 @@ def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatc
 
 
 def test_curves_are_handed_every_section_of_trainings():
-    names = inspect.getsource(Params.network_names) + inspect.getsource(Params._trained)
+    names = inspect.getsource(Params.network_names) + inspect.getsource(Params._networks_by_section)
     asked = set(re.findall(r"self\.([a-z0-9]+)\b", names)) & set(Params.model_fields)
-    assert asked == {*sections.READ["curves"], "imports", "adabn"}  # these have no curve
+    assert asked == {*sections.READ["curves"], "imports", "adabn", "zssr"}  # these have no curve
 
 
 def test_imports_run_one_way():

@@ -13,14 +13,14 @@ from conftest import ROOT, with_presets
 from PIL import Image
 
 from pipeline.core.files import write_json
+from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.measure.names import Control
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
 from pipeline.report.gallery import gallery
-from pipeline.report.lineage import ancestors, origin
 from pipeline.report.plane import curves
-from pipeline.report.roles import saw_truth
+from pipeline.report.roles import made_by
 from pipeline.report.scenes import Pick, gains, picks
 from pipeline.report.strips import GAP, LABEL
 from pipeline.report.svg import Axis, Point, chart, scatter
@@ -109,6 +109,7 @@ def project(tmp_path, monkeypatch):
         write_scores(key, rows, absent=[no_truth] if key == "sr-edsr" else ())
         write_crops(key, rows)
     write_choice()
+    write_json("data/truths.json", {})
     write_curve("sr-edsr", "step,lr,fidelity,val_psnr\n100,0.1,0.5,19\n200,0.1,0.4,20.5\n")
     write_curve("sr-edsr-oracle", "step\n")
     return tmp_path
@@ -384,16 +385,19 @@ def test_plots_put_better_to_the_right_and_to_the_top():
 def test_every_network_of_the_presets_has_an_origin(preset):
     p = parse(yaml.safe_load(with_presets(*filter(None, [preset]))))
     names = [*p.network_names(), *p.zssr]
+    lineage = graph(p)
+    assert {*lineage.nodes} == {*names}
     for name in names:
-        assert origin(p, name).kind and set(ancestors(p, [name])) <= set(names)
-    oracles = {name for name in names if saw_truth(p, [name])}
+        assert made_by(lineage, lineage.nodes[name]) and set(lineage.ancestors([name])) <= set(names)
+    oracles = {name for name in names if lineage.truth(name)}
     assert {f"{key}-oracle" for key in p.systems} <= oracles and not {f"{key}-stage2" for key in p.systems} & oracles
 
 
 def test_what_a_network_comes_from_is_told(project):
-    p = load()
-    assert ancestors(p, ["sr-edsr-round2"]) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
-    assert origin(p, "sr-edsr-oracle").targets == "sets/sr-truth" and origin(p, "sr-edsr-gan").inputs == "pairs/sr/inputs"
+    lineage = graph(load())
+    assert lineage.ancestors(["sr-edsr-round2"]) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    assert lineage.nodes["sr-edsr-oracle"].targets == "sets/sr-truth"
+    assert lineage.nodes["sr-edsr-gan"].inputs == "pairs/sr/inputs"
     found = made()
     assert found.text.count('<svg class="chart"') == 2  # loss and validation of the one network that has a curve
     assert "validation PSNR, dB: val_psnr 19 to 20.5" in found.text

@@ -28,6 +28,8 @@ class Import(Strict):
     arch: Name
     options: dict[str, Any]
     """Arguments of the network's class."""
+    saw_truth: bool = False
+    """Whether it was trained with the truth of captures of this project. The file of an exported row says so itself."""
 
 
 class System(Strict):

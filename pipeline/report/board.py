@@ -45,7 +45,7 @@ def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) ->
         for row, values in rows.items():
             text, bold = values[column]
             value = group.rows[row][test_set].get(metric)
-            mark = "best" if bold else "tie" if text and kind[row] != "oracle" and _tie(paired, row, best, metric) else ""
+            mark = "best" if bold else "tie" if text and row not in group.oracles and _tie(paired, row, best, metric) else ""
             lines[row].cells.append(Cell(text, value, mark))
     for metric in published:
         for row, line in lines.items():

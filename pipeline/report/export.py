@@ -5,12 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.files import replacing
+from pipeline.core.files import read_json, replacing
+from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
-from pipeline.report.card import Export, card, items
-from pipeline.report.lineage import ancestors
+from pipeline.report.card import Export, card, items, truth_behind
 from pipeline.restore.chain import Chain
 from pipeline.restore.graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
 from pipeline.restore.manifest import AbsentNetwork, read_manifest
@@ -18,6 +18,7 @@ from pipeline.restore.network import load_network
 from pipeline.restore.restorer import networks_of
 from pipeline.restore.row import write_row
 
+TRUTHS = Path("data/truths.json")
 SNIPPET = """
 ```python
 import numpy as np
@@ -48,22 +49,24 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
     `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
     OSError or AbsentNetwork, and leaves no file, when that cannot be.
     """
-    params, chain = load(), networks_of(row, models)
+    lineage, chain = graph(load()), networks_of(row, models)
+    if TRUTHS.is_file():
+        lineage = lineage.with_truths(read_json(TRUTHS))
     manifests = {name: read_manifest(models / name) for name in chain}
     if unfit := [name for name in chain if manifests[name]["arch"] == "zssr"]:
         raise ValueError(f"{unfit[0]} is ZSSR, which learns a network from each photo anew: there is none to export")
     if to == "onnx":
         form = _onnx(row, chain, output, models, manifests)
     elif to == "safetensors":
-        form = _safetensors(row, chain, output, models)
+        form = _safetensors(row, chain, output, models, bool(truth_behind(lineage, chain, manifests)))
     else:
         form = _layout(to, chain, output, models, manifests)
-    for name in ancestors(params, [name for name in chain if name in params.network_names()]):
+    for name in lineage.ancestors([name for name in chain if name in lineage.nodes]):
         try:
             manifests[name] = read_manifest(models / name)
         except (FileNotFoundError, AbsentNetwork):
             continue  # the card says so
-    text = card(params, Export(row, chain, to, output.name, form.use, form.limits, _revision()), manifests)
+    text = card(lineage, Export(row, chain, to, output.name, form.use, form.limits, _revision()), manifests)
     form.write()
     with replacing(output.with_name(f"{output.name}.md"), "w") as handle:
         handle.write(text)
@@ -104,13 +107,14 @@ def _put(output: Path, content: bytes) -> None:
         handle.write(content)
 
 
-def _safetensors(row: str, chain: list[str], output: Path, models: Path) -> Form:
+def _safetensors(row: str, chain: list[str], output: Path, models: Path, saw_truth: bool) -> Form:
     _check_ending(output, ".safetensors")
     use = items(["For Restage itself, in any folder: neither its data nor models/ are needed.",
                   "Photos of any size and kind go through in tiles: docs/restore.md.",
                   "The header tells architectures, options and hashes, as JSON below the key `restage`."])
-    return Form(partial(write_row, output, row, chain, models), f"{output}: {_named(chain)}, for `restore --model {output}`",
-                [f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
+    said = f"{output}: {_named(chain)}, for `restore --model {output}`"
+    return Form(partial(write_row, output, row, chain, models, saw_truth), said, [
+        f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
 
 
 def _layout(to: str, chain: list[str], output: Path, models: Path, manifests: dict[str, dict]) -> Form:

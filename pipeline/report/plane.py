@@ -3,7 +3,7 @@
 Blau and Michaeli, "The perception-distortion tradeoff", CVPR 2018. A row on the control curve gained nothing that sharpening,
 noise or mixing with the input do not give.
 """
-from pipeline.core.params import Params
+from pipeline.core.graph import Graph
 from pipeline.measure.names import METRICS, Control, control_rows
 from pipeline.report.roles import first_stages
 from pipeline.report.svg import Axis, Path, Point, scatter
@@ -15,7 +15,7 @@ SHAPES = {"input": "square", "control": "dot", "stage 1": "circle", "stage 2": "
 OTHERS = "diamond"
 
 
-def plots(params: Params, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str]) -> list[str]:
+def plots(graph: Graph, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str]) -> list[str]:
     """SVG of PSNR against LPIPS and against NIQE, or where there is neither against SWD; none without PSNR."""
     found = {metric for sets in group.rows.values() for metric in sets.get(test_set, {})}
     distortion = next((metric for metric in FIDELITY if metric in found), None)
@@ -23,14 +23,14 @@ def plots(params: Params, task: str, tests: str, group: Scores, test_set: str, k
     perception = [metric for metric in wanted if metric] or [metric for metric in ("swd",) if metric in found]
     if distortion is None:
         return []
-    return [_plot(params, task, tests, group, test_set, kind, distortion, metric) for metric in perception]
+    return [_plot(graph, task, tests, group, test_set, kind, distortion, metric) for metric in perception]
 
 
-def _plot(params: Params, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str], distortion: str,
+def _plot(graph: Graph, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str], distortion: str,
           perception: str) -> str:
     at = {row: (sets[test_set][distortion], sets[test_set][perception]) for row, sets in group.rows.items()
           if {distortion, perception} <= sets.get(test_set, {}).keys()}
-    own = first_stages(params, task, group)
+    own, params = first_stages(graph, task, group), graph.params
     families = list(dict.fromkeys(own.values()))
     controls = {start: control_rows(start, params.bench, params.tests[tests]) for start in families}
     family = {row: start for start in families for row in (start, *controls[start])} | own

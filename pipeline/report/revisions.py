@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.core.graph import graph
 from pipeline.core.params import PARAMS_FILE, Params, ParamsError, parse
 from pipeline.core.presets import difference
-from pipeline.measure.names import entries
 
 WORKSPACE = "workspace"
 KEYS = ("row", "test_set", "image", "scene")  # the other columns of metrics/images are metrics
@@ -57,7 +57,7 @@ def _read(name: str, tasks: list[str] | None) -> Revision:
         for task in tasks or params.tasks:
             path = Path(f"metrics/{task}.json")
             scores[task] = json.loads(text(path))
-            for key in entries(params, task):
+            for key in graph(params).entries(task):
                 path = Path(f"metrics/images/{key}.csv")
                 images[key] = parse_images(text(path))
     except RevisionError:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.compare.matched import matched
+from pipeline.core.graph import Graph, graph
 from pipeline.core.params import Params
-from pipeline.measure.names import METRICS, SYSTEM_NETWORKS, TEST_SETS, control_rows, entries, reading_order, system_of
+from pipeline.measure.names import METRICS, TEST_SETS, control_rows, reading_order
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.revisions import Revision
 
@@ -46,10 +47,10 @@ class Section:
 
 def sections(revisions: list[Revision], tasks: list[str], test_sets: list[str], against: str | None) -> Iterator[Section]:
     """A section for each test set with scores; `against` is a row that takes the place of each row's own stage 1."""
-    params = revisions[0].params
+    lineage = graph(revisions[0].params)
     for task in tasks:
         groups = {}
-        for key, tests in entries(params, task).items():
+        for key, tests in lineage.entries(task).items():
             groups.setdefault(tests, []).append(key)
         for tests, keys in groups.items():
             merged = [{line: scores for key in keys for line, scores in revision.images[key].items()}
@@ -58,17 +59,17 @@ def sections(revisions: list[Revision], tasks: list[str], test_sets: list[str], 
                 paired = Paired(merged, test_set)
                 if paired.images:
                     name = test_set if len(groups) == 1 else f"{tests}: {test_set}"
-                    yield _section(revisions, task, tests, test_set, name, paired, against)
+                    yield _section(revisions, lineage, task, tests, test_set, name, paired, against)
 
 
-def _section(revisions: list[Revision], task: str, tests: str, test_set: str, name: str, paired: Paired,
+def _section(revisions: list[Revision], lineage: Graph, task: str, tests: str, test_set: str, name: str, paired: Paired,
              against: str | None) -> Section:
-    params, notes = revisions[0].params, []
-    rows = [row for row in reading_order(params, task) if any(row in seed for seed in paired.rows)]
+    params, notes = lineage.params, []
+    rows = [row for row in reading_order(lineage, task) if any(row in seed for seed in paired.rows)]
     metrics = in_order(paired.metrics)
     scores = {row: [item.scores[task].get(row, {}).get(test_set, {}) for item in revisions] for row in rows}
     spreads = {row: spread(scores[row], row, notes) for row in rows}
-    own = {row: start for row, start in starts(params, task).items() if row in rows and start in rows}
+    own = {row: start for row, start in lineage.first_stages(task).items() if row in rows and start in rows}
     bases = {row: against for row in rows if row != against and against in rows} if against else own
     base = {row: minus(paired, row, bases[row], metrics) for row in rows if row in bases}
     control = {row: beyond(paired, row, controls(params, tests, own[row]), metrics, notes) for row in rows if row in own}
@@ -84,18 +85,6 @@ def in_order(metrics) -> list[str]:
     """Metrics in the order they are read in; those without a known direction last."""
     known = list(METRICS)
     return sorted(metrics, key=lambda metric: (known.index(metric) if metric in known else len(known), metric))
-
-
-def starts(params: Params, task: str) -> dict[str, str]:
-    """Row -> its stage 1, for what was trained from one."""
-    found = {}
-    for key, system in params.systems.items():
-        if system.task == task:
-            found |= {f"{key}-{name}": system.start for name in SYSTEM_NETWORKS}
-    for key, row in params.rows.items():
-        if row.task == task and (system := system_of(params, key)):
-            found[key] = params.systems[system].start
-    return found
 
 
 def controls(params: Params, tests: str, start: str) -> list[str]:

@@ -80,6 +80,8 @@ class Scores:
     """Network -> its manifest."""
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     """Row -> metric -> a paper's own figure."""
+    oracles: dict[str, str] = field(default_factory=dict)
+    """Row that truth reached, or that is a control of one -> how, in words; nothing for the oracle of a system."""
 
     def add(self, bench: dict) -> None:
         """Take over the content of one file of data/bench."""
@@ -103,7 +105,7 @@ def heading(metric: str) -> str:
 def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
     """The metrics to show of a test set, and for each row their values as text, each with whether it is the best.
 
-    The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
+    Oracles are out of the contest, as truth reached them. What was not computed is an empty text.
     """
     rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
     computed = [metric for metric in METRICS if any(metric in values for values in rows.values())]
@@ -112,9 +114,9 @@ def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tupl
              for row, values in rows.items()}
     best = []
     for column, metric in enumerate(metrics):
-        values = [float(line[column]) for row, line in texts.items() if line[column] and not row.endswith("-oracle")]
+        values = [float(line[column]) for row, line in texts.items() if line[column] and row not in scores.oracles]
         best.append((max if METRICS[metric] == "up" else min)(values, default=None))
-    return metrics, {row: [(text, bool(text) and not row.endswith("-oracle") and float(text) == top)
+    return metrics, {row: [(text, bool(text) and row not in scores.oracles and float(text) == top)
                            for text, top in zip(line, best)] for row, line in texts.items()}
 
 
@@ -160,6 +162,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
         if any(group.published for group in scores.values()):
             lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
                           "with each other; what to look for is whether their order is that of ours.")
+        lines += [line for group in scores.values() for text in reached(group) for line in item(text)]
         lines.append("")
     for tests, group in scores.items():
         for test_set in TEST_SETS:
@@ -171,6 +174,15 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
                for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     lines += [NOT_COMPUTED, "", *missing] if missing else []
     return "\n".join(lines).rstrip() + "\n"
+
+
+def reached(scores: Scores) -> list[str]:
+    """What is to be said of rows that are oracles without being a system's own."""
+    rows = {}
+    for row, how in scores.oracles.items():
+        if how and row in scores.networks:
+            rows.setdefault(how, []).append(f"`{row}`")
+    return [f"Truth reached {', '.join(names)} by {how}: oracles too." for how, names in rows.items()]
 
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:

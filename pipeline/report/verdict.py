@@ -7,13 +7,14 @@ used, as the ones are no networks and the others needed the truth.
 from dataclasses import dataclass, field
 
 from pipeline.compare.choice import BOUNDED
+from pipeline.core.graph import Graph
 from pipeline.core.params import Params
 from pipeline.measure.names import METRICS, input_control_rows
 from pipeline.report.paired import Difference, Paired
-from pipeline.report.roles import first_stages, input_of, saw_truth
+from pipeline.report.roles import first_stages, input_of
 from pipeline.report.seeds import beyond, controls, minus
 from pipeline.report.seeds_text import FEW_SCENES
-from pipeline.report.tables import DIGITS, TITLES, Scores, heading
+from pipeline.report.tables import DIGITS, TITLES, Scores, heading, reached
 
 PERCEPTUAL = ("lpips_alex", "lpips_vgg", "lpips_squeeze")
 FIDELITY = ("psnr", "psnr_y")
@@ -46,13 +47,17 @@ class Verdict:
     """Sentences."""
 
 
-def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
+def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
            choices: dict[str, dict]) -> Verdict:
     """What to use of the rows of one entry of `tests`; `paired` are the scores per image on `test_set`."""
-    usable = [row for row in group.rows if row in group.networks and not saw_truth(params, group.networks[row])
-              and test_set in group.rows[row]]
+    params = graph.params
+    scored = [row for row in group.rows if row in group.networks and test_set in group.rows[row]]
+    usable = [row for row in scored if row not in group.oracles]
+    if scored and not usable:
+        return Verdict("none", test_set, reasons=["Truth reached every network that is scored here: all are oracles.",
+                                                  *reached(group)])
     scores = {row: group.rows[row][test_set] for row in usable}
-    own, inputs = first_stages(params, task, group), input_of(params, task, tests, group, test_set)
+    own, inputs = first_stages(graph, task, group), input_of(graph, task, tests, group, test_set)
     metric = next((name for name in (*PERCEPTUAL, *FIDELITY) if any(name in values for values in scores.values())), None)
     if metric is None:
         alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}

@@ -189,10 +189,9 @@ def networks_of(name: str, models: Path | str = "models") -> list[str]:
     row = load().rows.get(name)
     if row is None:
         return [name]
-    networks = [network for network in (row.first, row.second, row.third) if network != "none"]
-    if not networks:
+    if not row.chain:
         raise ValueError(f"{name}: this row is the input itself, it has no network")
-    return networks
+    return [*row.chain]
 
 
 def _device(name: str | None, threads: int | None = None):

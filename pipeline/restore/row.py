@@ -1,8 +1,9 @@
 """A row as one file that restores photos wherever Restage is: a .safetensors file with the weights of a chain.
 
-Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the names of the networks in their order, and
-`networks`, their manifests by name. The weights of a chain of one network have their own names; where there are more, the
-network's name and a slash come before them. A network that is in the chain twice is in the file once.
+Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the names of the networks in their order,
+`networks`, their manifests by name, and `saw_truth`, whether the truth of captures reached any of them. The weights of a chain
+of one network have their own names; where there are more, the network's name and a slash come before them. A network that is in
+the chain twice is in the file once.
 """
 import json
 from pathlib import Path
@@ -25,14 +26,14 @@ def is_file(name: str | Path) -> bool:
     return Path(name).suffix in (".safetensors", *OF_OTHERS)
 
 
-def write_row(file: Path | str, row: str, chain: list[str], models: Path | str = "models") -> None:
+def write_row(file: Path | str, row: str, chain: list[str], models: Path | str = "models", saw_truth: bool = False) -> None:
     """Write the networks of `models` that `chain` names. Raises as `read_manifest` does."""
     manifests = {name: read_manifest(Path(models, name)) for name in dict.fromkeys(chain)}
     weights = {}
     for name in manifests:
         own = load(Path(models, name, "network.safetensors").read_bytes())
         weights |= {_prefix(name, manifests) + key: value for key, value in own.items()}
-    header = json.dumps({"row": row, "chain": chain, "networks": manifests}, sort_keys=True)
+    header = json.dumps({"row": row, "chain": chain, "networks": manifests, "saw_truth": saw_truth}, sort_keys=True)
     with replacing(file) as handle:
         handle.write(save(weights, {KEY: header}))
 
@@ -60,6 +61,17 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Mo
         return [_network(name, about["networks"], weights).to(device) for name in about["chain"]]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file}: its weights are not those of the row that its header tells of: {error}") from error
+
+
+def saw_truth(file: Path | str) -> bool:
+    """Whether a file of weights says that truth reached them; only one of `write_row` can."""
+    if Path(file).suffix != ".safetensors" or not Path(file).is_file():
+        return False
+    try:
+        with safe_open(file, framework="pt") as handle:
+            return bool(json.loads((handle.metadata() or {}).get(KEY, "{}")).get("saw_truth"))
+    except (SafetensorError, ValueError, AttributeError):
+        return False  # who reads its weights says what is wrong
 
 
 def _network(name: str, manifests: dict[str, dict], weights: dict[str, torch.Tensor]) -> nn.Module:

@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, write_json
-from pipeline.core.params import Params, ParamsError, load
+from pipeline.core.graph import Graph, graph
+from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
@@ -27,12 +28,10 @@ from pipeline.measure.cost import training_flop
 from pipeline.measure.names import (
     CHOICE_SET,
     CONTROL_SETS,
-    SYSTEM_NETWORKS,
     TEST_SETS,
     Control,
     control_rows,
     input_control_rows,
-    row_name,
 )
 from pipeline.measure.score import Result, Scorer
 from pipeline.report.crops import Crops
@@ -45,20 +44,15 @@ MODELS, TRUNKS = Path("models"), Path("data/trunks")
 Restorer = Callable[[np.ndarray], np.ndarray]  # uint8 HWC -> uint8 HWC
 
 
-def rows_of(params: Params, kind: str, key: str) -> dict[str, list[str]]:
+def rows_of(lineage: Graph, key: str) -> dict[str, list[str]]:
     """Row -> the networks of its chain, none for the input itself."""
-    if kind == "systems":
-        start = params.systems[key].start
-        return {start: [start]} | {f"{key}-{name}": [f"{key}-{name}"] for name in SYSTEM_NETWORKS}
-    row = params.rows[key]
-    return {row_name(params, key): [name for name in (row.first, row.second, row.third) if name != "none"]}
+    return {row.name: [*row.chain] for row in lineage.rows() if row.key == key}
 
 
-def eligible(params: Params, kind: str, key: str) -> list[str]:
+def eligible(lineage: Graph, key: str) -> list[str]:
     """The rows among which a network may be chosen: no input, no control and no oracle."""
-    if kind == "systems":
-        return [params.systems[key].start, f"{key}-stage2"]
-    return [] if params.rows[key].first == "none" else [key]
+    return [row for row, chain in rows_of(lineage, key).items()
+            if chain and not {lineage.nodes[network].kind for network in chain} & {"gan", "oracle"}]
 
 
 def kept(networks: list[str]) -> Path | None:
@@ -116,14 +110,15 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
                              f"{theirs['width']}x{theirs['height']}")
 
 
-def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int], Crops]:
+def bench(lineage: Graph, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int], Crops]:
     """The scores of an entry, the number of weights behind each row, and crops of what was scored."""
-    result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
+    params, result, parameters, scale = lineage.params, Result(), {}, scale_of(tests)
+    device = pick(params.threads)
     reference, crops = Shard(tests / "reference"), Crops(tests, scale)
     entry = params.tests[tests.name]
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
-    start = params.systems[key].start if kind == "systems" else None
-    for row, networks in rows_of(params, kind, key).items():
+    start = params.systems[key].start if key in params.systems else None
+    for row, networks in rows_of(lineage, key).items():
         try:
             restore, weights = restorer(networks, scale, device)
         except AbsentNetwork as reason:
@@ -182,23 +177,23 @@ def counts(tests: Path) -> dict[str, dict[str, int]]:
 def main(kind: str, key: str) -> None:
     work = Path(".work/bench", key)
     try:
-        params = load()
+        lineage = graph(params := load())
         entries = {"systems": params.systems, "rows": params.rows}[kind]
         if key not in entries:
             raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
         task = entries[key].task
         tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
-        result, parameters, crops = bench(params, kind, key, tests, work)
+        result, parameters, crops = bench(lineage, key, tests, work)
     except (ParamsError, ValueError, OSError) as error:
         raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    chains = {row: networks for row, networks in rows_of(params, kind, key).items() if networks and row in parameters}
+    chains = {row: networks for row, networks in rows_of(lineage, key).items() if networks and row in parameters}
     manifests = {name: read_manifest(MODELS / name) for name in sorted({name for row in chains.values() for name in row})}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
         "flop": flop(manifests), "per_image": per_image([*manifests]), "manifests": manifests})
-    blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
+    blind = result.without_truth(eligible(lineage, key), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))
     crops.write(Path("data/crops", task, key))

@@ -29,7 +29,7 @@ def main(kind: str, key: str) -> None:
     if kind == "systems":
         entry = p.systems[key]
         inputs = f"sets/{entry.captures}"
-        names = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
+        names = entry.teachers
     else:
         entry = p.labels[key]
         inputs, names = entry.inputs, [entry.network]

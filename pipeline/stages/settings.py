@@ -18,17 +18,19 @@ SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
 MADE = [*TRAINED, "imports", "adabn", "chains", "ensembles", "labels", "zssr"]
 """Sections whose entries are networks, or what networks are made of."""
-SCORED = ["bench", "tests", "far", "stage1", "stage2", "supervised", *MADE, "rows", "sets", "pairs", "recipes", "calibrations"]
+GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "sets", "tests", "far", "rows"]
+"""What core/graph.py is made from."""
 READ = {
     "folders": ["sets", "builtin"],
+    "truths": ["sets", "oracles", "tests", "far"],
     "curves": TRAINED,
-    "page": [*SCORED, "seed", "select", "tasks"],
+    "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
 }
 """Stage -> the sections it reads whole."""
 READ_OF_A_TASK = {
-    "evaluate": SCORED,
-    "select": ["select", "tests", "far", *MADE, "rows", "sets", "pairs", "recipes", "calibrations"],
+    "evaluate": [*GRAPH, "bench"],
+    "select": [*GRAPH, "select"],
 }
 """The same for stages that run once for each task, and read the task's own entry of `tasks` besides."""
 

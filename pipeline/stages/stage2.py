@@ -28,7 +28,7 @@ def main(kind: str, key: str) -> None:
     entry = p.systems[key]
     inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
                        "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
-    run(f"{key}-{kind}", p.stage2_of(key), p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
+    run(params.derived(key)[kind], p.stage2_of(key), p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
         start=entry.start)
 
 
