@@ -10,25 +10,25 @@ Writes models/<name> and metrics/curves/<name>.csv; <name> is the system's with 
 
 from pipeline.core import params
 from pipeline.core.edge import run as run_stage
-from pipeline.train.adversary import Adversary
-from pipeline.train.run import run
+from pipeline.train.methods.stage2 import Stage2
+from pipeline.train.methods.supervised import Supervised
+from pipeline.train.pairs import train_on_pairs
 
 
 def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "finetune":
         entry = p.finetunes[key]
-        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, adversary=Adversary,
-            clean=entry.clean, start=entry.start)
-        return
-    entry = p.systems[key]
-    settings, inputs, targets = {
-        "stage2": (p.stage2_of(key), f"sets/{entry.captures}", f"labels/{key}"),
-        "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
-        "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
-    }[kind]
-    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
-        start=entry.start)
+        name, settings, inputs, targets = key, p.finetune_of(key), entry.inputs, entry.targets
+        method = {"stage2": Stage2, "supervised": Supervised}[entry.settings]
+    else:
+        entry, name = p.systems[key], f"{key}-{kind}"
+        method, settings, inputs, targets = {
+            "stage2": (Stage2, p.stage2_of(key), f"sets/{entry.captures}", f"labels/{key}"),
+            "gan": (Stage2, p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
+            "oracle": (Supervised, p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
+        }[kind]
+    train_on_pairs(name, method, settings, p.seed, p.threads, inputs, targets, clean=entry.clean, start=entry.start)
 
 
 if __name__ == "__main__":
