@@ -90,6 +90,8 @@ def unedited() -> dict[Path, dict[str, str]]:
 
 @pytest.mark.parametrize("file, scripts", [
     ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
+    ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
+    ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
     ("core/params.py", set()), ("commands/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])

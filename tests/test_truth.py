@@ -27,7 +27,8 @@ from pipeline.report.paired import Paired
 from pipeline.report.roles import kinds
 from pipeline.report.tables import cells, markdown
 from pipeline.report.verdict import decide
-from pipeline.restore.network import read_manifest, save_network
+from pipeline.restore.manifest import read_manifest
+from pipeline.restore.network import save_network
 from pipeline.stages import convert, ingest, truths
 from pipeline.stages.evaluate import collect
 
