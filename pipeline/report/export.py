@@ -11,10 +11,9 @@ from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.report.card import Export, card, items
 from pipeline.report.lineage import ancestors
-from pipeline.restore.chain import Chain
-from pipeline.restore.graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
+from pipeline.restore.named import named, networks_of
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
-from pipeline.restore.restorer import networks_of
+from pipeline.restore.onnx_graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
 from pipeline.restore.row import write_row
 
 SNIPPET = """
@@ -71,17 +70,16 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
 
 def _onnx(row: str, chain: list[str], output: Path, models: Path, manifests: dict[str, dict]) -> Form:
     _check_ending(output, ".onnx")
-    networks = {name: load_network(models / name) for name in chain}  # one that is there twice has its weights there once
-    whole = Chain([networks[name] for name in chain])
-    weights = {f"weights of {name}": manifests[name]["weights"] for name in networks}
-    graph = graph_of(whole, {"row": row, "networks": " ".join(chain), "scale": str(whole.scale), **weights})
-    largest = difference(graph, whole)
+    model = named(*chain, models=models)
+    weights = {f"weights of {name}": manifests[name]["weights"] for name in dict.fromkeys(chain)}
+    graph = graph_of(model, {"row": row, "networks": " ".join(chain), "scale": str(model.scale), **weights})
+    largest = difference(graph, model)
     sizes = ", ".join(f"{height} x {width}" for _, height, width in PROBES)
-    enlarged = f", {whole.scale} times as high and wide" if whole.scale > 1 else ""
+    enlarged = f", {model.scale} times as high and wide" if model.scale > 1 else ""
     inside = "all networks, one behind the other and unrounded between; " if len(chain) > 1 else ""
-    tiles = f"Tiles that are read with a margin of {whole.margin} pixels on each side give what the whole image gives."
-    if whole.global_layers:
-        tiles = f"It sees a whole image at once ({', '.join(whole.global_layers)}): in tiles it comes out a little different."
+    tiles = f"Tiles that are read with a margin of {model.margin} pixels on each side give what the whole image gives."
+    if model.sees_all:
+        tiles = f"It sees a whole image at once ({', '.join(model.sees_all)}): in tiles it comes out a little different."
     use = [f"`{output.name}` is an ONNX graph, opset {OPSET}.",
            "Input `image`: float32, (batch, 3, height, width), RGB, 0 to 1, as the pixels of a file are coded (sRGB, not "
            "linear); any batch, height and width.",

@@ -14,8 +14,8 @@ from pipeline.core.params import PARAMS_FILE, load
 from pipeline.core.seeds import derive
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
-from pipeline.restore.room import FLOAT_RGB, free_memory
+from pipeline.restore.memory import FLOAT_RGB, free_memory
+from pipeline.restore.pixels import quantise
 from pipeline.restore.row import is_file
 
 ANSWERS = 8  # of the ensemble

@@ -9,9 +9,16 @@ from torch import nn
 from pipeline.core.files import read_json, replacing, sha256, write_json
 from pipeline.nets.build import build, source
 
+FORMAT = 1
+"""Of a manifest and its weights. One without this field is of format 1."""
+
 
 class AbsentNetwork(Exception):
     """This network could not be trained; the text says what was missing."""
+
+
+class NewerFormat(ValueError):
+    """A network was written by newer code than this."""
 
 
 def save_network(folder: Path | str, network: nn.Module, arch: str, options: dict, made: dict) -> None:
@@ -27,7 +34,7 @@ def save_network(folder: Path | str, network: nn.Module, arch: str, options: dic
     with replacing(folder / "network.safetensors") as handle:
         handle.write(save(weights))
     write_json(folder / "manifest.json", {
-        "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
+        "format": FORMAT, "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
         "parameters": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
         "code": sha256(source(arch)),  # an edit of the architecture travels to all that was made with it
         "weights": sha256(folder / "network.safetensors"), "made": made})
@@ -39,14 +46,22 @@ def save_absent(folder: Path | str, reason: str) -> None:
 
 
 def read_manifest(folder: Path | str) -> dict:
-    """A network's manifest. Raises FileNotFoundError, or AbsentNetwork for a stand-in."""
+    """A network's manifest. Raises FileNotFoundError, AbsentNetwork for a stand-in, or NewerFormat."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no manifest.json here; is that a trained network?")
     manifest = read_json(path)
     if "absent" in manifest:
         raise AbsentNetwork(manifest["absent"])
+    check_format(manifest, path)
     return manifest
+
+
+def check_format(manifest: dict, where: Path | str) -> None:
+    """Raise NewerFormat for a network of a newer format than this code knows."""
+    if manifest.get("format", 1) > FORMAT:
+        raise NewerFormat(f"{where}: a network of format {manifest['format']}, this code knows formats up to {FORMAT}: update "
+                          "the code, or train the network with this one")
 
 
 def load_network(folder: Path | str, device: torch.device | str = "cpu", trainable: bool = False) -> nn.Module:

@@ -35,8 +35,9 @@ from pipeline.measure.names import (
 )
 from pipeline.measure.score import Result, Scorer
 from pipeline.report.crops import Crops
-from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.named import named
+from pipeline.restore.network import AbsentNetwork, read_manifest
+from pipeline.restore.tiles import restore
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 
@@ -71,9 +72,9 @@ def restorer(networks: list[str], scale: int, device) -> tuple[Restorer | None, 
         return lambda image: resize_uint8(image, scale * image.shape[0], scale * image.shape[1]), 0
     if kept(networks):
         return None, read_manifest(MODELS / networks[0])["parameters"]
-    models = [load_network(MODELS / name, device) for name in networks]
+    model = named(*networks, models=MODELS, device=device)
     weights = sum(read_manifest(MODELS / name)["parameters"] for name in dict.fromkeys(networks))  # once if it is there twice
-    return lambda image: quantise(apply(models, image)), weights
+    return lambda image: restore(model, image), weights
 
 
 def scale_of(folder: Path) -> int:
@@ -85,11 +86,11 @@ def scale_of(folder: Path) -> int:
     return 1
 
 
-def run(restore: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
+def run(process: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
     """The outputs for a whole test set, as a shard in `folder`."""
     with ShardWriter(folder) as writer:
         for entry, image in track(zip(inputs.images, inputs), what, len(inputs)):
-            writer.add(entry["name"], entry["scene"], restore(image))
+            writer.add(entry["name"], entry["scene"], process(image))
     return Shard(folder)
 
 
@@ -123,7 +124,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():
         try:
-            restore, weights = restorer(networks, scale, device)
+            process, weights = restorer(networks, scale, device)
         except AbsentNetwork as reason:
             result.miss(row, "*", "*", str(reason))
             continue
@@ -146,7 +147,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
                 if not outputs.absent and outputs.names != inputs.names:
                     raise ValueError(f"{folder / test_set} holds other images than {inputs.folder}")
             else:
-                outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+                outputs = run(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue

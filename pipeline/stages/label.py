@@ -19,8 +19,11 @@ from pipeline.core.edge import run
 from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
-from pipeline.restore.apply import TILE, apply, quantise, self_ensemble
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.model import turned
+from pipeline.restore.named import named
+from pipeline.restore.network import AbsentNetwork, read_manifest
+from pipeline.restore.pixels import quantise
+from pipeline.restore.tiles import restore, usual_tile
 
 
 def main(kind: str, key: str) -> None:
@@ -46,7 +49,9 @@ def main(kind: str, key: str) -> None:
             write_absent(output / split, absent)
         write_json(output / "manifest.json", {"absent": absent})
         return
-    teachers = [load_network(Path("models", name), pick(p.threads)) for name in names]
+    device = pick(p.threads)
+    teachers = [named(name, device=device) for name in names]
+    teachers = [turned(teacher) for teacher in teachers] if entry.ensemble else teachers
     scales = {name: teacher.scale for name, teacher in zip(names, teachers)}
     if len(set(scales.values())) > 1:
         raise ValueError(f"{kind}.{key}: the teachers enlarge differently: {scales}")
@@ -56,8 +61,7 @@ def main(kind: str, key: str) -> None:
     for split, shard in shards.items():
         with ShardWriter(output / split, "uint16") as writer:
             for capture, image in track(zip(shard.images, shard), f"{key}: labelling {split}", len(shard)):
-                answers = [self_ensemble(teacher, image) if entry.ensemble else apply([teacher], image) for teacher in teachers]
-                answers = np.clip(answers, 0, 1)
+                answers = np.clip([restore(teacher, image, "float32") for teacher in teachers], 0, 1)
                 mean = np.mean(answers, axis=0)
                 spread.append(np.mean((answers - mean) ** 2))
                 writer.add(capture["name"], capture["scene"], quantise(mean, "uint16"))
@@ -66,8 +70,8 @@ def main(kind: str, key: str) -> None:
         print(f"{kind}.{key}: the {len(teachers)} teachers lie {disagreement} levels (rms) from their mean; its squared error "
               "is smaller than theirs, on average, by the square of that")
     write_json(output / "manifest.json", {
-        "teachers": weights, "disagreement": disagreement, "ensemble": entry.ensemble, "tile": TILE,
-        "margin": max(teacher.radius for teacher in teachers),
+        "teachers": weights, "disagreement": disagreement, "ensemble": entry.ensemble,
+        "tile": max(map(usual_tile, teachers)), "margin": max(teacher.margin for teacher in teachers),
         "inputs": {split: shard.sha256 for split, shard in shards.items()},
         "images": {split: len(shard) for split, shard in shards.items()}})
 

@@ -25,7 +25,7 @@ from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.train.checkpoint import only_one, work_folder
 
 TEST_SETS = get_args(TestSet)
