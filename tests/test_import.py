@@ -24,8 +24,8 @@ from pipeline.measure.cost import training_flop
 from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.report.tables import Scores
 from pipeline.report.training import section
-from pipeline.restore.chain import Chain
 from pipeline.restore.manifest import read_manifest
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network
 from pipeline.stages import convert, label, stage2
 
@@ -226,7 +226,7 @@ def test_spandrels_networks_are_made_again_from_what_the_manifest_holds(project,
     assert training_flop("spandrel", manifest["options"]) > 0
     assert load_network("models/shuffling", trainable=True).model.inner.weight.requires_grad
     assert load().imports["shuffling"].options == {}
-    assert Chain([network]).global_layers == ["Shuffling"]  # nobody tells how far it sees
+    assert model_of(network).sees_all == ["Shuffling"]  # nobody tells how far it sees
 
     for changes, message in (({"input_channels": 1}, "takes 1 channels to 3"), ({"purpose": "Inpainting"}, "Inpainting"),
                              ({"scale": 4}, "does more than call")):

@@ -124,8 +124,9 @@ class Graph:
         """The rows of a task, or of all, as params.yaml has them: those of systems, then the others."""
         found = [Row(name, key, system.task, system.task, name, (name,)) for key, system in self.params.systems.items()
                  for name in (system.start, *derived(key).values())]
-        found += [Row(key, key, row.task, row.tests, row.network, self.links(row.network)) if row.network != "none" else
-                  Row(key.removeprefix(f"{row.task}-"), key, row.task, row.tests, "none", ()) for key, row in self.params.rows.items()]
+        for key, row in self.params.rows.items():
+            name, chain = (key.removeprefix(f"{row.task}-"), ()) if row.network == "none" else (key, self.links(row.network))
+            found.append(Row(name, key, row.task, row.tests, row.network, chain))
         return [row for row in found if task in (None, row.task)]
 
     def entries(self, task: str) -> dict[str, str]:
@@ -146,8 +147,8 @@ class Graph:
             if system.task == task:
                 names = derived(key)
                 adapted = [row for row, node in single.items() if node.kind == "adabn" and node.start == system.start]
-                later, oracles = ([row for row, node in single.items() if node.kind in kinds and self.system_of(node.name) == key]
-                                  for kinds in (("stage2", "finetune"), ("oracle",)))
+                ours = [(row, node.kind) for row, node in single.items() if self.system_of(node.name) == key]
+                later, oracles = ([row for row, kind in ours if kind in kinds] for kinds in (("stage2", "finetune"), ("oracle",)))
                 found += [system.start, *adapted, names["gan"], names["stage2"], *later, *oracles]
         return [*dict.fromkeys([*found, *(row.name for row in rows)])]
 

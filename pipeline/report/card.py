@@ -4,7 +4,6 @@ well it does, what made it, and where it ends.
 import json
 import re
 from dataclasses import dataclass
-from math import prod
 from pathlib import PurePath
 
 import yaml
@@ -14,7 +13,7 @@ from pipeline.core.nodes import Node
 from pipeline.core.params import Params
 from pipeline.core.presets import difference
 from pipeline.report.roles import made_by
-from pipeline.report.scored import places, scores
+from pipeline.report.scored import scores
 from pipeline.report.tables import item
 
 FIELDS = {"inputs": "inputs", "synthetic": "further inputs", "targets": "targets", "clean": "clean images of the adversary"}
@@ -26,8 +25,10 @@ UNNAMED = ("start", "shapes", "values")  # options that do not shape a trained n
 @dataclass(frozen=True)
 class Export:
     row: str
+    network: str
+    scale: int
     chain: list[str]
-    """The networks."""
+    """The networks with weights of their own that it is made of."""
     to: str
     file: str
     """Its name, without a folder."""
@@ -43,9 +44,8 @@ def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     """`manifests`: those of the chain, and of what it goes back to as far as they are there, by network."""
     params, chain, known = graph.params, export.chain, [name for name in export.chain if name in graph.nodes]
     lineage = {name: graph.nodes[name] for name in graph.ancestors(known)}
-    where = places(graph, chain)
+    where = [place for place in graph.rows() if place.network == export.network]
     tasks = list(dict.fromkeys(place.task for place in where))
-    scale = prod(manifests[name]["scale"] for name in chain)
     archs = dict.fromkeys(manifests[name]["arch"] for name in chain)
     front = {"pipeline_tag": "image-to-image", "tags": ["image-restoration", "restage", export.to, *archs]}
     revision = export.revision.removesuffix("-dirty")
@@ -62,7 +62,7 @@ def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
             *(["", "There were changes that this commit does not have."] if revision != export.revision else [])]}
     lines = ["---", yaml.safe_dump(front, sort_keys=False).strip(), "---", "", f"# {export.row}", "",
              f"{'; '.join(params.tasks[task].title for task in tasks) or 'Image restoration'}: an RGB image becomes one "
-             + (f"{scale} times as high and wide." if scale > 1 else "of the same size."), "",
+             + (f"{export.scale} times as high and wide." if export.scale > 1 else "of the same size."), "",
              *(f"{step}. `{name}`: {_size(manifests[name])}" for step, name in enumerate(chain, 1))]
     for title, body in sections.items():
         lines += ["", f"## {title}", "", *body]

@@ -106,7 +106,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
-            "command": " ".join(f"--model {network}" for network in chain if not set(chain) & set(params.zssr)),
+            "command": f"--model {found.row}" if chain and not set(chain) & set(params.zssr) else "",
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],

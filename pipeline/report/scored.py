@@ -20,11 +20,6 @@ from pipeline.report.tables import (
 TABLES, BENCH = Path("metrics/tables"), Path("data/bench")
 
 
-def places(graph: Graph, chain: list[str]) -> list[Row]:
-    """The rows of all tables whose networks these are, each once."""
-    return list({(row.tests, row.name): row for row in graph.rows() if [*row.chain] == chain}.values())
-
-
 def scores(graph: Graph, chain: list[str], where: list[Row], manifests: dict[str, dict]) -> list[str]:
     """Lines of Markdown: tables of the test sets that no choice was made on, or why there are none."""
     if not where:

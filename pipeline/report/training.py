@@ -34,9 +34,10 @@ def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, C
     """What a chain's own trainings cost, and those with the ones it was given; `flop` is a training step's per input pixel."""
     own, given = {}, {}
     for place, network in enumerate(chain):
-        off_the_shelf = place > 0 and graph.nodes[network].kind == "stage1"
-        for depth, (name, settings) in enumerate(graph.trainings(network).items()):
-            (given if off_the_shelf or depth else own)[name] = settings, flop[network]
+        for member in graph.members(network):
+            off_the_shelf = place > 0 and graph.nodes[member].kind == "stage1"
+            for depth, (name, settings) in enumerate(graph.trainings(member).items()):
+                (given if off_the_shelf or depth else own)[name] = settings, flop[member]
     cost, everything = Cost(), Cost()
     for training in own.values():
         cost.add(*training)

@@ -1,9 +1,9 @@
 """A row as one file that restores photos wherever Restage is: a .safetensors file with the weights of a chain.
 
-Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the names of the networks in their order,
-`networks`, their manifests by name, and `saw_truth`, whether the truth of captures reached any of them. The weights of a chain
-of one network have their own names; where there are more, the network's name and a slash come before them. A network that is in
-the chain twice is in the file once.
+Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the networks in their order, each a tree of
+restore/manifest.py, mostly just a name; `networks`, their manifests by name, and `saw_truth`, whether the truth of captures
+reached any of them. The weights of a single network have their own names; where there are more, the network's name and a slash
+come before them. A network that is in the chain twice is in the file once.
 """
 import json
 from pathlib import Path
@@ -15,7 +15,8 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
-from pipeline.restore.manifest import read_manifest
+from pipeline.restore.manifest import NewerFormat, check_format, leaves, read_manifest
+from pipeline.restore.model import Model, assembled, model_of
 
 KEY = "restage"
 OF_OTHERS = (".onnx", ".pth", ".pt")
@@ -26,9 +27,10 @@ def is_file(name: str | Path) -> bool:
     return Path(name).suffix in (".safetensors", *OF_OTHERS)
 
 
-def write_row(file: Path | str, row: str, chain: list[str], models: Path | str = "models", saw_truth: bool = False) -> None:
-    """Write the networks of `models` that `chain` names. Raises as `read_manifest` does."""
-    manifests = {name: read_manifest(Path(models, name)) for name in dict.fromkeys(chain)}
+def write_row(file: Path | str, row: str, tree: str | dict, models: Path | str = "models", saw_truth: bool = False) -> None:
+    """Write the networks of `models` that `tree` names. Raises as `read_manifest` does."""
+    chain = tree["chain"] if isinstance(tree, dict) and "chain" in tree else [tree]
+    manifests = {name: read_manifest(Path(models, name)) for name in dict.fromkeys(leaves(tree))}
     weights = {}
     for name in manifests:
         own = load(Path(models, name, "network.safetensors").read_bytes())
@@ -38,11 +40,8 @@ def write_row(file: Path | str, row: str, chain: list[str], models: Path | str =
         handle.write(save(weights, {KEY: header}))
 
 
-def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Module]:
-    """The networks of the chain in a file of `write_row`, frozen and in eval mode.
-
-    Raises ValueError for any other file.
-    """
+def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
+    """What a file of `write_row` holds, frozen and in eval mode. Raises ValueError for any other file."""
     file = Path(file)
     if not file.is_file():
         raise ValueError(f"{file}: no such file")
@@ -58,7 +57,12 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Mo
         raise ValueError(f"{file}: weights alone, no row that `export --to safetensors` wrote; `import` takes other projects'")
     try:
         about = json.loads(header)
-        return [_network(name, about["networks"], weights).to(device) for name in about["chain"]]
+        for manifest in about["networks"].values():
+            check_format(manifest, file)
+        models = {name: model_of(_network(name, about["networks"], weights).to(device)) for name in about["networks"]}
+        return assembled({"chain": about["chain"]}, models)
+    except NewerFormat:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file}: its weights are not those of the row that its header tells of: {error}") from error
 

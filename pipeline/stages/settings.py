@@ -1,9 +1,9 @@
 """Hand out params.yaml to the stages, each entry resolved: `python -m pipeline.stages.settings`.
 
-Writes data/settings/<group>/<key>.json for each stage of dvc.yaml that runs once for each entry of a section: what the entry says,
-with the defaults of what it leaves out and the sections it overrides. A stage that runs once has data/settings/<stage>.json.
-Stages depend on these files, and read params.yaml itself. So a stage runs again when what it reads has changed, be it in params.yaml
-or a default in the code, and not when an unrelated entry has.
+Writes data/settings/<group>/<key>.json for each stage of dvc.yaml that runs once for each entry of a section: what the entry
+says, with the defaults of what it leaves out and the sections it overrides. A stage that runs once has
+data/settings/<stage>.json. Stages depend on these files, and read params.yaml itself. So a stage runs again when what it reads
+has changed, be it in params.yaml or a default in the code, and not when an unrelated entry has.
 """
 import shutil
 from collections.abc import Callable
