@@ -14,7 +14,6 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchNorm = Literal["frozen", "train"]
-WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
 TestSet = Literal["captures", "captures-far", "synthetic", "captures-val", "synthetic-val"]
 
 
@@ -185,8 +184,9 @@ class Tests(Strict):
     far_truth: Name
     reference: Name
     """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
-    metrics: tuple[WhenAsked, ...]
-    """Metrics that are computed only for tests that ask for them; [] for none."""
+    metrics: tuple[str, ...]
+    """Metrics that are computed only for tests that ask for them, such as psnr_aligned, moire_energy and flat_noise; [] for
+    none. All metrics are in measure/registry.py."""
     blur: tuple[Positive, ...]
     """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output, and of the input, enlarged by bicubic."""
     match_tone: bool
@@ -235,7 +235,8 @@ class Bench(Strict):
 
 class Select(Strict):
     """The choice of a network without truth; the bounds are increases over stage 1 in 8-bit levels."""
-    metric: Literal["niqe", "swd", "critic_auc"]
+    metric: str
+    """One that needs no truth and of which less is better, such as niqe, swd or critic_auc."""
     max_drift: NonNegative
     max_residual: NonNegative
     blurrier: Fraction

@@ -1,10 +1,10 @@
 """The tables of the page: scores with the best and its ties, and the papers' figures."""
 from dataclasses import dataclass, field
 
-from pipeline.measure.names import METRICS
+from pipeline.measure.registry import METRICS
 from pipeline.report.paired import Paired
 from pipeline.report.seeds import minus
-from pipeline.report.tables import TITLES, Scores, cells, count, heading
+from pipeline.report.tables import Scores, cells, count, heading
 from pipeline.report.verdict import apart
 
 
@@ -51,8 +51,8 @@ def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) ->
         for row, line in lines.items():
             value = shown[row].get(metric)
             line.cells.append(Cell("" if value is None else f"{value:g}", value))
-    headings = [(heading(metric), METRICS[metric]) for metric in metrics]
-    headings += [(f"{TITLES[metric]}, paper", METRICS[metric]) for metric in published]
+    headings = [(heading(metric), METRICS[metric].better) for metric in metrics]
+    headings += [(f"{METRICS[metric].title}, paper", METRICS[metric].better) for metric in published]
     return Table(test_set, count(group.counts[test_set]), headings, [*lines.values()])
 
 

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.core.params import Params
-from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS, entries
+from pipeline.measure.names import CHOICE_SET, TEST_SETS, entries
+from pipeline.measure.registry import METRICS, diagnostics
 from pipeline.report import training
 from pipeline.report.board import table
 from pipeline.report.gallery import gallery
@@ -24,7 +25,7 @@ from pipeline.report.roles import kinds
 from pipeline.report.seeds import Section, sections
 from pipeline.report.seeds_text import Comparison
 from pipeline.report.svg import chart
-from pipeline.report.tables import DIGITS, TITLES, Scores, computed_metrics, conventions, count, not_computed
+from pipeline.report.tables import Scores, computed_metrics, conventions, count, not_computed
 from pipeline.report.verdict import LEVELS, Verdict, decide
 
 WEB = Path(__file__).with_name("web")
@@ -59,7 +60,7 @@ def render(sources: Sources) -> str:
     groups = sum(len(found) for found in sources.scores.values())
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.params.tasks]
     made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
-    return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.params.seed,
+    return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, metrics=METRICS, seed=sources.params.seed,
                                                         timed=bool(sources.times), made_up=made_up)
 
 
@@ -120,11 +121,11 @@ def _unwrapped(lines: list[str]) -> list[str]:
 
 def _choices(params: Params, choices: dict[str, dict]) -> dict:
     """What `select` chose for each system, with the candidates' scores."""
-    columns = [params.select.metric, *DIAGNOSTICS]
+    columns = [METRICS[name] for name in (params.select.metric, *diagnostics())]
     systems = [{"system": system, "chosen": choice.get("chosen", ""), "reason": choice["reason"], "counts": count(choice),
-                "candidates": [(line, [f"{line[name]:.{DIGITS.get(name, 3)}f}" if name in line else "" for name in columns])
+                "candidates": [(line, [column.text(line.get(column.name)) for column in columns])
                                for line in choice["candidates"]]} for system, choice in choices.items()]
-    return {"headings": [TITLES.get(name, name) for name in columns], "systems": systems, "set": CHOICE_SET}
+    return {"headings": [column.title for column in columns], "systems": systems, "set": CHOICE_SET}
 
 
 def _costs(params: Params, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.compare.matched import matched
 from pipeline.core.params import Params
-from pipeline.measure.names import METRICS, SYSTEM_NETWORKS, TEST_SETS, control_rows, entries, reading_order, system_of
+from pipeline.measure.names import SYSTEM_NETWORKS, TEST_SETS, control_rows, entries, reading_order, system_of
+from pipeline.measure.registry import METRICS, known
 from pipeline.report.paired import Difference, Paired
 from pipeline.report.revisions import Revision
 
@@ -133,7 +134,7 @@ def beyond(paired: Paired, row: str, controls: list[str], metrics: list[str], no
     Metrics without a direction have no best, and without PSNR there is nothing to match: they are left out.
     """
     found = {}
-    for metric in (metric for metric in metrics if METRICS.get(metric)):
+    for metric in (metric for metric in metrics if known(metric).better):
         shared = paired.shared([(name, column) for name in (row, *controls) for column in ("psnr", metric)])
         if shared is None:
             continue
@@ -143,6 +144,6 @@ def beyond(paired: Paired, row: str, controls: list[str], metrics: list[str], no
             if psnr[0, 0] < psnr[1:, 0].min():
                 notes.append(f"{row} is below all of its controls in PSNR: its gains may be bought with PSNR alone")
         else:
-            reached = matched(psnr[0], psnr[1:], score[1:], METRICS[metric])
+            reached = matched(psnr[0], psnr[1:], score[1:], METRICS[metric].better)
         found[metric] = shared.difference(score[0] - reached)
     return found

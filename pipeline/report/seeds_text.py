@@ -11,10 +11,10 @@ from rich.text import Text
 
 from pipeline.core.files import replacing
 from pipeline.core.params import Params
-from pipeline.measure.names import METRICS
+from pipeline.measure.registry import is_level, known
 from pipeline.report.paired import Difference
 from pipeline.report.seeds import Section, Spread, in_order
-from pipeline.report.tables import ARROWS, DIGITS, TITLES, WIDTH, count
+from pipeline.report.tables import WIDTH, count, heading
 
 FEW_SCENES = 10
 COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
@@ -67,7 +67,7 @@ class Comparison:
                         fewer.setdefault((metric, cell.images), []).append(row)
         for (metric, images), rows in fewer.items():
             names = ", ".join(dict.fromkeys(rows))
-            found.append(f"{TITLES.get(metric, metric)}: {images} of {section.images} images can be compared, of {names}.")
+            found.append(f"{known(metric).title}: {images} of {section.images} images can be compared, of {names}.")
         return found + [f"{note}." for note in section.notes]
 
     def conventions(self) -> list[str]:
@@ -125,28 +125,28 @@ class Comparison:
 
 def _block(title: str, table: dict[str, dict], cell) -> Block:
     """What people read: all metrics but the levels of SWD, which are in the CSV."""
-    metrics = in_order({metric for cells in table.values() for metric in cells if not metric.startswith("swd_")})
-    headings = {metric: f"{TITLES.get(metric, metric)} {ARROWS.get(METRICS.get(metric), '')}".strip() for metric in metrics}
+    metrics = in_order({metric for cells in table.values() for metric in cells if not is_level(metric)})
+    headings = {metric: heading(metric) for metric in metrics}
     return Block(title, headings, {row: {metric: cell(metric, value) for metric, value in cells.items()}
                                    for row, cells in table.items()})
 
 
 def _spread(metric: str, spread: Spread) -> Cell:
-    digits = DIGITS.get(metric, 4)
-    return Cell(f"{spread.mean:.{digits}f}" + (f" ± {spread.sd:.{digits}f}" if spread.sd is not None else ""))
+    text = known(metric).text
+    return Cell(text(spread.mean) + (f" ± {text(spread.sd)}" if spread.sd is not None else ""))
 
 
 def _difference(metric: str, difference: Difference) -> Cell:
-    digits, interval = DIGITS.get(metric, 4), difference.interval
-    value = f"{interval.value:+.{digits}f}"
+    about, interval = known(metric), difference.interval
+    value = about.text(interval.value, "+")
     if interval.low is None:
         return Cell(value)
-    limits = f"[{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
+    limits = f"[{about.text(interval.low, '+')}, {about.text(interval.high, '+')}]"
     if interval.tie:
         return Cell("tie", limits, "tie")
-    if metric not in METRICS:
+    if not about.better:
         return Cell(value, limits)
-    verdict = "better" if (interval.value > 0) == (METRICS[metric] == "up") else "worse"
+    verdict = "better" if (interval.value > 0) == (about.better == "up") else "worse"
     return Cell(f"{value} {verdict}", limits, verdict)
 
 
@@ -154,9 +154,9 @@ def _fitting(block: Block, width: int) -> Iterator[list[str]]:
     """The metrics, as many at a time as fit beside the rows' names."""
     left = first = max(map(len, block.rows))
     part: list[str] = []
-    for metric, heading in block.headings.items():
+    for metric, title in block.headings.items():
         cells = [cells[metric] for cells in block.rows.values() if metric in cells]
-        column = 2 + max([len(heading), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
+        column = 2 + max([len(title), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
         if part and left + column > width:
             yield part
             left, part = first, []

@@ -7,54 +7,13 @@ from pathlib import Path
 
 from pipeline.core.files import replacing
 from pipeline.core.settings import Bench, Tests
-from pipeline.measure.names import METRICS, TEST_SETS, WHEN_ASKED
+from pipeline.measure.names import TEST_SETS
+from pipeline.measure.registry import METRICS, contests, known
 
-TITLES = {
-    "psnr": "PSNR",
-    "psnr_aligned": "PSNR-aligned",
-    "ssim": "SSIM",
-    "psnr_y": "PSNR-Y",
-    "ssim_y": "SSIM-Y",
-    "lpips_alex": "LPIPS-Alex",
-    "lpips_vgg": "LPIPS-VGG",
-    "lpips_squeeze": "LPIPS-Squeeze",
-    "swd": "SWD",
-    "niqe": "NIQE",
-    "niqe_published": "NIQE-published",
-    "moire_energy": "Moire",
-    "flat_noise": "Flat noise",
-    "critic_auc": "Critic AUC",
-}
-DIGITS = {
-    "psnr": 2,
-    "psnr_aligned": 2,
-    "ssim": 4,
-    "psnr_y": 2,
-    "ssim_y": 4,
-    "lpips_alex": 4,
-    "lpips_vgg": 4,
-    "lpips_squeeze": 4,
-    "swd": 2,
-    "niqe": 2,
-    "niqe_published": 2,
-    "moire_energy": 2,
-    "flat_noise": 2,
-    "critic_auc": 3,
-}
-STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex", "niqe_published": "niqe"}
-"""Metric -> the one that tables show in its place when both are there. JSON and CSV hold both."""
 KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
 """The columns of the CSV that are no scores."""
 NOT_COMPUTED = "Not computed:"
-EXPLAINED = {
-    "psnr_aligned": "PSNR-aligned: a diagnostic that no method can be run with: PSNR after brightness and contrast of each "
-                    "channel of an output are fitted to its truth.",
-    "moire_energy": "Moire: what outputs differ by from the truth, in wavelengths of 4 to 40 pixels, rms in 8-bit levels; over "
-                    "the areas in which the truth is flat.",
-    "flat_noise": "Flat noise: the same below 4 pixels, as the standard deviation of white noise.",
-}
-"""What is said of a metric where it is shown."""
-ARROWS = {"up": "↑", "down": "↓"}
+ARROWS = {"up": "↑", "down": "↓", "": ""}
 WIDTH = 118  # columns of running text
 
 
@@ -96,7 +55,8 @@ class Scores:
 
 
 def heading(metric: str) -> str:
-    return f"{TITLES[metric]} {ARROWS[METRICS[metric]]}"
+    about = known(metric)
+    return f"{about.title} {ARROWS[about.better]}".rstrip()
 
 
 def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
@@ -105,14 +65,14 @@ def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tupl
     The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
     """
     rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
-    computed = [metric for metric in METRICS if any(metric in values for values in rows.values())]
-    metrics = [metric for metric in computed if STANDS_FOR.get(metric) not in computed]
-    texts = {row: [f"{values[metric]:.{DIGITS[metric]}f}" if metric in values else "" for metric in metrics]
+    computed = [metric for metric in contests() if any(metric in values for values in rows.values())]
+    metrics = [metric for metric in computed if METRICS[metric].stands_for not in computed]
+    texts = {row: [METRICS[metric].text(values.get(metric)) for metric in metrics]
              for row, values in rows.items()}
     best = []
     for column, metric in enumerate(metrics):
         values = [float(line[column]) for row, line in texts.items() if line[column] and not row.endswith("-oracle")]
-        best.append((max if METRICS[metric] == "up" else min)(values, default=None))
+        best.append((max if METRICS[metric].better == "up" else min)(values, default=None))
     return metrics, {row: [(text, bool(text) and not row.endswith("-oracle") and float(text) == top)
                            for text, top in zip(line, best)] for row, line in texts.items()}
 
@@ -122,7 +82,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
-    backbones = ", ".join(TITLES[f"lpips_{net}"].removeprefix("LPIPS-") for net in bench.lpips)
+    backbones = ", ".join(METRICS[f"lpips_{net}"].title.removeprefix("LPIPS-") for net in bench.lpips)
     items = [
         "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the "
         "truth. metrics/tables/*.csv hold every metric, metrics/images/*.csv a line per image.",
@@ -136,7 +96,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
         "values; NIQE-published, of the authors' model, does.",
         f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
-        *(text for metric, text in EXPLAINED.items() if metric in computed),
+        *(metric.about for metric in METRICS.values() if metric.about and metric.name in computed),
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
         "mean with the input"
         + (", `+blur1` it or the input after a Gaussian of 1 pixel" if any(entry.blur for entry in tests) else "")
@@ -175,7 +135,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
     """One line per row and test set, one column per metric; what was not computed is an empty field."""
     found = computed_metrics(scores)
-    metrics = [metric for metric in METRICS if metric in found or metric not in WHEN_ASKED]
+    metrics = [name for name, metric in METRICS.items() if name in found or (metric.better and "asked" not in metric.needs)]
     with replacing(path, "w") as handle:
         writer = csv.DictWriter(handle, [*KEYS, *metrics, *sorted(found - METRICS.keys())], lineterminator="\n")
         writer.writeheader()
@@ -219,7 +179,7 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     metrics, rows = cells(scores, test_set)
     shown = {} if test_set.endswith("-val") else {row: scores.published[row] for row in rows if row in scores.published}
     published = [metric for metric in METRICS if any(metric in figures for figures in shown.values())]
-    lines = [["row", "weights", *map(heading, metrics), *(f"{TITLES[metric]}, paper" for metric in published)]]
+    lines = [["row", "weights", *map(heading, metrics), *(f"{METRICS[metric].title}, paper" for metric in published)]]
     for row, values in rows.items():
         figures = [f"{shown[row][metric]:g}" if metric in shown.get(row, {}) else "" for metric in published]
         ours = [f"**{text}**" if bold else text for text, bold in values]
@@ -243,7 +203,7 @@ def not_computed(scores: Scores, prefix: str) -> list[str]:
         reasons.setdefault(item["reason"], []).append(item)
     lines = []
     for reason, items in reasons.items():
-        metrics = _joined(items, "metric", list(METRICS))
+        metrics = _joined(items, "metric", contests())
         rows = _joined(items, "row", list(scores.rows))
         sets = _joined(items, "test_set", list(TEST_SETS))
         lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
@@ -254,4 +214,4 @@ def _joined(items: list[dict], key: str, everything: list[str]) -> str:
     names = {item[key] for item in items}
     if "*" in names or (len(everything) > 1 and names >= set(everything)):
         return f"all {key.replace('_', ' ')}s"
-    return " ".join(TITLES.get(name, name) for name in [*everything, *sorted(names - set(everything))] if name in names)
+    return " ".join(known(name).title for name in [*everything, *sorted(names - set(everything))] if name in names)

@@ -33,6 +33,7 @@ from pipeline.measure.names import (
     input_control_rows,
     row_name,
 )
+from pipeline.measure.registry import asked_for, check
 from pipeline.measure.score import Result, Scorer
 from pipeline.report.crops import Crops
 from pipeline.restore.apply import apply, quantise
@@ -119,6 +120,8 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
     result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
     reference, crops = Shard(tests / "reference"), Crops(tests, scale)
     entry = params.tests[tests.name]
+    for name in entry.metrics:
+        check(f"tests.{tests.name}.metrics", name, asked_for())
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
     start = params.systems[key].start if kind == "systems" else None
     for row, networks in rows_of(params, kind, key).items():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.core.files import read_json, replacing, write_json
 from pipeline.core.params import Params, ParamsError, load
-from pipeline.measure.names import METRICS, entries, reading_order, row_name
+from pipeline.measure.names import entries, reading_order, row_name
+from pipeline.measure.registry import check, contests
 from pipeline.report.tables import Scores, markdown, write_csv
 from pipeline.report.training import section
 
@@ -26,8 +27,8 @@ def collect(params: Params, task: str, folder: Path) -> dict[str, Scores]:
     for group in scores.values():
         group.sort(reading_order(params, task))
     for key, row in params.rows.items():
-        if unknown := sorted(row.published.keys() - METRICS.keys()):
-            raise ParamsError(f"rows.{key}.published.{unknown[0]}: no such metric, there are {', '.join(METRICS)}")
+        for name in row.published:
+            check(f"rows.{key}.published.{name}", name, contests())
         if row.task == task and row.published:
             scores[row.tests].published[row_name(params, key)] = row.published
     return scores

@@ -11,6 +11,7 @@ import yaml
 from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import write_json
+from pipeline.measure.registry import asked_for, check, contests, to_choose_by
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "finetunes", "cyclegans", "rbsr", "srgan"]
@@ -30,9 +31,20 @@ READ_OF_A_TASK = {
 """The same for stages that read the task's own entry of `tasks` besides."""
 
 
+def check_metrics(p: params.Params) -> None:
+    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
+    check("select.metric", p.select.metric, to_choose_by())
+    for key, entry in p.tests.items():
+        for place, name in enumerate(entry.metrics):
+            check(f"tests.{key}.metrics.{place}", name, asked_for())
+    for key, row in p.rows.items():
+        for name in row.published:
+            check(f"rows.{key}.published.{name}", name, contests())
+
+
 def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
-    params.load()  # so that a mistake is named by the first stage that runs
+    check_metrics(params.load())  # so that a mistake is named by the first stage that runs
     values = yaml.safe_load(params.PARAMS_FILE.read_text(encoding="utf-8"))
     found = {SETTINGS / f"{stage}.json": {name: values.get(name) for name in names} for stage, names in READ.items()}
     for stage, names in READ_OF_A_TASK.items():
