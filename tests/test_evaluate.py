@@ -125,7 +125,7 @@ def test_metrics_that_nobody_asked_for_are_not_spoken_of(project):
 
 def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     scores = Scores(rows={"a": {"captures": {"psnr_y": 20.0, "niqe_published": 5.0, "swd": 3.0, "swd_0": 3.0}}})
-    assert cells(scores, "captures")[0] == ["psnr_y", "swd", "niqe_published"]
+    assert list(cells(scores, "captures")[0]) == ["psnr_y", "swd", "niqe_published"]
 
 
 @pytest.mark.parametrize("changes, said, unsaid", [
@@ -171,7 +171,9 @@ def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():
     values = {"a": 20.001, "b": 20.002, "c": 19.99, "d-oracle": 20.0}
     scores = Scores(rows={row: {"captures": {"psnr": value}} for row, value in values.items()})
     shown = {"a": [("20.00", True)], "b": [("20.00", True)], "c": [("19.99", False)], "d-oracle": [("20.00", False)]}
-    assert cells(scores, "captures") == (["psnr"], shown)
+    texts, best = cells(scores, "captures")
+    assert list(texts) == list(best) == ["psnr"]
+    assert {row: [(texts.at[row, "psnr"], best.at[row, "psnr"])] for row in texts.index} == shown
 
 
 def test_entries_scored_on_several_tests_get_tables_of_their_own(project):

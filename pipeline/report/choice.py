@@ -1,8 +1,10 @@
 """The networks that were chosen without truth, as Markdown."""
+import pandas as pd
+
 from pipeline.core.settings import Select
 from pipeline.measure.names import CHOICE_SET
 from pipeline.measure.registry import METRICS, diagnostics
-from pipeline.report.tables import aligned, count, item
+from pipeline.report.tables import count, item, pipes, texts_of
 
 
 def markdown(choices: dict[str, dict], settings: Select) -> str:
@@ -25,10 +27,13 @@ def markdown(choices: dict[str, dict], settings: Select) -> str:
     return "\n".join(lines)
 
 
+def scored(choice: dict, metric: str) -> pd.DataFrame:
+    """What a choice was made by, as texts: a line for each candidate, a column for the metric and each diagnostic."""
+    names = [line["network"] for line in choice["candidates"]]
+    numbers = pd.DataFrame(choice["candidates"], index=names, columns=[metric, *diagnostics()])
+    return texts_of(numbers).rename(columns=lambda name: METRICS[name].title)
+
+
 def _table(choice: dict, metric: str) -> list[str]:
-    columns = [METRICS[name] for name in (metric, *diagnostics())]
-    lines = [["network", *(column.title for column in columns)]]
-    for line in choice["candidates"]:
-        name = f"**{line['network']}**" if line["network"] == choice.get("chosen") else line["network"]
-        lines.append([name, *(column.text(line.get(column.name)) for column in columns)])
-    return aligned(lines)
+    chosen = choice.get("chosen")
+    return pipes("network", scored(choice, metric).rename(index={chosen: f"**{chosen}**"}))

@@ -82,7 +82,7 @@ def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pai
     cut = Cut(folders, list(kinds))
     if not cut.test_set:
         return Gallery(notes=[f"No pictures: {cut.absent or 'nothing was scored'}."])
-    rows = pairs[cut.test_set].rows[0]
+    rows = {name: pairs[cut.test_set].scores(name) for name in pairs[cut.test_set].rows[0]}
     found = Gallery(cut.test_set, row, base, truth=any(TRUTH in crops for crops in cut.crops.values()))
     measured = gains(rows.get(row, {}), rows.get(base) if base else None, list(cut.crops))
     if measured is None:

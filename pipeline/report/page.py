@@ -2,12 +2,12 @@
 
 Everything is in the file: styles, script, plots as SVG, pictures as PNG. The same inputs give the same bytes.
 """
-import csv
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -16,11 +16,12 @@ from pipeline.measure.names import CHOICE_SET, TEST_SETS, entries
 from pipeline.measure.registry import METRICS, diagnostics
 from pipeline.report import training
 from pipeline.report.board import table
+from pipeline.report.choice import scored
 from pipeline.report.gallery import gallery
 from pipeline.report.lineage import ancestors, origin
 from pipeline.report.paired import Paired
 from pipeline.report.plane import plots
-from pipeline.report.revisions import Images, Revision
+from pipeline.report.revisions import Images, Revision, joined
 from pipeline.report.roles import kinds
 from pipeline.report.seeds import Section, sections
 from pipeline.report.seeds_text import Comparison
@@ -82,7 +83,7 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
                for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
             "choices": _choices(params, sources.choices[task]), "networks": _networks(sources, scores),
-            "costs": _costs(params, scores), "cost_headings": training.HEADING,
+            "costs": _costs(params, scores), "cost_headings": ["row", *training.HEADING],
             "cost_meaning": training.meaning(params, scores), "missing": _unwrapped(missing),
             "conventions": _unwrapped(lines), "figures": any(group.published for group in scores.values())}
 
@@ -91,7 +92,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     """The rows that are scored on one entry of `tests`."""
     params, group = sources.params, sources.scores[task][tests]
     keys = [key for key, name in entries(params, task).items() if name == tests]
-    images = {line: scores for key in keys for line, scores in sources.images[key].items()}
+    images = joined([sources.images[key] for key in keys])
     kind = kinds(params, task, tests, group)
     scored = [name for name in TEST_SETS if any(name in sets for sets in group.rows.values())]
     pairs = {name: Paired([images], name) for name in TEST_SETS}
@@ -121,17 +122,18 @@ def _unwrapped(lines: list[str]) -> list[str]:
 
 def _choices(params: Params, choices: dict[str, dict]) -> dict:
     """What `select` chose for each system, with the candidates' scores."""
-    columns = [METRICS[name] for name in (params.select.metric, *diagnostics())]
+    texts = {system: scored(choice, params.select.metric) for system, choice in choices.items()}
     systems = [{"system": system, "chosen": choice.get("chosen", ""), "reason": choice["reason"], "counts": count(choice),
-                "candidates": [(line, [column.text(line.get(column.name)) for column in columns])
-                               for line in choice["candidates"]]} for system, choice in choices.items()]
-    return {"headings": [column.title for column in columns], "systems": systems, "set": CHOICE_SET}
+                "candidates": [*zip(choice["candidates"], texts[system].to_numpy().tolist())]}
+               for system, choice in choices.items()]
+    headings = [METRICS[name].title for name in (params.select.metric, *diagnostics())]
+    return {"headings": headings, "systems": systems, "set": CHOICE_SET}
 
 
 def _costs(params: Params, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
     """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
     return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
-            for line in training.table(params, scores)]
+            for line in training.table(params, scores).itertuples()]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
@@ -157,11 +159,9 @@ def _charts(path: Path) -> list[Markup]:
     """The curves of a training as SVG; none when nothing was trained."""
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as handle:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(handle)]
-    found = []
+    table, found = pd.read_csv(path, dtype=float), []
     for title, columns in PANELS.items():
-        curves = {name: [(row["step"], row[name]) for row in rows if name in row] for name in columns}
+        curves = {name: table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in table}
         curves = {name: points for name, points in curves.items() if points}
         if curves:
             found.append(Markup(chart(curves, title)))

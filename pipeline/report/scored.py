@@ -9,12 +9,12 @@ from pipeline.report.roles import input_of
 from pipeline.report.tables import (
     NOT_COMPUTED,
     Scores,
-    aligned,
     cells,
     count,
     heading,
     item,
     not_computed,
+    pipes,
     read_csv,
 )
 
@@ -75,5 +75,5 @@ def scores(params: Params, chain: list[str], where: list[Place], manifests: dict
 def _table(params: Params, place: Place, group: Scores, test_set: str) -> list[str]:
     own = input_of(params, place.task, place.tests, group, test_set)
     both = Scores({row: group.rows[row] for row in (own, place.row) if row})
-    metrics, rows = cells(both, test_set)
-    return aligned([["row", *map(heading, metrics)], *([row, *(text for text, _ in values)] for row, values in rows.items())])
+    texts, _ = cells(both, test_set)
+    return pipes("row", texts.rename(columns=heading))

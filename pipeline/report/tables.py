@@ -1,9 +1,10 @@
 """The tables of a task: Markdown to read, CSV to compute with."""
-import csv
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.core.files import replacing
 from pipeline.core.settings import Bench, Tests
@@ -59,22 +60,31 @@ def heading(metric: str) -> str:
     return f"{about.title} {ARROWS[about.better]}".rstrip()
 
 
-def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
-    """The metrics to show of a test set, and for each row their values as text, each with whether it is the best.
+def texts_of(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Scores, a column for each metric -> how tables show them; what is NaN is an empty text."""
+    texts = numbers.apply(lambda column: column.map(known(column.name).text, na_action="ignore"))
+    return texts.astype(object).where(numbers.notna(), "")
+
+
+def cells(scores: Scores, test_set: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores on a test set as texts, and whether each is the best: a line for each row, a column for each metric to show.
 
     The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
     """
     rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
-    computed = [metric for metric in contests() if any(metric in values for values in rows.values())]
-    metrics = [metric for metric in computed if METRICS[metric].stands_for not in computed]
-    texts = {row: [METRICS[metric].text(values.get(metric)) for metric in metrics]
-             for row, values in rows.items()}
-    best = []
-    for column, metric in enumerate(metrics):
-        values = [float(line[column]) for row, line in texts.items() if line[column] and not row.endswith("-oracle")]
-        best.append((max if METRICS[metric].better == "up" else min)(values, default=None))
-    return metrics, {row: [(text, bool(text) and not row.endswith("-oracle") and float(text) == top)
-                           for text, top in zip(line, best)] for row, line in texts.items()}
+    numbers = pd.DataFrame([*rows.values()], index=[*rows], columns=contests(), dtype=float)
+    numbers = numbers.dropna(axis="columns", how="all")
+    texts = texts_of(numbers[[metric for metric in numbers if METRICS[metric].stands_for not in numbers]])
+    shown = texts.apply(pd.to_numeric, errors="coerce")  # equal texts are ties
+    rivals = shown[[not row.endswith("-oracle") for row in shown.index]]
+    best = rivals.apply(lambda column: column == (column.max() if METRICS[column.name].better == "up" else column.min()))
+    return texts, best.reindex(texts.index, fill_value=False)
+
+
+def figures(scores: Scores, test_set: str, rows) -> pd.DataFrame:
+    """A paper's own figures for the rows, NaN where it has none; a column for each metric of them. `-val` sets have none."""
+    found = [{} if test_set.endswith("-val") else scores.published.get(row, {}) for row in rows]
+    return pd.DataFrame(found, index=[*rows], columns=contests(), dtype=float).dropna(axis="columns", how="all")
 
 
 def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] = ()) -> list[str]:
@@ -136,26 +146,28 @@ def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
     """One line per row and test set, one column per metric; what was not computed is an empty field."""
     found = computed_metrics(scores)
     metrics = [name for name, metric in METRICS.items() if name in found or (metric.better and "asked" not in metric.needs)]
+    lines = [{"tests": tests, "row": row, "test_set": name, "parameters": group.parameters[row], **group.counts[name],
+              **sets[name]}
+             for tests, group in scores.items() for row, sets in group.rows.items() for name in TEST_SETS if name in sets]
+    table = pd.DataFrame(lines, columns=[*KEYS, *metrics, *sorted(found - METRICS.keys())])
     with replacing(path, "w") as handle:
-        writer = csv.DictWriter(handle, [*KEYS, *metrics, *sorted(found - METRICS.keys())], lineterminator="\n")
-        writer.writeheader()
-        for tests, group in scores.items():
-            for row, sets in group.rows.items():
-                for test_set in (name for name in TEST_SETS if name in sets):
-                    writer.writerow({"tests": tests, "row": row, "test_set": test_set, **group.counts[test_set],
-                                     "parameters": group.parameters[row], **sets[test_set]})
+        table.to_csv(handle, index=False, lineterminator="\n")
+
+
+def read_table(file, names: Sequence[str]) -> pd.DataFrame:
+    """A CSV of scores, a path or an open file: the columns `names` as texts, the others as they were written, NaN if empty."""
+    return pd.read_csv(file, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
 
 
 def read_csv(path: Path | str) -> dict[str, Scores]:
     """The rows and counts of a file of `write_csv`, by entry of `tests`."""
     scores = {}
-    with open(path, encoding="utf-8", newline="") as handle:
-        for line in csv.DictReader(handle):
-            group = scores.setdefault(line["tests"], Scores())
-            values = {metric: float(text) for metric, text in line.items() if metric not in KEYS and text}
-            group.rows.setdefault(line["row"], {})[line["test_set"]] = values
-            group.counts[line["test_set"]] = {"images": int(line["images"]), "scenes": int(line["scenes"])}
-            group.parameters[line["row"]] = int(line["parameters"])
+    for line in read_table(path, KEYS[:3]).to_dict("records"):
+        tests, row, test_set, images, scenes, parameters = (line.pop(key) for key in KEYS)
+        group = scores.setdefault(tests, Scores())
+        group.rows.setdefault(row, {})[test_set] = {metric: value for metric, value in line.items() if pd.notna(value)}
+        group.counts[test_set] = {"images": images, "scenes": scenes}
+        group.parameters[row] = parameters
     return scores
 
 
@@ -176,24 +188,22 @@ def computed_metrics(scores: dict[str, Scores]) -> set[str]:
 
 
 def _table(scores: Scores, test_set: str) -> list[str]:
-    metrics, rows = cells(scores, test_set)
-    shown = {} if test_set.endswith("-val") else {row: scores.published[row] for row in rows if row in scores.published}
-    published = [metric for metric in METRICS if any(metric in figures for figures in shown.values())]
-    lines = [["row", "weights", *map(heading, metrics), *(f"{METRICS[metric].title}, paper" for metric in published)]]
-    for row, values in rows.items():
-        figures = [f"{shown[row][metric]:g}" if metric in shown.get(row, {}) else "" for metric in published]
-        ours = [f"**{text}**" if bold else text for text, bold in values]
-        lines.append([row, f"{scores.parameters[row]:,}", *ours, *figures])
-    return aligned(lines)
+    texts, best = cells(scores, test_set)
+    table = texts.where(~best, "**" + texts + "**").rename(columns=heading)
+    table.insert(0, "weights", [f"{scores.parameters[row]:,}" for row in table.index])
+    for metric, column in figures(scores, test_set, table.index).items():
+        table[f"{METRICS[metric].title}, paper"] = column.map("{:g}".format, na_action="ignore").fillna("")
+    return pipes("row", table)
 
 
-def aligned(lines: list[list[str]]) -> list[str]:
-    """A Markdown table of equally long lines, the heading first; the first column is text, the others are numbers."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
-              for line in [lines[0], rule, *lines[1:]]]
-    return ["| " + " | ".join(line) + " |" for line in padded]
+def pipes(label: str, table: pd.DataFrame) -> list[str]:
+    """The lines of a Markdown table of texts: the index, headed `label`, then the columns, which end alike, as numbers do."""
+    columns = []
+    for title, texts, pad in [(label, table.index, str.ljust), *((*column, str.rjust) for column in table.items())]:
+        width = max(map(len, [title, *texts]))
+        rule = "-" * width if pad is str.ljust else "-" * (width - 1) + ":"
+        columns.append([pad(text, width) for text in (title, rule, *texts)])
+    return ["| " + " | ".join(line) + " |" for line in zip(*columns)]
 
 
 def not_computed(scores: Scores, prefix: str) -> list[str]:
