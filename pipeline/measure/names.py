@@ -1,36 +1,15 @@
-"""What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
-from typing import NamedTuple, get_args
+"""What the rows and test sets of the benchmark are called, and the order they are read in."""
+from typing import NamedTuple
 
 from pipeline.core.entries import Tests
 from pipeline.core.graph import Graph
-from pipeline.core.settings import Bench, WhenAsked
+from pipeline.core.settings import Bench
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
 """Where the controls are scored, and where the critic and the diagnostics speak."""
 CHOICE_SET = "captures-val"
 """Where a network is chosen, by what needs no truth."""
-METRICS = {
-    "psnr": "up",
-    "psnr_aligned": "up",
-    "ssim": "up",
-    "psnr_y": "up",
-    "ssim_y": "up",
-    "lpips_alex": "down",
-    "lpips_vgg": "down",
-    "lpips_squeeze": "down",
-    "swd": "down",
-    "niqe": "down",
-    "niqe_published": "down",
-    "moire_energy": "down",
-    "flat_noise": "down",
-    "critic_auc": "down",
-}
-"""Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
-WHEN_ASKED = get_args(WhenAsked)
-"""Metrics of `tests.<key>.metrics`; all three need truth, and psnr_aligned is a diagnostic: it is fitted to the truth."""
-DIAGNOSTICS = ("drift", "residual", "sharpness")
-"""What is measured besides and is no contest."""
 
 
 class Control(NamedTuple):

@@ -2,28 +2,30 @@
 
 Everything is in the file: styles, script, plots as SVG, pictures as PNG. The same inputs give the same bytes.
 """
-import csv
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.core.graph import Graph
-from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS
+from pipeline.measure.names import CHOICE_SET, TEST_SETS
+from pipeline.measure.registry import METRICS, diagnostics
 from pipeline.report import training
 from pipeline.report.board import table
+from pipeline.report.choice import scored
 from pipeline.report.gallery import gallery
 from pipeline.report.paired import Paired
 from pipeline.report.plane import plots
-from pipeline.report.revisions import Images, Revision
+from pipeline.report.revisions import Images, Revision, joined
 from pipeline.report.roles import kinds, made_by
 from pipeline.report.seeds import Section, sections
 from pipeline.report.seeds_text import Comparison
 from pipeline.report.svg import chart
-from pipeline.report.tables import DIGITS, TITLES, Scores, computed_metrics, conventions, count, not_computed, reached
+from pipeline.report.tables import Scores, computed_metrics, conventions, count, not_computed, reached
 from pipeline.report.verdict import LEVELS, Verdict, decide
 
 WEB = Path(__file__).with_name("web")
@@ -59,7 +61,7 @@ def render(sources: Sources) -> str:
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.graph.params.tasks]
     made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
     return environment.get_template("page.html").render(
-        tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.graph.params.seed, timed=bool(sources.times), made_up=made_up)
+        tasks=tasks, levels=LEVELS, metrics=METRICS, seed=sources.graph.params.seed, timed=bool(sources.times), made_up=made_up)
 
 
 def prose(text: str) -> Markup:
@@ -80,7 +82,7 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
                for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
             "choices": _choices(sources.graph, sources.choices[task]), "networks": _networks(sources, scores),
-            "costs": _costs(sources.graph, scores), "cost_headings": training.HEADING,
+            "costs": _costs(sources.graph, scores), "cost_headings": ["row", *training.HEADING],
             "cost_meaning": training.meaning(sources.graph, scores), "missing": _unwrapped(missing),
             "conventions": _unwrapped(lines) + [line for group in scores.values() for line in reached(group)],
             "figures": any(group.published for group in scores.values())}
@@ -90,7 +92,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     """The rows that are scored on one entry of `tests`."""
     params, group = sources.graph.params, sources.scores[task][tests]
     keys = [key for key, name in sources.graph.entries(task).items() if name == tests]
-    images = {line: scores for key in keys for line, scores in sources.images[key].items()}
+    images = joined([sources.images[key] for key in keys])
     kind = kinds(sources.graph, task, tests, group)
     scored = [name for name in TEST_SETS if any(name in sets for sets in group.rows.values())]
     pairs = {name: Paired([images], name) for name in TEST_SETS}
@@ -123,19 +125,19 @@ def _choices(graph: Graph, choices: dict[str, dict]) -> dict:
 
     It does not know which images are those of truth, as this tells of truth; here it is known.
     """
-    columns = [graph.params.select.metric, *DIAGNOSTICS]
+    metric = graph.params.select.metric
     truths = {system: graph.truth(choice["chosen"]) for system, choice in choices.items() if "chosen" in choice}
     systems = [{"system": system, "chosen": choice.get("chosen", ""), "counts": count(choice),
                 "reason": choice["reason"] + (f"; but truth reached it by {truths[system]}" if truths.get(system) else ""),
-                "candidates": [(line, [f"{line[name]:.{DIGITS.get(name, 3)}f}" if name in line else "" for name in columns])
-                               for line in choice["candidates"]]} for system, choice in choices.items()]
-    return {"headings": [TITLES.get(name, name) for name in columns], "systems": systems, "set": CHOICE_SET}
+                "candidates": [*zip(choice["candidates"], scored(choice, metric).to_numpy().tolist())]}
+               for system, choice in choices.items()]
+    return {"headings": [METRICS[name].title for name in (metric, *diagnostics())], "systems": systems, "set": CHOICE_SET}
 
 
 def _costs(graph: Graph, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
     """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
     return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
-            for line in training.table(graph, scores)]
+            for line in training.table(graph, scores).itertuples()]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
@@ -163,11 +165,9 @@ def _charts(path: Path) -> list[Markup]:
     """The curves of a training as SVG; none when nothing was trained."""
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as handle:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(handle)]
-    found = []
+    table, found = pd.read_csv(path, dtype=float), []
     for title, columns in PANELS.items():
-        curves = {name: [(row["step"], row[name]) for row in rows if name in row] for name in columns}
+        curves = {name: table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in table}
         curves = {name: points for name, points in curves.items() if points}
         if curves:
             found.append(Markup(chart(curves, title)))

@@ -8,12 +8,12 @@ from pipeline.report.roles import input_of
 from pipeline.report.tables import (
     NOT_COMPUTED,
     Scores,
-    aligned,
     cells,
     count,
     heading,
     item,
     not_computed,
+    pipes,
     read_csv,
 )
 
@@ -56,5 +56,5 @@ def scores(graph: Graph, chain: list[str], where: list[Row], manifests: dict[str
 def _table(graph: Graph, place: Row, group: Scores, test_set: str) -> list[str]:
     own = input_of(graph, place.task, place.tests, group, test_set)
     both = Scores({row: group.rows[row] for row in (own, place.name) if row})
-    metrics, rows = cells(both, test_set)
-    return aligned([["row", *map(heading, metrics)], *([row, *(text for text, _ in values)] for row, values in rows.items())])
+    texts, _ = cells(both, test_set)
+    return pipes("row", texts.rename(columns=heading))

@@ -6,11 +6,13 @@ given networks are there anyway, or somebody had to train them.
 """
 from dataclasses import dataclass
 
+import pandas as pd
+
 from pipeline.core.graph import Graph
 from pipeline.core.settings import Training
-from pipeline.report.tables import Scores, aligned, item
+from pipeline.report.tables import Scores, item, pipes
 
-HEADING = ["row", "networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
+HEADING = ["networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
 MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators and "
            "networks that only compare features; of a CycleGAN, those of both generators) count the trainings of a row's own "
            "networks. `all` counts those of the given ones too: networks trained from scratch that stand behind another "
@@ -46,19 +48,19 @@ def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, C
     return cost, everything
 
 
-def table(graph: Graph, scores: dict[str, Scores]) -> list[list[str]]:
-    """For each row that has networks, once, what HEADING says."""
+def table(graph: Graph, scores: dict[str, Scores]) -> pd.DataFrame:
+    """For each row that has networks, once, what HEADING says, as texts."""
     lines = {}
     for group in scores.values():
         for row, chain in group.networks.items():
             if (learnt := group.per_image.get(chain[0])) is not None:
                 each = [f"{learnt['steps']:,} per image", f"{learnt['pixels'] * group.flop[chain[0]] / 1e12:,.2f} per image"]
-                lines[row] = [row, chain[0], f"{group.parameters[row]:,}", *each, *each]
+                lines[row] = [chain[0], f"{group.parameters[row]:,}", *each, *each]
                 continue
             cost, everything = costs(graph, chain, group.flop)
-            lines[row] = [row, " → ".join(chain), f"{group.parameters[row]:,}", *(
+            lines[row] = [" → ".join(chain), f"{group.parameters[row]:,}", *(
                 text for each in (cost, everything) for text in (f"{each.steps:,}", f"{each.flop / 1e12:,.1f}"))]
-    return [*lines.values()]
+    return pd.DataFrame([*lines.values()], index=[*lines], columns=HEADING)
 
 
 def meaning(graph: Graph, scores: dict[str, Scores]) -> list[str]:
@@ -71,4 +73,4 @@ def section(graph: Graph, scores: dict[str, Scores]) -> list[str]:
     """Lines of Markdown: a table of the rows that have networks, each once; none without any."""
     lines = table(graph, scores)
     said = [line for text in meaning(graph, scores) for line in item(text)]
-    return ["## Weights and training", "", *said, "", *aligned([HEADING, *lines]), ""] if lines else []
+    return ["## Weights and training", "", *said, "", *pipes("row", lines), ""] if len(lines) else []

@@ -33,6 +33,7 @@ from pipeline.measure.names import (
     control_rows,
     input_control_rows,
 )
+from pipeline.measure.registry import asked_for, check
 from pipeline.measure.score import Result, Scorer
 from pipeline.report.crops import Crops
 from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
@@ -112,6 +113,8 @@ def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) ->
     device = pick(params.threads)
     reference, crops = Shard(tests / "reference"), Crops(tests, scale)
     entry = params.tests[tests.name]
+    for name in entry.metrics:
+        check(f"tests.{tests.name}.metrics", name, asked_for())
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
     start = params.systems[key].start if key in params.systems else None
     for row, network in ((row.name, row.network) for row in rows):

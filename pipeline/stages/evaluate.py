@@ -9,7 +9,8 @@ from pathlib import Path
 from pipeline.core.files import read_json, replacing, write_json
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import ParamsError, load
-from pipeline.measure.names import METRICS, reading_order
+from pipeline.measure.names import reading_order
+from pipeline.measure.registry import check, contests
 from pipeline.report.roles import oracles
 from pipeline.report.tables import Scores, markdown, write_csv
 from pipeline.report.training import section
@@ -30,8 +31,8 @@ def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
         group.sort(reading_order(lineage, task))
         group.oracles = oracles(lineage, group)
     for key, row in params.rows.items():
-        if unknown := sorted(row.published.keys() - METRICS.keys()):
-            raise ParamsError(f"rows.{key}.published.{unknown[0]}: no such metric, there are {', '.join(METRICS)}")
+        for name in row.published:
+            check(f"rows.{key}.published.{name}", name, contests())
     for row in lineage.rows(task):
         if row.key in params.rows and (figures := params.rows[row.key].published):
             scores[row.tests].published[row.name] = figures

@@ -13,6 +13,7 @@ from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import write_json
 from pipeline.core.params import Params
+from pipeline.measure.registry import asked_for, check, contests, to_choose_by
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
@@ -74,9 +75,21 @@ def _some(entry, *fields: str) -> dict:
     return {field: value for field, value in entry.resolved().items() if field in fields}
 
 
+def check_metrics(p: params.Params) -> None:
+    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
+    check("select.metric", p.select.metric, to_choose_by())
+    for key, entry in p.tests.items():
+        for place, name in enumerate(entry.metrics):
+            check(f"tests.{key}.metrics.{place}", name, asked_for())
+    for key, row in p.rows.items():
+        for name in row.published:
+            check(f"rows.{key}.published.{name}", name, contests())
+
+
 def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
     p = params.load()
+    check_metrics(p)  # so that a mistake is named by the first stage that runs
     resolved = p.resolved()
     found = {SETTINGS / f"{stage}.json": {name: resolved[name] for name in names} for stage, names in READ.items()}
     for stage, names in READ_OF_A_TASK.items():
