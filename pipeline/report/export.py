@@ -5,19 +5,19 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.files import read_json, replacing
+from pipeline.core.files import replacing
 from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.report.card import Export, card, items, truth_behind
+from pipeline.report.roles import with_images
 from pipeline.restore.chain import Chain
 from pipeline.restore.graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
 from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
 from pipeline.restore.restorer import networks_of
 from pipeline.restore.row import write_row
 
-TRUTHS = Path("data/truths.json")
 SNIPPET = """
 ```python
 import numpy as np
@@ -48,9 +48,7 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
     `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
     OSError or AbsentNetwork, and leaves no file, when that cannot be.
     """
-    lineage, chain = graph(load()), networks_of(row, models)
-    if TRUTHS.is_file():
-        lineage = lineage.with_truths(read_json(TRUTHS))
+    lineage, chain = with_images(graph(load())), networks_of(row, models)
     manifests = {name: read_manifest(models / name) for name in chain}
     if unfit := [name for name in chain if manifests[name]["arch"] == "zssr"]:
         raise ValueError(f"{unfit[0]} is ZSSR, which learns a network from each photo anew: there is none to export")

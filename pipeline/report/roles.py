@@ -1,6 +1,7 @@
 """What the rows of a task are: input, control, stage 1 and what was trained from it, oracle, or another method."""
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from pipeline.core.files import read_json
 from pipeline.core.graph import Graph
 from pipeline.core.nodes import Node
 from pipeline.measure.names import control_rows, input_control_rows
@@ -13,6 +14,15 @@ MADE_BY = {"stage1": "stage 1, from scratch", "stage2": "stage 2: captures and t
            "gan": "GAN on synthetic pairs", "oracle": "oracle: supervised with the truth of captures",
            "finetune": "fine-tuning", "adabn": "batch-norm statistics measured anew",
            "cyclegan": "CycleGAN: unpaired", "zssr": "ZSSR: learnt from each test image anew"}
+
+
+def with_images(graph: Graph, folder: Path = Path("data/contents")) -> Graph:
+    """The graph that knows truth by its images too, as far as ingest has seen the sets.
+
+    `select` does without: a choice that depended on the images of truth would change when they are gone.
+    """
+    files = {key: folder / f"{key}.json" for key in graph.params.sets}
+    return graph.with_contents({key: read_json(file) for key, file in files.items() if file.is_file()})
 
 
 def kinds(graph: Graph, task: str, tests: str, group: Scores) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
 (shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why; and data/contents/KEY.json:
-split -> digests of the images that it shows, by which stages/truths.py knows them under another name.
+split -> digests of the images that it shows, by which those of truth are known under another name.
 
 A video file is a scene, so its frames, FILE#000120, never fall in two splits. It is decoded twice: to count and check its
 frames before anything is written, and to take them. The faces in an image NAME are NAME#0, NAME#1, from the top.

@@ -20,7 +20,6 @@ READ = {
     "folders": ["sets"],
     "curves": TRAINED,
     "bench": ["bench"],
-    "truths": ["sets", "systems", "tests"],
     "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
 }
