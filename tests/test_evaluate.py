@@ -47,7 +47,6 @@ def project(tmp_path, monkeypatch):
         absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
-    write_json(tmp_path / "data/truths.json", {})
     return tmp_path
 
 

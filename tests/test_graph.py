@@ -122,7 +122,7 @@ MADE = {"page"} | {f"{stage}/{task}" for stage in ("evaluate", "select") for tas
     ("stage2", {"lambda": 0.1}, MADE),
     ("labels", {"sr-edsr-round2": {"network": "sr-edsr", "inputs": "sets/sr-captures", "ensemble": True}}, MADE),
     ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}}, MADE),
-    ("sets", {"twin": {"folder": "a", "video_every": 0, "faces": []}}, MADE | {"folders", "truths"}),
+    ("sets", {"twin": {"folder": "a", "video_every": 0, "faces": []}}, MADE | {"folders"}),
     ("bench", {"border": 5}, {"bench", "evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
     ("tasks", {"sr": {"title": "other"}}, {"evaluate/sr", "select/sr", "page", "report"}),
     ("ingest", {"max_rejected": 1}, set())])

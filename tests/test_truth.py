@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.overlap import common_file
 from pipeline.core.params import load, parse
@@ -24,17 +24,18 @@ from pipeline.images.splits import match
 from pipeline.report.card import Export, card
 from pipeline.report.page import _choices
 from pipeline.report.paired import Paired
-from pipeline.report.roles import kinds
+from pipeline.report.roles import kinds, with_images
 from pipeline.report.tables import cells, markdown
 from pipeline.report.verdict import decide
 from pipeline.restore.manifest import read_manifest
 from pipeline.restore.network import save_network
-from pipeline.stages import convert, ingest, truths
+from pipeline.stages import convert, ingest
 from pipeline.stages.evaluate import collect
 
 PAIRS = {"inputs": "pairs/sr-random/inputs", "targets": "pairs/sr-random/targets"}
 ROUND = {"inputs": "sets/sr-captures", "clean": "clean", "settings": "stage2"}
-COPY = {"copy": "sets.copy, which holds 3 of the images of sets.sr-truth"}
+COPY = {"copy": {"train": ["a", "b"], "val": ["c"]}, "sr-truth": {"train": ["b", "d"], "test": ["c"]},
+        "clean": {"train": ["a"]}}
 
 
 def defaults() -> dict:
@@ -151,10 +152,11 @@ def scored(lineage) -> dict:
 def test_what_truth_reached_is_an_oracle_everywhere(way, depth, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params, leak = reached(way, depth)
-    plain, lineage = graph(params), graph(params).with_truths(COPY if way == "its images" else {})
+    plain, lineage = graph(params), graph(params).with_contents(COPY if way == "its images" else {})
     assert lineage.truth(leak) and not any(map(lineage.truth, ("fair", "s-stage2", "s-gan", "fair-round")))
 
     # the choice: params alone tell, but for a copy of the images
+    assert bool(plain.truth(leak)) == (way != "its images")
     told = lineage if way == "its images" else plain
     assert [candidate.network for candidate in told.candidates("s")] == ["fair", "s-stage2", "fair-round"]
     assert not any(told.truth(candidate.network) for candidate in told.candidates("t"))
@@ -264,7 +266,7 @@ def test_a_link_to_the_folder_of_truth_is_that_folder(tmp_path):
     assert common_file(*(Set(video_every=0, faces=(), folder=str(tmp_path / name)) for name in ("other", "truth")))
 
 
-def test_a_copy_of_an_image_of_truth_is_found_whatever_its_file(tmp_path, monkeypatch, capsys):
+def test_a_copy_of_an_image_of_truth_is_found_whatever_its_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(5)
     photos = {f"{name}{i}": smooth_image(rng, 33, 41) for name in ("truth", "clean", "held") for i in range(4)}
@@ -287,14 +289,13 @@ def test_a_copy_of_an_image_of_truth_is_found_whatever_its_file(tmp_path, monkey
     Path("params.yaml").write_text(yaml.safe_dump(values))
     for key in values["sets"]:
         ingest.main(key)
-    truths.main()
-    assert read_json("data/truths.json") == {"copy": "sets.copy, which holds 1 of the images of sets.sr-truth"}
-    assert "truths: sets.copy, which holds 1 of" in capsys.readouterr().out
+    lineage = graph(load())
+    assert {key: why for key, why in with_images(lineage).truths.items() if key not in lineage.truths} == {
+        "copy": "sets.copy, which holds 1 of the images of sets.sr-truth"}
     values["sets"]["sr-truth"]["folder"] = "data/none"
     Path("params.yaml").write_text(yaml.safe_dump(values))
     ingest.main("sr-truth")
-    truths.main()
-    assert read_json("data/truths.json") == {}
+    assert with_images(graph(load())).truths == lineage.truths
 
 
 def test_the_file_of_a_row_that_saw_truth_says_so_where_it_is_imported(tmp_path, monkeypatch):

@@ -46,9 +46,19 @@ class Graph:
     truths: dict[str, str]
     """Set that counts as truth -> why, in words that begin with its name."""
 
-    def with_truths(self, more: dict[str, str]) -> "Graph":
-        """With further sets that count as truth, as data/truths.json has them."""
-        return replace(self, truths=more | self.truths)
+    def with_contents(self, contents: dict[str, dict[str, list[str]]]) -> "Graph":
+        """With the sets that hold an image of truth counted as truth too; `contents` is set -> split -> digests of its images.
+
+        Splits as in core/overlap.py: trainings see train and val, and the holdout of truth is of captures that nothing sees.
+        """
+        def images(key: str, *splits: str) -> set[str]:
+            return {digest for split in splits for digest in contents.get(key, {}).get(split, ())}
+
+        found = {}
+        for truth, key in product(self.truths, (key for key in self.params.sets if key not in self.truths)):
+            if shared := images(key, "train", "val") & images(truth, "train", "val", "test"):
+                found[key] = f"sets.{key}, which holds {len(shared)} of the images of sets.{truth}"
+        return replace(self, truths=found | self.truths)
 
     def ancestors(self, names: Iterable[str]) -> list[str]:
         """Networks and all that they were trained from or with labels of, each once, what they come from behind them."""
@@ -125,7 +135,8 @@ class Graph:
         found = [Row(name, key, system.task, system.task, name, (name,)) for key, system in self.params.systems.items()
                  for name in (system.start, *derived(key).values())]
         for key, row in self.params.rows.items():
-            name, chain = (key.removeprefix(f"{row.task}-"), ()) if row.network == "none" else (key, self.links(row.network))
+            chain = () if row.network == "none" else self.links(row.network)
+            name = key if chain else key.removeprefix(f"{row.task}-")
             found.append(Row(name, key, row.task, row.tests, row.network, chain))
         return [row for row in found if task in (None, row.task)]
 

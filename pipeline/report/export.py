@@ -5,19 +5,19 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.files import read_json, replacing
+from pipeline.core.files import replacing
 from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.report.card import Export, card, items, truth_behind
+from pipeline.report.roles import with_images
 from pipeline.restore.manifest import AbsentNetwork, in_words, leaves, read_manifest, tree_of
 from pipeline.restore.named import named, network_of
 from pipeline.restore.network import load_network
 from pipeline.restore.onnx_graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
 from pipeline.restore.row import write_row
 
-TRUTHS = Path("data/truths.json")
 SNIPPET = """
 ```python
 import numpy as np
@@ -48,11 +48,9 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
     `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
     OSError or AbsentNetwork, and leaves no file, when that cannot be.
     """
-    lineage, network = graph(load()), network_of(row, models)
+    lineage, network = with_images(graph(load())), network_of(row, models)
     tree = tree_of(network, models)
     chain = leaves(tree)
-    if TRUTHS.is_file():
-        lineage = lineage.with_truths(read_json(TRUTHS))
     manifests = {name: read_manifest(models / name) for name in chain}
     if unfit := [name for name in chain if manifests[name]["arch"] == "zssr"]:
         raise ValueError(f"{unfit[0]} is ZSSR, which learns a network from each photo anew: there is none to export")

@@ -1,6 +1,7 @@
 """What the rows of a task are: input, control, stage 1 and what was trained from it, oracle, or another method."""
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from pipeline.core.files import read_json
 from pipeline.core.graph import Graph
 from pipeline.core.nodes import Node
 from pipeline.measure.names import control_rows, input_control_rows
@@ -15,6 +16,15 @@ MADE_BY = {"stage1": "stage 1, from scratch", "stage2": "stage 2: captures and t
            "finetune": "fine-tuning", "adabn": "batch-norm statistics measured anew",
            "chain": "two networks, one behind the other", "ensemble": "mean of several networks",
            "cyclegan": "CycleGAN: unpaired", "zssr": "ZSSR: learnt from each test image anew"}
+
+
+def with_images(graph: Graph, folder: Path = Path("data/contents")) -> Graph:
+    """The graph that knows truth by its images too, as far as ingest has seen the sets.
+
+    `select` does without: a choice that depended on the images of truth would change when they are gone.
+    """
+    files = [file for key in graph.params.sets if (file := folder / f"{key}.json").is_file()]
+    return graph.with_contents({name: splits for file in files for name, splits in read_json(file).items()})
 
 
 def kinds(graph: Graph, task: str, tests: str, group: Scores) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Join the scores of a task: `python -m pipeline.stages.evaluate TASK`.
 
-Reads data/truths.json and data/bench/TASK/<entry>.json of the entries that params.yaml names, other files there being left
-over from removed ones; writes metrics/TASK.json ({row: {test set: {metric: value}}}) and metrics/tables/TASK.{md,csv}.
+Reads data/contents, and data/bench/TASK/<entry>.json of the entries that params.yaml names, other files there being left over
+from removed ones; writes metrics/TASK.json ({row: {test set: {metric: value}}}) and metrics/tables/TASK.{md,csv}.
 """
 import sys
 from pathlib import Path
@@ -11,10 +11,9 @@ from pipeline.core.graph import Graph, graph
 from pipeline.core.params import ParamsError, load
 from pipeline.measure.names import reading_order
 from pipeline.measure.registry import check, contests
-from pipeline.report.roles import oracles
+from pipeline.report.roles import oracles, with_images
 from pipeline.report.tables import Scores, markdown, write_csv
 from pipeline.report.training import section
-from pipeline.stages.truths import TRUTHS
 
 
 def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
@@ -44,7 +43,7 @@ def main(task: str) -> None:
         params = load()
         if task not in params.tasks:
             raise ParamsError(f"tasks.{task}: no such entry, there are {', '.join(params.tasks)}")
-        lineage = graph(params).with_truths(read_json(TRUTHS))
+        lineage = with_images(graph(params))
         scores = collect(lineage, task, Path("data/bench", task))
     except (ParamsError, ValueError, FileNotFoundError) as error:
         raise SystemExit(f"evaluate@{task}: {error}") from error

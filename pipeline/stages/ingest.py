@@ -3,7 +3,7 @@
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
 (shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder
 `truth` below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
-data/contents/KEY.json has the digests of the images, by which stages/truths.py knows them under another name.
+data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
 """
 import shutil
 import sys

@@ -1,6 +1,6 @@
 """Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
 
-Reads data/truths.json, data/bench, data/crops, metrics/images, metrics/curves and metrics/select, of the entries in
+Reads data/contents, data/bench, data/crops, metrics/images, metrics/curves and metrics/select, of the entries in
 params.yaml; writes
 metrics/report/index.html, and for `dvc plots` metrics/pictures/<task>/<row>.png of each row that is a network. How long
 trainings took is no part of it, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
@@ -13,16 +13,16 @@ from pipeline.core.files import read_json, replacing
 from pipeline.core.graph import Graph, graph
 from pipeline.report.page import Sources, render
 from pipeline.report.revisions import parse_images
+from pipeline.report.roles import with_images
 from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
-from pipeline.stages.truths import TRUTHS
 
 PAGE = Path("metrics/report/index.html")
 CROPS, PICTURES = Path("data/crops"), Path("metrics/pictures")
 
 
 def load() -> Graph:
-    return graph(params.load()).with_truths(read_json(TRUTHS))
+    return with_images(graph(params.load()))
 
 
 def write(path: Path, times: dict[str, dict]) -> None:

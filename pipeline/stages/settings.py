@@ -23,7 +23,6 @@ GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrati
 """What core/graph.py is made from."""
 READ = {
     "folders": ["sets", "builtin"],
-    "truths": ["sets", "oracles", "tests", "far"],
     "curves": TRAINED,
     "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
