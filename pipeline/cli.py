@@ -8,6 +8,7 @@ from pipeline.commands.check import check
 from pipeline.commands.export import export
 from pipeline.commands.fetch_trunks import fetch_trunks
 from pipeline.commands.importing import import_
+from pipeline.commands.init import init
 from pipeline.commands.keys import params
 from pipeline.commands.likeness import likeness
 from pipeline.commands.page import page
@@ -29,5 +30,5 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit()
 
 
-for command in (restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds, likeness):
+for command in (init, restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds, likeness):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

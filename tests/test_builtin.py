@@ -13,7 +13,7 @@ from pipeline.images.decode import decode
 from pipeline.images.shards import Shard
 from pipeline.stages import builtin, ingest
 
-SMALL = load(ROOT / "params.yaml").builtin.model_copy(update={
+SMALL = load(ROOT / "params.yaml").builtin["demo"].model_copy(update={
     "natural_scenes": 8, "screen_scenes": 3, "capture_scenes": 4, "far_scenes": 3, "size": 64, "shots": 2, "scale": 4})
 ONE_EACH = {"natural_scenes": 1, "screen_scenes": 1, "capture_scenes": 1, "far_scenes": 1}
 
@@ -49,12 +49,12 @@ def test_another_seed_gives_other_scenes(made, tmp_path):
 
 def test_trainings_of_any_seed_share_the_scenes(tmp_path, monkeypatch):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["seed"], values["builtin"]["seed"] = 7, 3
+    values["seed"], values["builtin"]["demo"]["seed"] = 7, 3
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
     seeds = []
     monkeypatch.setattr(builtin, "make", lambda params, seed, folder: seeds.append(seed))
-    builtin.main()
+    builtin.main("demo")
     assert seeds == [3]
 
 
@@ -98,11 +98,11 @@ def test_a_photographed_screen_lies_on_its_truth(made, captures, truths):
 
 def test_what_differs_from_further_away_is_checked():
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["builtin"]["far_screen"]["scale"] = [0.1, 1]
+    values["builtin"]["demo"]["far_screen"]["scale"] = [0.1, 1]
     with pytest.raises(ParamsError, match=r"far_screen.scale: got \[0.1, 1\], wanted .* 0.3 <="):
         parse(values)
-    values["builtin"]["far_screen"] = {"glass": 1}
-    with pytest.raises(ParamsError, match=r"builtin: far_screen.glass: no such key; allowed are kind, layouts"):
+    values["builtin"]["demo"]["far_screen"] = {"glass": 1}
+    with pytest.raises(ParamsError, match=r"builtin.demo: far_screen.glass: no such key; allowed are kind, layouts"):
         parse(values)
 
 

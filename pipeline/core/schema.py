@@ -1,4 +1,6 @@
 """What params.yaml may hold, told from its classes: as a JSON schema for editors, and as the Markdown of docs/params.md."""
+import json
+
 from pipeline.core.model import NAME
 from pipeline.core.params import Params
 
@@ -7,6 +9,7 @@ INTRODUCTION = """# params.yaml
 Every key, what it may be and what it means. `python -m pipeline params > docs/params.md` writes this file,
 `python -m pipeline params --schema > params.schema.json` the JSON schema that editors complete and check with: VS Code's YAML
 extension reads it where the first line of params.yaml is `# yaml-language-server: $schema=params.schema.json`.
+All sections have to be there, `{}` where there is nothing to say. In them, keys with a default may be left out.
 Names that point at other entries, and what several keys allow only together, are checked when a stage reads the file.
 """
 
@@ -74,4 +77,6 @@ def _kind(schema: dict) -> str:
 
 
 def _shown(value) -> str:
-    return f"`{value}`" if value != "" else "empty"
+    """A default as params.yaml has it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
+    return f"`{text}`" if text else "empty"
