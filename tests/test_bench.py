@@ -11,6 +11,7 @@ from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
+from pipeline.core.graph import graph
 from pipeline.core.params import parse
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, write_absent
@@ -229,7 +230,7 @@ def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatc
     monkeypatch.setattr(bench, "controlled", spy)
     bench.main("systems", "sr-edsr")
     rows = scores("sr-edsr")["rows"]
-    assert [row for row in reading_order(parse(values), "sr") if row in kept] == [
+    assert [row for row in reading_order(graph(parse(values)), "sr") if row in kept] == [
         "sr-edsr+tone", "sr-edsr+blur1.5", "sr-edsr+blur0.5"]
     assert kept.keys() < rows.keys() and set(rows["sr-edsr+tone"]) == {"captures", "captures-val"}
     outputs, changed = kept["sr-edsr+blur1.5"]
@@ -286,7 +287,7 @@ def test_a_chain_runs_its_networks_in_turn(project):
     values["finetunes"]["map"] = values["finetunes"]["sr-edsr-round2"]
     values["rows"]["chain"] = {"task": "sr", "tests": "sr", "first": "map", "second": "sr-edsr"}
     params = parse(values)
-    assert bench.rows_of(params, "rows", "chain") == {"chain": ["map", "sr-edsr"]}
+    assert bench.rows_of(graph(params), "chain") == {"chain": ["map", "sr-edsr"]}
     restore, weights = bench.restorer(["map", "sr-edsr"], 2, "cpu")
     image = Shard(project / "data/tests/sr/captures/inputs")[0]
     assert restore(image).shape == (2 * image.shape[0], 2 * image.shape[1], 3)
@@ -357,12 +358,12 @@ def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
 
 def test_rows_are_read_from_input_to_oracle():
     params = parse(yaml.safe_load((ROOT / "params.yaml").read_text()))
-    order = reading_order(params, "sr")
+    order = reading_order(graph(params), "sr")
     system = [row for row in order if row.startswith("sr-edsr") and not row.startswith(("sr-edsr-random", "sr-edsr-cal"))]
     assert order[0] == "input"
     networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
     assert [row for row in system if "+" not in row] == networks
-    srresnet = [row for row in reading_order(parse(params_with_all_systems()), "sr") if row.startswith("sr-srresnet")]
+    srresnet = [row for row in reading_order(graph(parse(params_with_all_systems())), "sr") if row.startswith("sr-srresnet")]
     networks = ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
     assert [row for row in srresnet if "+" not in row] == networks
     assert system[1:9] == list(control_rows("sr-edsr", params.bench, params.tests["sr"]))

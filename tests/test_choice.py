@@ -5,8 +5,9 @@ import pytest
 import yaml
 from conftest import params_with_all_systems
 
-from pipeline.compare.choice import Candidate, candidates, choose
+from pipeline.compare.choice import choose
 from pipeline.core.files import write_json
+from pipeline.core.graph import Candidate, graph
 from pipeline.core.params import parse
 from pipeline.core.settings import Select
 from pipeline.report.choice import markdown
@@ -94,10 +95,10 @@ def test_candidates_are_stage_1_stage_2_and_its_rounds_and_nothing_that_saw_trut
     params = with_finetunes(third={"start": "sr-edsr-round2"}, truthful={"targets": "sets/sr-truth"},
                             after={"start": "truthful"}, taught={"targets": "labels/by-oracle"},
                             synthetic={"start": "sr-edsr-gan"}, other={"start": "sr-edsr-random-stage2"})
-    assert candidates(params, "sr-edsr") == [
+    assert graph(params).candidates("sr-edsr") == [
         Candidate("sr-edsr", None, "sr-edsr"), Candidate("sr-edsr-stage2", "sr-edsr", "sr-edsr-stage2"),
         Candidate("sr-edsr-round2", "sr-edsr-stage2", "sr-edsr-round2"), Candidate("third", "sr-edsr-round2", None)]
-    assert [candidate.network for candidate in candidates(params, "sr-edsr-random")][2:] == ["other"]
+    assert [candidate.network for candidate in graph(params).candidates("sr-edsr-random")][2:] == ["other"]
 
 
 @pytest.fixture

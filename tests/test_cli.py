@@ -17,9 +17,10 @@ from pipeline.images.encode import write_png
 from pipeline.images.shards import write_absent
 from pipeline.nets.build import build
 from pipeline.report.crops import most_detail
-from pipeline.restore.apply import apply, quantise
 from pipeline.restore.manifest import save_absent
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.tiles import restore
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
@@ -50,7 +51,7 @@ def test_restore_writes_what_the_network_makes_of_the_photo(project):
     result = run("restore", "photos/a.png", "-o", "out/b.png", "--model", "sr-edsr")
     assert result.exit_code == 0, result.output
     network = load_network(project / "models/sr-edsr")
-    assert (read(project / "out/b.png") == quantise(apply([network], read(project / "photos/a.png")))).all()
+    assert (read(project / "out/b.png") == restore(model_of(network), read(project / "photos/a.png"))).all()
 
 
 def test_restore_in_small_tiles_and_through_a_chain(project):
@@ -111,7 +112,7 @@ def test_restore_with_what_was_chosen_for_a_system_says_which(project):
     result = run("restore", "photos/a.png", "-o", "b.png", "--system", "sr-edsr")
     assert result.exit_code == 0 and "sr-edsr-stage2, chosen without truth: niqe 6.4 is the lowest" in result.output
     network = load_network(project / "models/sr-edsr-stage2")
-    assert (read(project / "b.png") == quantise(apply([network], read(project / "photos/a.png")))).all()
+    assert (read(project / "b.png") == restore(model_of(network), read(project / "photos/a.png"))).all()
 
 
 @pytest.mark.parametrize("options, message", [

@@ -6,12 +6,13 @@ import yaml
 from conftest import ROOT, with_presets
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.core.graph import graph
 from pipeline.core.params import Params, parse
 from pipeline.core.settings import Stage2
 from pipeline.measure.cost import training_flop
 from pipeline.nets.build import build
 from pipeline.report.tables import Scores
-from pipeline.report.training import costs, section, trainings
+from pipeline.report.training import costs, section
 from pipeline.train.discriminator import DISCRIMINATORS
 
 
@@ -33,7 +34,7 @@ def architecture(params: Params, network: str):
 
 def cost_of(params: Params, chain: list[str]):
     networks = {name: architecture(params, name) for name in chain}
-    return costs(params, chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
+    return costs(graph(params), chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
 
 
 @cache
@@ -65,10 +66,10 @@ def test_every_architecture_can_be_counted(arch, options):
 
 def test_what_a_chain_was_given_is_counted_apart():
     p = params_with("p2")
-    assert list(trainings(p, "blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
-    assert list(trainings(p, "sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
-    assert list(trainings(params_with("all"), "sr-srresnet-adabn")) == ["sr-srresnet"]
-    assert trainings(p, "sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr")
+    assert list(graph(p).trainings("blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
+    assert list(graph(p).trainings("sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    assert list(graph(params_with("all")).trainings("sr-srresnet-adabn")) == ["sr-srresnet"]
+    assert graph(p).trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr")
     steps = {name: p.stage1_of(name).steps for name in p.networks} | {name: p.finetune_of(name).steps for name in p.finetunes}
     for chain, own, given in (
             (["blindsr-map", "blindsr-x4"], ["blindsr-map"], ["blindsr-x4"]),
@@ -86,12 +87,12 @@ def test_what_a_chain_was_given_is_counted_apart():
 def test_references_are_counted():
     p = params_with("p2")
     settings = p.rbsr["blindsr-rbsr"].settings
-    cost, everything = costs(p, ["blindsr-rbsr", "blindsr-x4"], {"blindsr-rbsr": 10, "blindsr-x4": 7})
+    cost, everything = costs(graph(p), ["blindsr-rbsr", "blindsr-x4"], {"blindsr-rbsr": 10, "blindsr-x4": 7})
     assert cost.steps == settings.steps and cost.flop == settings.steps * settings.batch * settings.patch**2 * 10
     assert everything.steps == settings.steps + p.stage1_of("blindsr-x4").steps
     p = params_with("all")
     settings = p.cyclegans["demoire-cyclegan"].settings
-    cost, everything = costs(p, ["demoire-cyclegan"], {"demoire-cyclegan": 10})
+    cost, everything = costs(graph(p), ["demoire-cyclegan"], {"demoire-cyclegan": 10})
     # of either generator: what it makes, that made back, and the identity
     assert cost == everything and cost.flop == settings.steps * settings.batch * settings.patch**2 * 6 * 10
 
@@ -101,13 +102,13 @@ def test_the_section_has_a_line_per_row_with_networks():
     scores = Scores(rows={"input": {}}, parameters={"input": 0, "blindsr-map-x4": 1234567},
                     networks={"blindsr-map-x4": chain}, flop=dict.fromkeys(chain, 10**6))
     p = params_with("p2")
-    text = "\n".join(section(p, {"blindsr": scores}))
+    text = "\n".join(section(graph(p), {"blindsr": scores}))
     x4 = p.stage1_of("blindsr-x4")
     each = f"{x4.steps * x4.batch * x4.patch**2 / 1e6:,.1f}"
     line = next(line for line in text.splitlines() if line.startswith("| blindsr-map-x4"))
     assert [cell.strip() for cell in line.strip("|").split("|")][1:] == [
         "blindsr-map → blindsr-x4", "1,234,567", "500", each, "1,000", f"{2 * float(each):,.1f}"]
-    assert "off-the-shelf" in text and section(p, {"sr": Scores()}) == []
+    assert "off-the-shelf" in text and section(graph(p), {"sr": Scores()}) == []
 
 
 @pytest.mark.parametrize("presets", [("p2",), ("p2", "p2-paper")])
@@ -134,7 +135,7 @@ def discriminating(kind: str, features: int) -> float:
 
 def hours(params: Params, network: str) -> float:
     """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
-    settings, base = next(iter(trainings(params, network).values())), next(reversed(trainings(params, network)))
+    settings, base = next(iter(graph(params).trainings(network).values())), next(reversed(graph(params).trainings(network)))
     per_pixel = flop(params.networks[base].arch, yaml.safe_dump(params.networks[base].options))
     if isinstance(settings, Stage2):
         scale = params.networks[base].options.get("scale", 1)
@@ -168,5 +169,5 @@ def test_the_gpu_preset_has_the_networks_of_the_papers():
 
 def test_every_training_of_the_gpu_preset_is_in_bf16_with_batches_of_16():
     p = params_with("gpu")
-    every = [next(iter(trainings(p, name).values())) for name in set(p.network_names()) - set(p.adabn)]
+    every = [next(iter(graph(p).trainings(name).values())) for name in set(p.network_names()) - set(p.adabn)]
     assert {(settings.precision, settings.batch) for settings in every} == {("bf16", 16)}

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, change, smooth_image
-from networks import seasoned
+from networks import in_one_pass, seasoned
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
@@ -20,11 +20,11 @@ from pipeline.core.files import write_json
 from pipeline.images.encode import write_png
 from pipeline.report import export as module
 from pipeline.report.tables import Scores, write_csv
-from pipeline.restore.apply import apply, to_tensor
-from pipeline.restore.chain import Chain
-from pipeline.restore.graph import OPSET, difference, graph_of
 from pipeline.restore.manifest import read_manifest, save_absent
+from pipeline.restore.model import mean_of, model_of
 from pipeline.restore.network import save_network
+from pipeline.restore.onnx_graph import OPSET, difference, graph_of
+from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.row import read_row
 
@@ -62,15 +62,20 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.parametrize("arch", SMALL)
 def test_a_graph_computes_what_the_network_does_at_any_size(arch):
     network = seasoned(arch, SMALL[arch])
-    graph = graph_of(Chain([network]), {"row": "x"})
-    assert difference(graph, Chain([network])) < 1e-5
+    graph = graph_of(model_of(network), {"row": "x"})
+    assert difference(graph, model_of(network)) < 1e-5
     session = onnx(graph)
     for height, width in ((29, 50), (20, 7)):
         images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
         got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
-        wanted = np.stack([apply([network], image) for image in images])
+        wanted = np.stack([in_one_pass([network], image) for image in images])
         np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
     assert str(ROOT).encode() not in graph and b"site-packages" not in graph
+
+
+def test_a_mean_is_one_graph():
+    model = mean_of([model_of(seasoned("edsr", MAP), seasoned("edsr", LARGER, seed)) for seed in range(2)])
+    assert difference(graph_of(model, {}), model) < 1e-5
 
 
 def test_a_chain_is_one_graph(project):
@@ -83,15 +88,15 @@ def test_a_chain_is_one_graph(project):
     about = session.get_modelmeta().custom_metadata_map
     assert about["scale"] == "4" and about["weights of blindsr-x2"] == read_manifest("models/blindsr-x2")["weights"]
     image = smooth_image(np.random.default_rng(3), 21, 34)
-    wanted = apply(Restorer("blindsr-map-x2x2").chain.networks, image)
+    wanted = in_one_pass([network for network, _ in Restorer("blindsr-map-x2x2").model.networks], image)
     got = session.run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
     assert f"opset {OPSET}" in Path("out/c.onnx.md").read_text()
 
 
 def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatch):
-    other = graph_of(Chain([seasoned("edsr", LARGER, seed=1)]), {})
-    monkeypatch.setattr(module, "graph_of", lambda chain, about: other)
+    other = graph_of(model_of(seasoned("edsr", LARGER, seed=1)), {})
+    monkeypatch.setattr(module, "graph_of", lambda model, about: other)
     done = run("export", "sr-edsr-stage2", "--to", "onnx", "-o", "out/c.onnx")
     assert done.exit_code == 1 and "onnxruntime's answers differ by up to " in done.output and not Path("out").exists()
     done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
@@ -112,7 +117,7 @@ class Undecided(nn.Module):
 
 def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
     with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
-        graph_of(Chain([Undecided()]), {})
+        graph_of(model_of(Undecided()), {})
     assert not any(capfd.readouterr())
 
 

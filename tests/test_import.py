@@ -18,13 +18,14 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.measure.cost import training_flop
 from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.report.tables import Scores
-from pipeline.report.training import section, trainings
-from pipeline.restore.chain import Chain
+from pipeline.report.training import section
 from pipeline.restore.manifest import read_manifest
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network
 from pipeline.stages import convert, label, stage2
 
@@ -167,10 +168,10 @@ def test_labelling_and_stage_2_go_on_from_an_imported_network(tiny_project):
     assert torch.equal(start["sub_mean.bias"], end["sub_mean.bias"])
     assert not torch.equal(start["head.0.bias"], end["head.0.bias"])
     p = load()
-    assert list(trainings(p, "sr-edsr-stage2")) == ["sr-edsr-stage2"] and trainings(p, "rcan-official") == {}
+    assert list(graph(p).trainings("sr-edsr-stage2")) == ["sr-edsr-stage2"] and graph(p).trainings("rcan-official") == {}
     scores = Scores(rows={}, parameters={"sr-edsr-stage2": 10}, networks={"sr-edsr-stage2": ["sr-edsr-stage2"]},
                     flop={"sr-edsr-stage2": 1})
-    assert "imported networks are not known" in "\n".join(section(p, {"sr": scores}))
+    assert "imported networks are not known" in "\n".join(section(graph(p), {"sr": scores}))
 
 
 class Shuffling(nn.Module):
@@ -225,7 +226,7 @@ def test_spandrels_networks_are_made_again_from_what_the_manifest_holds(project,
     assert training_flop("spandrel", manifest["options"]) > 0
     assert load_network("models/shuffling", trainable=True).model.inner.weight.requires_grad
     assert load().imports["shuffling"].options == {}
-    assert Chain([network]).global_layers == ["Shuffling"]  # nobody tells how far it sees
+    assert model_of(network).sees_all == ["Shuffling"]  # nobody tells how far it sees
 
     for changes, message in (({"input_channels": 1}, "takes 1 channels to 3"), ({"purpose": "Inpainting"}, "Inpainting"),
                              ({"scale": 4}, "does more than call")):

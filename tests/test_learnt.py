@@ -18,7 +18,7 @@ from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
 from pipeline.images.encode import write_png
 from pipeline.restore import learnt, zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.restore.restorer import Restorer
 
 PRESET = yaml.safe_load((ROOT / "presets/all.yaml").read_text())

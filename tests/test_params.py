@@ -48,7 +48,6 @@ def changed(path: str, value) -> dict:
     ("supervised/batch_norm", "freeze", "supervised.batch_norm: got 'freeze'; .*'frozen' or 'train'"),
     ("adabn/sr-srresnet-adabn/captures", "x", "adabn.sr-srresnet-adabn.captures: 'x' names nothing; there are clean"),
     ("adabn/sr-srresnet-adabn/start", "none", "adabn.sr-srresnet-adabn.start: 'none' names nothing"),
-    ("tests/sr/metrics", ["moire"], "tests.sr.metrics.0: got 'moire'; .*'psnr_aligned', 'moire_energy' or 'flat_noise'"),
     ("tests/sr/blur", [0], "tests.sr.blur.0: got 0; .*greater than 0"),
     ("bench/match_tone", True, "bench.match_tone: no such key"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),

@@ -98,7 +98,7 @@ def test_batch_norm_that_learns_is_refused_where_torch_has_none_for_several_proc
     monkeypatch.setenv("RESTAGE_DEVICE", "cpu")
     monkeypatch.setattr(ranks, "part", lambda: (0, 2))
     with pytest.raises(ValueError, match="batch norm in training mode takes GPUs"):
-        ranks.shared(build("srresnet", {"scale": 2, "blocks": 1, "features": 8}))
+        ranks.data_parallel(build("srresnet", {"scale": 2, "blocks": 1, "features": 8}))
 
 
 def test_records_of_parts_become_those_of_the_whole():

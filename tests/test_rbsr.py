@@ -16,9 +16,9 @@ from pipeline.nets.build import build
 from pipeline.restore.manifest import save_absent
 from pipeline.restore.network import load_network
 from pipeline.stages import rbsr, stage1
-from pipeline.train import rbsr as train
-from pipeline.train import steps
+from pipeline.train import loop
 from pipeline.train.crops import Crops
+from pipeline.train.methods import rbsr as train
 
 NAME, ENCODER = "blindsr-rbsr", "blindsr-x2"
 SETTINGS = {"steps": 8, "batch": 3, "patch": 16, "lr": 0.002, "betas": [0.9, 0.99], "schedule": "constant", "halve_every": 100,
@@ -139,7 +139,7 @@ def test_stopped_and_resumed_the_result_is_the_same(project, monkeypatch):
     rbsr.main(NAME)
     wanted = results()
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "Stop", StopsAfterThree)
+        patch.setattr(loop, "Stop", StopsAfterThree)
         for _ in range(2):
             with pytest.raises(SystemExit) as stopped:
                 rbsr.main(NAME)

@@ -20,7 +20,8 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.report.curves import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import label, stage1, stage2
-from pipeline.train import loop
+from pipeline.train.methods.stage2 import Stage2
+from pipeline.train.methods.supervised import Supervised
 from pipeline.train.schedule import learning_rate
 
 
@@ -195,29 +196,37 @@ def test_blend_lies_between_the_start_and_the_trained_weights(tiny_project):
     assert moved > 5
 
 
+def method_of(section):
+    """With no data and no adversary."""
+    kind = {"stage1": Supervised, "stage2": Stage2}[section]
+    settings = getattr(params.load(ROOT / "params.yaml"), section)
+    return kind(settings, torch.nn.Conv2d(3, 3, 1), None, None, torch.device("cpu"))
+
+
 def test_losses_against_closed_forms():
-    settings = params.load(Path(__file__).parent.parent / "params.yaml")
+    method = method_of("stage2")
+    settings = method.settings
     outputs, targets = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.3)
-    assert loop.losses(outputs, targets, settings.stage1, None)[1].item() == pytest.approx(0.2)
-    terms, total = loop.losses(outputs, targets, settings.stage2, None)
+    assert method_of("stage1").loss(outputs, targets)[1].item() == pytest.approx(0.2)
+    terms, total = method.loss(outputs, targets)
     assert terms["fidelity"].item() == pytest.approx(0.04)
-    assert total.item() == pytest.approx(0.04 * (1 + settings.stage2.anchor + settings.stage2.grid))
+    assert total.item() == pytest.approx(0.04 * (1 + settings.anchor + settings.grid))
 
     class Opinion:
         def loss(self, x):
             return torch.tensor(math.log(2))
 
-    total = loop.losses(outputs, targets, settings.stage2, Opinion())[1].item()
-    weight = 1 + settings.stage2.anchor + settings.stage2.grid
-    assert total == pytest.approx(0.04 * weight + settings.stage2.lambda_ * math.log(2))
+    method.adversary = Opinion()
+    total = method.loss(outputs, targets)[1].item()
+    weight = 1 + settings.anchor + settings.grid
+    assert total == pytest.approx(0.04 * weight + settings.lambda_ * math.log(2))
 
 
 @pytest.mark.parametrize("period, seen", [(2, True), (4, True), (3, False)])
 def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, seen):
-    settings = params.load(ROOT / "params.yaml").stage2
     image = torch.rand(1, 3, 50, 67, generator=torch.Generator().manual_seed(0))
     pattern = 0.1 * torch.cos(2 * math.pi * torch.arange(67) / period)
-    found = loop.losses(image + pattern, image, settings, None)[0]["grid"].item()
+    found = method_of("stage2").loss(image + pattern, image)[0]["grid"].item()
     if seen:
         assert found == pytest.approx(pattern[:64].square().mean().item(), rel=0.01)
     else:
@@ -225,10 +234,9 @@ def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, se
 
 
 def test_the_anchor_sees_colour_and_not_texture():
-    settings = params.load(ROOT / "params.yaml").stage2
     targets = torch.full((1, 3, 16, 16), 0.5)
     checks = targets + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
-    assert loop.losses(checks, targets, settings, None)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
+    assert method_of("stage2").loss(checks, targets)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
 
 
 def test_schedules():

@@ -21,7 +21,7 @@ from pipeline.nets.build import build
 from pipeline.report.tables import Scores
 from pipeline.report.training import section
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.stages import bench
 from pipeline.stages import zssr as stage
 

@@ -21,6 +21,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     from dvc.repo import Repo
 
     from pipeline.core.files import json_text
+    from pipeline.core.graph import graph
     from pipeline.core.params import load
     from pipeline.report import ready, stale
     from pipeline.report.ready import Finding
@@ -33,6 +34,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     levels: list[str] = []
     try:
         params = load()
+        settings.check_metrics(params)
     except (ParamsError, FileNotFoundError) as error:
         fail(error)
     tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
@@ -44,7 +46,8 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
         if "fix" not in levels:
             foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
             changed = stale.changed(index.stages, foretold)
-            tell(ready.plan(stale.pending(index.graph, changed, {"code", "settings"}), changed, times()))
+            trained = {node.stage: name for name, node in graph(params).nodes.items() if node.settings}
+            tell(ready.plan(stale.pending(index.graph, changed, {"code", "settings"}), changed, times(), trained))
     except DvcException as error:
         fail(f"dvc: {' '.join(str(error).split())}")
     for path in ready.leftovers(outs):

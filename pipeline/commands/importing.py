@@ -22,20 +22,23 @@ def import_(
     import yaml
 
     from pipeline.core.files import replacing
+    from pipeline.core.graph import graph
     from pipeline.core.params import load
     from pipeline.core.presets import merge
     from pipeline.nets.layouts.files import read_weights
     from pipeline.nets.layouts.names import recognise, remarks
     from pipeline.restore.manifest import read_manifest
+    from pipeline.restore.row import saw_truth
     from pipeline.stages.convert import convert
 
     try:
-        if name in load().network_names():
+        if name in graph(load()).nodes:
             fail(f"{name}: there is a network of this name; choose another, or remove its entry from {PARAMS_FILE}")
         layout, arch, options = recognise(read_weights(file)) or ("spandrel", "spandrel", {})
         path, root = file.resolve(), Path.cwd()
         path = path.relative_to(root) if path.is_relative_to(root) else path
         entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}
+        entry |= {"saw_truth": True} if saw_truth(file) else {}
         after = merge(PARAMS_FILE.read_text(encoding="utf-8"), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
         params = parse(yaml.safe_load(after), str(PARAMS_FILE))
         convert(name, params.imports[name])

@@ -22,7 +22,8 @@ def restore(
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP; a WebP of 100 is lossless.")] = 95,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over eight flips and turns: 8 times slower.")] = False,
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="bf16 is faster where the hardware has it.")] = "fp32",
-    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(help="By default cuda when there is one.")] = None,
+    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(
+        help="By default the first that there is of cuda, mps and cpu.")] = None,
     tile: Annotated[int | None, typer.Option(
         min=16, help="Pixels on a side that the network sees at a time; by default as many as memory allows.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also write each photo and its restoration side by side.")] = False,
@@ -55,7 +56,10 @@ def restore(
         fail(f"{error} (networks in {MODELS}/: {there})")
     if restorer.remark:
         typer.echo(restorer.remark)
+    tile = restorer.tile
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
+    if restorer.tile != tile:
+        typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
     done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")

@@ -42,7 +42,7 @@ def seeds(
     found = list(sections(revisions, task or list(params.tasks), test_sets, against))
     if not found:
         fail(f"there are no scores on {', '.join(test_sets)}")
-    rows = list(dict.fromkeys(row for section in found for row in section.spreads))
+    rows = list(dict.fromkeys(row for section in found for row in section.table["row"]))
     if against and against not in rows:
         fail(f"--against {against}: no such row, there are {', '.join(rows)}")
     comparison = Comparison(params, [revision.params.seed for revision in revisions], against, found)

@@ -1,4 +1,4 @@
-"""Entries of params.yaml for reference methods of other papers, each with a training of its own kind: CycleGAN, RBSR, SRGAN, ZSSR."""
+"""Entries of params.yaml for reference methods of other papers, each trained in its own way: CycleGAN, RBSR, SRGAN, ZSSR."""
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator

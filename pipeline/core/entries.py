@@ -5,7 +5,6 @@ The fields that dvc.yaml names (`${item.start}`) stand in every entry, as DVC's 
 from typing import Any, Literal
 
 from pipeline.core.model import Name, NonNegative, Positive, Strict
-from pipeline.core.settings import WhenAsked
 
 
 class Network(Strict):
@@ -28,6 +27,8 @@ class Import(Strict):
     arch: Name
     options: dict[str, Any]
     """Arguments of the network's class."""
+    saw_truth: bool = False
+    """Whether it was trained with the truth of captures of this project. The file of an exported row says so itself."""
 
 
 class System(Strict):
@@ -118,9 +119,9 @@ class Tests(Strict):
     """A set, or CAPTURES/truth for the folder `truth` below that of the set CAPTURES."""
     reference: Name
     """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
-    metrics: tuple[WhenAsked, ...] = ()
-    """Metrics that are computed only for tests that ask for them: psnr_aligned, a diagnostic, moire_energy and flat_noise. All
-    three need truth."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that are computed only for tests that ask for them, such as psnr_aligned, moire_energy and flat_noise, which need
+    truth. All metrics are in measure/registry.py."""
     blur: tuple[Positive, ...] = ()
     """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output, and of the input, enlarged by bicubic."""
     match_tone: bool = False

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core.model import NonNegative, Strict
+from pipeline.core.ranges import Degradation
 
 
 def span(least: float, most: float):
@@ -46,7 +47,7 @@ class Downsample(Strict):
     jpeg_quality: span(1, 100)
 
 
-class Moire(Strict):
+class Moire(Degradation):
     """Ten steps from a screen to a file: Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv
     1804.03809.
 

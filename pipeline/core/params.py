@@ -33,6 +33,13 @@ from pipeline.core.settings import Bench, Select, Stage1, Stage2, Supervised
 from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Set
 
 PARAMS_FILE = Path("params.yaml")
+DERIVED = ("gan", "stage2")
+"""What is trained from the start of each entry of `systems`, by the groups of dvc.yaml."""
+
+
+def derived(system: str) -> dict[str, str]:
+    """Kind -> the network of that kind that a system has."""
+    return {kind: f"{system}-{kind}" for kind in DERIVED}
 
 
 class ParamsError(ValueError):
@@ -108,8 +115,8 @@ class Params(Strict):
 
     def trained(self) -> set[str]:
         """The networks that are trained here, or measured anew from one that is."""
-        derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan")}
-        trained = set(self.networks) | derived | set(self.oracles) | set(self.adabn) | set(self.finetunes)
+        ours = {name for system in self.systems for name in derived(system).values()}
+        trained = set(self.networks) | ours | set(self.oracles) | set(self.adabn) | set(self.finetunes)
         return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
 
 

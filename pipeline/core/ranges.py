@@ -1,7 +1,13 @@
-"""Ranges that a value is drawn from: [low, high], both reachable."""
+"""What recipes have in common: ranges that a value is drawn from, [low, high], both reachable."""
 from pydantic_core import core_schema
 
-from pipeline.core.model import NonNegative
+from pipeline.core.model import NonNegative, Strict
+
+
+class Degradation(Strict):
+    """What every recipe has."""
+    fitted_with_truth: bool = False
+    """Whether its ranges were fitted with the truth of captures of this project: what is trained on its pairs saw it then."""
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:

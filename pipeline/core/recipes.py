@@ -3,23 +3,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.model import NonNegative, Strict, WholeNumber
+from pipeline.core.model import NonNegative, WholeNumber
 from pipeline.core.moire import Moire
-from pipeline.core.ranges import Range, within
+from pipeline.core.ranges import Degradation, Range, within
 
 
-class Bicubic(Strict):
+class Bicubic(Degradation):
     """MATLAB's antialiased bicubic downscale."""
     kind: Literal["bicubic"]
 
 
-class UpDown(Strict):
+class UpDown(Degradation):
     """Antialiased bicubic downscale by a factor drawn from `factors`, then bicubic back: the x1 stand-in for weak optics."""
     kind: Literal["updown"]
     factors: tuple[Annotated[float, Field(gt=1)], ...]
 
 
-class Random(Strict):
+class Random(Degradation):
     """Randomised degradation: blur, resize, noise, JPEG, each drawn per image."""
     kind: Literal["random"]
     blur_sigma: Range
@@ -37,7 +37,7 @@ class Random(Strict):
         return within(self, blur_ratio=(0, 1), resize=(0.05, 20), jpeg_quality=(1, 100))
 
 
-class Calibrated(Strict):
+class Calibrated(Degradation):
     """Around a camera estimated from captures (params calibrations), drawn anew for each image."""
     kind: Literal["calibrated"]
     bump: Range
@@ -52,7 +52,7 @@ class Calibrated(Strict):
     """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
 
 
-class Blur(Strict):
+class Blur(Degradation):
     """One fixed blur and white noise, at the same size."""
     kind: Literal["blur"]
     shape: Literal["gaussian", "box", "disk"]
@@ -69,7 +69,7 @@ class Blur(Strict):
         return self
 
 
-class Unknown(Strict):
+class Unknown(Degradation):
     """A hidden camera: drawn once from these ranges by `seed`, then the same for every image."""
     kind: Literal["unknown"]
     seed: WholeNumber

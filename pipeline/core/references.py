@@ -40,6 +40,7 @@ def _allowed(params: Params) -> dict[str, dict[str, set[str]]]:
     networks, stage1 = params.network_names(), set(params.networks) | set(params.imports)
     inputs = {f"sets/{name}" for name in truths} | {f"labels/{name}" for name in [*params.labels, *params.systems]}
     inputs |= {f"pairs/{name}/{side}" for name in params.pairs for side in ("inputs", "targets")}
+    starts = params.trained() | set(params.imports)
     return {
         "calibrations": {"captures": sets, "clean": sets},
         "pairs": {"clean": sets, "recipe": set(params.recipes), "calibration": set(params.calibrations) | {"none"}},
@@ -47,13 +48,12 @@ def _allowed(params: Params) -> dict[str, dict[str, set[str]]]:
         "systems": {"task": set(params.tasks), "start": stage1, "teacher": networks - set(params.oracles),
                     "pairs": set(params.pairs), "captures": sets, "clean": sets},
         "oracles": {"start": stage1, "captures": sets, "truth": truths},
-        "adabn": {"start": params.trained() | set(params.imports), "captures": sets},
+        "adabn": {"start": starts, "captures": sets},
         "labels": {"network": networks, "inputs": inputs},
-        "finetunes": {"start": params.trained() | set(params.imports), "inputs": inputs, "targets": inputs,
-                      "clean": sets | {"none"}},
+        "finetunes": {"start": starts, "inputs": inputs, "targets": inputs, "clean": sets | {"none"}},
         "cyclegans": {"captures": sets, "clean": sets},
         "rbsr": {"inputs": inputs, "synthetic": inputs, "targets": inputs, "encoder": set(params.networks)},
-        "srgan": {"start": params.trained() | set(params.imports), "inputs": inputs, "targets": inputs, "clean": sets | {"none"}},
+        "srgan": {"start": starts, "inputs": inputs, "targets": inputs, "clean": sets | {"none"}},
         "zssr": {"tests": set(params.tests)},
         "chains": {"first": networks, "then": networks},
         "ensembles": {"first": networks, "second": networks},

@@ -10,7 +10,6 @@ from pydantic import Field
 from pipeline.core.model import Count, Fraction, NonNegative, Positive, Strict, WholeNumber
 
 BatchNorm = Literal["frozen", "train"]
-WhenAsked = Literal["psnr_aligned", "moire_energy", "flat_noise"]
 TestSet = Literal["captures", "captures-far", "synthetic", "captures-val", "synthetic-val"]
 
 
@@ -120,8 +119,8 @@ class Bench(Strict):
 
 class Select(Strict):
     """The choice of a network without truth; the bounds are increases over stage 1 in 8-bit levels."""
-    metric: Literal["niqe", "swd", "critic_auc"] = "niqe"
-    """The lowest is chosen."""
+    metric: str = "niqe"
+    """One that needs no truth and of which less is better, such as niqe, swd or critic_auc. The lowest is chosen."""
     max_drift: NonNegative = 0.5
     """Colour drift: rms difference of the means of blocks of 32 pixels from the input's."""
     max_residual: NonNegative = 1.0

@@ -68,6 +68,10 @@ class Builtin(Strict):
         return self
 
 
+TRUTH = "truth"
+"""The folder below that of a set of captures where their truth may lie, under the same names."""
+
+
 class Set(Strict):
     folder: str
     """A folder of images, or data/none: the set does not exist. A folder `truth` in it holds the truth of its images, under
@@ -93,6 +97,11 @@ class Set(Strict):
     faces: Annotated[tuple[Count, ...], Field(max_length=2)] = ()
     """[least, largest] side in pixels: squares around the faces of this size take the place of the images and frames they are
     found in (images/faces.py), as they are. [] keeps images whole."""
+
+    @property
+    def takes_truth(self) -> bool:
+        """Whether the folder `truth` right below its own holds images of the set itself, as `include` asks for them."""
+        return self.include.startswith(f"{TRUTH}/")
 
     @model_validator(mode="after")
     def _patches_can_be_cut_alike(self):

@@ -2,16 +2,13 @@
 import os
 from pathlib import Path
 
-from pipeline.core.sources import Set
+from pipeline.core.sources import TRUTH, Set
 from pipeline.images.splits import SplitError
-
-TRUTH = "truth"
-"""The folder below that of a set of captures where their truth may lie, under the same names."""
 
 
 def has_truth(entry: Set) -> bool:
     """Whether the folder `truth` below a set's holds the truth of its images, and is not part of the set itself."""
-    return Path(entry.folder, TRUTH).is_dir() and not entry.include.startswith(f"{TRUTH}/")
+    return Path(entry.folder, TRUTH).is_dir() and not entry.takes_truth
 
 
 def find_images(folder: Path, where: str, suffixes: set[str], without: str = "") -> tuple[list[str], int, dict[str, str]]:

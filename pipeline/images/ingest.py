@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.files import need_space, write_json
+from pipeline.core.files import need_space, sha256_of_array, write_json
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Ingest, Set
+from pipeline.core.sources import TRUTH, Ingest, Set
 from pipeline.images.contents import is_video, read, sizes_of
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage
-from pipeline.images.find import TRUTH, find_images, has_truth
+from pipeline.images.find import find_images, has_truth
 from pipeline.images.shards import ShardWriter
 from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split
 from pipeline.images.video import VIDEO_SUFFIXES
@@ -30,8 +30,9 @@ CUT = ("train", "val")  # the splits that patches are cut from
 SHOWN = 5  # rejected files in an error message
 
 
-def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
-    """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
+def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tuple[dict, dict[str, list[str]]]:
+    """Write the shards and the manifest of one set; returns the manifest, and the digests of the images of each split, before
+    they are cut. `where` names the set in messages."""
     suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
     files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes, TRUTH if has_truth(entry) else "")
     names = name_images(files, entry.include, where, entry.views)
@@ -60,12 +61,14 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
     need_space(out, 0 if entry.faces else values, where)
 
     made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
+    digests = {part: set() for part in SPLITS}
     frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
     with ExitStack() as stack:
         shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
         for file, name, image in track(images(names, entry, limits, rejected), where, len(sizes)):
             part, scene = parts[file], scenes[file]
             origin = {"file": names[file]} | ({"whole": image.shape[:2]} if name in counts else {})
+            digests[part] |= {sha256_of_array(image)} if image.min() < image.max() else set()  # an empty one is nobody's
             frames.update([file] if is_video(names[file]) else [])
             if entry.faces:
                 pieces = faces_in(image, name, entry, limits, faces)
@@ -96,7 +99,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict
     if entry.faces:
         manifest["faces"] = dict(faces)
     write_json(out / "manifest.json", manifest)
-    return manifest
+    return manifest, {part: sorted(found) for part, found in digests.items()}
 
 
 def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:

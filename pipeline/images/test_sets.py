@@ -1,7 +1,7 @@
 """The test sets of an entry of `tests`, below data/tests/KEY: {inputs,targets}/{near,far}/NAME are shards, reference/ is one.
 
-Inputs and targets lie apart, as ZSSR learns from the inputs and may not see the targets. `far` is there where params.yaml has an
-entry KEY of `far`.
+Inputs and targets lie apart, as ZSSR learns from the inputs and may not see the targets. `far` is there where params.yaml has
+an entry KEY of `far`.
 """
 from pathlib import Path
 

@@ -1,43 +1,15 @@
-"""What the rows, test sets and metrics of the benchmark are called, and the order they are read in."""
-from typing import NamedTuple, get_args
+"""What the rows and test sets of the benchmark are called, and the order they are read in."""
+from typing import NamedTuple
 
 from pipeline.core.entries import Tests
-from pipeline.core.params import Params
-from pipeline.core.settings import Bench, WhenAsked
+from pipeline.core.graph import Graph
+from pipeline.core.settings import Bench
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")
 """Where the controls are scored, and where the critic and the diagnostics speak."""
 CHOICE_SET = "captures-val"
 """Where a network is chosen, by what needs no truth."""
-METRICS = {
-    "psnr": "up",
-    "psnr_aligned": "up",
-    "ssim": "up",
-    "psnr_y": "up",
-    "ssim_y": "up",
-    "lpips_alex": "down",
-    "lpips_vgg": "down",
-    "lpips_squeeze": "down",
-    "swd": "down",
-    "niqe": "down",
-    "niqe_published": "down",
-    "moire_energy": "down",
-    "flat_noise": "down",
-    "critic_auc": "down",
-}
-"""Metric -> where better lies, in reading order. The levels of SWD (swd_0, swd_1, ..., swd_low) stand in JSON and CSV only."""
-WHEN_ASKED = get_args(WhenAsked)
-"""Metrics of `tests.<key>.metrics`; all three need truth, and psnr_aligned is a diagnostic: it is fitted to the truth."""
-DIAGNOSTICS = ("drift", "residual", "sharpness")
-"""What is measured besides and is no contest."""
-SYSTEM_NETWORKS = ("gan", "stage2", "oracle")
-"""What is trained from a system's start network, beside its later rounds."""
-
-
-def input_row(key: str, task: str) -> str:
-    """The degraded input itself: rows.sr-input is `input` in the table of task sr."""
-    return key.removeprefix(f"{task}-")
 
 
 class Control(NamedTuple):
@@ -78,53 +50,13 @@ def _toned_and_blurred(tests: Tests) -> list[Control]:
     return found + [Control(blur=sigma) for sigma in sorted(tests.blur, reverse=True)]
 
 
-def row_name(params: Params, key: str) -> str:
-    """What the entry `rows.key` is called in its task's table."""
-    row = params.rows[key]
-    return input_row(key, row.task) if row.first == "none" else key
-
-
-def entries(params: Params, task: str) -> dict[str, str]:
-    """The entries of systems and rows that belong to a task -> the entry of `tests` they are scored on."""
-    systems = {key: system.task for key, system in params.systems.items() if system.task == task}
-    return systems | {key: row.tests for key, row in params.rows.items() if row.task == task}
-
-
-def reading_order(params: Params, task: str) -> list[str]:
-    """The rows of a task: inputs and their controls, then each system from stage 1 and its controls to its oracle, then the
-    other chains."""
-    rows = [key for key, row in params.rows.items() if row.task == task]
-    order = []
-    for key in rows:
-        if params.rows[key].first == "none":
-            name = row_name(params, key)
-            order += [name, *input_control_rows(name, params.tests[params.rows[key].tests])]
-    for key, system in params.systems.items():
-        if system.task == task:
-            order += [system.start, *control_rows(system.start, params.bench, params.tests[task])]
-            order += [row for row in rows if _adapted_from(params, row) == system.start]
-            order += [f"{key}-gan", f"{key}-stage2"]
-            order += [row for row in rows if system_of(params, row) == key]
-            order += [f"{key}-oracle"]
-    order += [row_name(params, key) for key in rows]
-    return list(dict.fromkeys(order))
-
-
-def _network(params: Params, row: str) -> str:
-    """The network of a single-network row, otherwise none."""
-    entry = params.rows[row]
-    return entry.first if entry.second == entry.third == "none" else "none"
-
-
-def _adapted_from(params: Params, row: str) -> str | None:
-    """The network whose statistics of batch norm were adapted to make that of a single-network row."""
-    entry = params.adabn.get(_network(params, row))
-    return entry.start if entry else None
-
-
-def system_of(params: Params, row: str) -> str | None:
-    """The system whose stage 2 the network of a single-network row goes back to."""
-    network = _network(params, row)
-    while network in params.finetunes:
-        network = params.finetunes[network].start
-    return network.removesuffix("-stage2") if network.endswith("-stage2") else None
+def reading_order(graph: Graph, task: str) -> list[str]:
+    """The rows of a task as they are read, each input and each stage 1 with its controls behind it."""
+    params, order = graph.params, []
+    inputs = {row.name: params.tests[row.tests] for row in graph.rows(task) if not row.chain}
+    starts = {system.start for system in params.systems.values() if system.task == task}
+    for row in graph.order(task):
+        order.append(row)
+        order += input_control_rows(row, inputs[row]) if row in inputs else []
+        order += control_rows(row, params.bench, params.tests[task]) if row in starts else []
+    return [*dict.fromkeys(order)]

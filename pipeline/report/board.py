@@ -1,10 +1,11 @@
 """The tables of the page: scores with the best and its ties, and the papers' figures."""
+import math
 from dataclasses import dataclass, field
 
-from pipeline.measure.names import METRICS
+from pipeline.measure.registry import METRICS
 from pipeline.report.paired import Paired
 from pipeline.report.seeds import minus
-from pipeline.report.tables import TITLES, Scores, cells, count, heading
+from pipeline.report.tables import Scores, cells, count, figures, heading
 from pipeline.report.verdict import apart
 
 
@@ -36,24 +37,21 @@ class Table:
 
 def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) -> Table:
     """The rows in reading order. Ties are told from the first of the best by the images that both have scores of."""
-    metrics, rows = cells(group, test_set)
-    shown = {} if test_set.endswith("-val") else {row: group.published.get(row, {}) for row in rows}
-    published = [metric for metric in METRICS if any(metric in figures for figures in shown.values())]
-    lines = {row: Line(row, kind[row], group.parameters[row]) for row in rows}
-    for column, metric in enumerate(metrics):
-        best = next((row for row, values in rows.items() if values[column][1]), None)
-        for row, values in rows.items():
-            text, bold = values[column]
-            value = group.rows[row][test_set].get(metric)
-            mark = "best" if bold else "tie" if text and kind[row] != "oracle" and _tie(paired, row, best, metric) else ""
-            lines[row].cells.append(Cell(text, value, mark))
-    for metric in published:
-        for row, line in lines.items():
-            value = shown[row].get(metric)
-            line.cells.append(Cell("" if value is None else f"{value:g}", value))
-    headings = [(heading(metric), METRICS[metric]) for metric in metrics]
-    headings += [(f"{TITLES[metric]}, paper", METRICS[metric]) for metric in published]
-    return Table(test_set, count(group.counts[test_set]), headings, [*lines.values()])
+    texts, best = cells(group, test_set)
+    published, lines = figures(group, test_set, texts.index), []
+    first = {metric: next((row for row in texts.index if best.at[row, metric]), None) for metric in texts}
+    for row in texts.index:
+        line = Line(row, kind[row], group.parameters[row])
+        for metric, text in texts.loc[row].items():
+            tie = text and row not in group.oracles and _tie(paired, row, first[metric], metric)
+            mark = "best" if best.at[row, metric] else "tie" if tie else ""
+            line.cells.append(Cell(text, group.rows[row][test_set].get(metric), mark))
+        for figure in published.loc[row]:
+            line.cells.append(Cell("", None) if math.isnan(figure) else Cell(f"{figure:g}", figure))
+        lines.append(line)
+    headings = [(heading(metric), METRICS[metric].better) for metric in texts]
+    headings += [(f"{METRICS[metric].title}, paper", METRICS[metric].better) for metric in published]
+    return Table(test_set, count(group.counts[test_set]), headings, lines)
 
 
 def _tie(paired: Paired, row: str, best: str | None, metric: str) -> bool:

@@ -4,19 +4,20 @@ well it does, what made it, and where it ends.
 import json
 import re
 from dataclasses import dataclass
-from math import prod
 from pathlib import PurePath
 
 import yaml
 
+from pipeline.core.graph import Graph
+from pipeline.core.nodes import Node
 from pipeline.core.params import Params
 from pipeline.core.presets import difference
-from pipeline.report.lineage import Origin, ancestors, origin
-from pipeline.report.scored import places, scores
+from pipeline.report.roles import made_by
+from pipeline.report.scored import scores
 from pipeline.report.tables import item
 
-FIELDS = {"inputs": "inputs", "targets": "targets", "clean": "clean images of the adversary"}
-"""Fields of a network's origin -> what they are."""
+FIELDS = {"inputs": "inputs", "synthetic": "further inputs", "targets": "targets", "clean": "clean images of the adversary"}
+"""Fields of a node -> what they are."""
 HASH = "[0-9a-f]{64}"
 UNNAMED = ("start", "shapes", "values")  # options that do not shape a trained network, or would fill a page
 
@@ -24,8 +25,10 @@ UNNAMED = ("start", "shapes", "values")  # options that do not shape a trained n
 @dataclass(frozen=True)
 class Export:
     row: str
+    network: str
+    scale: int
     chain: list[str]
-    """The networks."""
+    """The networks with weights of their own that it is made of."""
     to: str
     file: str
     """Its name, without a folder."""
@@ -37,22 +40,21 @@ class Export:
     """The commit, with -dirty behind it when there was more; empty when not known."""
 
 
-def card(params: Params, export: Export, manifests: dict[str, dict]) -> str:
+def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     """`manifests`: those of the chain, and of what it goes back to as far as they are there, by network."""
-    chain, known = export.chain, [name for name in export.chain if name in params.network_names()]
-    lineage = {name: origin(params, name) for name in ancestors(params, known)}
-    where = places(params, chain)
+    params, chain, known = graph.params, export.chain, [name for name in export.chain if name in graph.nodes]
+    lineage = {name: graph.nodes[name] for name in graph.ancestors(known)}
+    where = [place for place in graph.rows() if place.network == export.network]
     tasks = list(dict.fromkeys(place.task for place in where))
-    scale = prod(manifests[name]["scale"] for name in chain)
     archs = dict.fromkeys(manifests[name]["arch"] for name in chain)
     front = {"pipeline_tag": "image-to-image", "tags": ["image-restoration", "restage", export.to, *archs]}
     revision = export.revision.removesuffix("-dirty")
     sections = {
         "Use": export.use,
-        "Scores": scores(params, chain, where, manifests),
-        "What made it": _lineage(params, [name for name in chain if name not in known], lineage, manifests),
+        "Scores": scores(graph, chain, where, manifests),
+        "What made it": _lineage(graph, [name for name in chain if name not in known], lineage, manifests),
         "Data": _data(params, lineage),
-        "Limits": items(_limits(params, lineage) + export.limits),
+        "Limits": items(_limits(params, lineage, truth_behind(graph, chain, manifests)) + export.limits),
         "Reproduce": [
             *([f"    git checkout {revision}"] if revision else []),
             "    " + " ".join(["dvc repro", *(f"evaluate@{task}" for task in tasks)]),
@@ -60,7 +62,7 @@ def card(params: Params, export: Export, manifests: dict[str, dict]) -> str:
             *(["", "There were changes that this commit does not have."] if revision != export.revision else [])]}
     lines = ["---", yaml.safe_dump(front, sort_keys=False).strip(), "---", "", f"# {export.row}", "",
              f"{'; '.join(params.tasks[task].title for task in tasks) or 'Image restoration'}: an RGB image becomes one "
-             + (f"{scale} times as high and wide." if scale > 1 else "of the same size."), "",
+             + (f"{export.scale} times as high and wide." if export.scale > 1 else "of the same size."), "",
              *(f"{step}. `{name}`: {_size(manifests[name])}" for step, name in enumerate(chain, 1))]
     for title, body in sections.items():
         lines += ["", f"## {title}", "", *body]
@@ -72,17 +74,17 @@ def _size(manifest: dict) -> str:
     return f"{manifest['arch']} ({options}), {manifest['parameters']:,} weights"
 
 
-def _lineage(params: Params, unknown: list[str], lineage: dict[str, Origin], manifests: dict[str, dict]) -> list[str]:
+def _lineage(graph: Graph, unknown: list[str], lineage: dict[str, Node], manifests: dict[str, dict]) -> list[str]:
     """An item for each network, those of the chain first; `unknown` are those that params.yaml does not make."""
     said = []
     for name in unknown:
         said.append(f"`{name}`: params.yaml has no entry that makes it. {_made(manifests[name])}")
     for name, entry in lineage.items():
         manifest = manifests.get(name, {})
-        facts = [entry.kind + (f", from `{entry.start}`" if entry.start else "")]
+        facts = [made_by(graph, entry) + (f", from `{entry.start}`" if entry.start else "")]
         facts += [f"{what} `{value}`" for field, what in FIELDS.items() if (value := getattr(entry, field))]
         said.append(f"`{name}`: {'; '.join(facts)}. {_made(manifest)}")
-        trained, now = manifest.get("made", {}).get("settings", {}), _plain(entry.settings)
+        trained, now = manifest.get("made", {}).get("settings", {}), _plain(entry.facts)
         shared = [key for key in trained if key in now]
         if changes := difference({key: trained[key] for key in shared}, {key: now[key] for key in shared}):
             said[-1] += f" In params.yaml they are others by now: {'; '.join(changes)}."
@@ -101,7 +103,7 @@ def _made(manifest: dict) -> str:
     return f"{said}SHA-256: {', '.join(listed).replace('sha256 `', 'file `')}."
 
 
-def _data(params: Params, lineage: dict[str, Origin]) -> list[str]:
+def _data(params: Params, lineage: dict[str, Node]) -> list[str]:
     """The sets and pairs of a lineage, and the recipes of these."""
     said = []
     for key in _trained_on(lineage, "pairs"):
@@ -115,7 +117,7 @@ def _data(params: Params, lineage: dict[str, Origin]) -> list[str]:
     return now + items(said) if said else ["What it was trained on is not known here."]
 
 
-def _limits(params: Params, lineage: dict[str, Origin]) -> list[str]:
+def _limits(params: Params, lineage: dict[str, Node], truth: str) -> list[str]:
     said = ["It has learnt from what Data names: photos that were degraded in other ways may come out no better than they went "
             "in, or worse."]
     if any(params.sets[key].folder.startswith("data/builtin") for key in _sets(params, lineage)):
@@ -123,20 +125,28 @@ def _limits(params: Params, lineage: dict[str, Origin]) -> list[str]:
                     "pipeline with: what was trained on them is a demonstration.")
     if any(made.clean for made in lineage.values()):
         said.append("An adversary took part in its training, so fine detail may be invented.")
-    if any(made.kind.startswith("oracle") for made in lineage.values()):
-        said.append("It was trained with the truth of captures, which real ones do not have: an oracle, to measure others by.")
+    if truth:
+        said.append("It was trained with the truth of captures, which real ones do not have: an oracle, to measure others by. "
+                    f"Truth reached it by {truth}.")
     if any(name in params.imports for name in lineage):
         said.append("It is, or was trained from, the work of others: what they say of use and licence holds.")
     return said
 
 
-def _trained_on(lineage: dict[str, Origin], section: str) -> list[str]:
+def truth_behind(graph: Graph, chain: list[str], manifests: dict[str, dict]) -> str:
+    """How truth reached a network of a chain, in words; of those that params.yaml does not make, by their manifests."""
+    found = [graph.truth(name) if name in graph.nodes else
+             f"{name}: its manifest" if manifests[name]["made"].get("saw_truth") else "" for name in chain]
+    return next(filter(None, found), "")
+
+
+def _trained_on(lineage: dict[str, Node], section: str) -> list[str]:
     """The entries of sets or pairs that a lineage names."""
-    paths = [path.split("/") for made in lineage.values() for path in (made.inputs, made.targets, made.clean) if path]
+    paths = [path.split("/") for node in lineage.values() for path in node.data]
     return list(dict.fromkeys(key for start, key, *_ in paths if start == section))
 
 
-def _sets(params: Params, lineage: dict[str, Origin]) -> list[str]:
+def _sets(params: Params, lineage: dict[str, Node]) -> list[str]:
     """Those named, and those that named pairs were made of."""
     clean = [params.pairs[key].clean for key in _trained_on(lineage, "pairs")]
     return list(dict.fromkeys([*_trained_on(lineage, "sets"), *clean]))

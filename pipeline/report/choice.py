@@ -1,14 +1,18 @@
 """The networks that were chosen without truth, as Markdown."""
+import pandas as pd
+
 from pipeline.core.settings import Select
-from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS
-from pipeline.report.tables import DIGITS, TITLES, aligned, count, item
+from pipeline.measure.names import CHOICE_SET
+from pipeline.measure.registry import METRICS, diagnostics
+from pipeline.report.tables import count, item, pipes, texts_of
 
 
 def markdown(choices: dict[str, dict], settings: Select) -> str:
     """A section with a table for each system; `choices` as metrics/select/<task>.json holds them."""
-    rule = (f"The lowest {TITLES[settings.metric]} among the networks whose drift is at most {settings.max_drift:g} and whose "
-            f"residual is at most {settings.max_residual:g} levels above stage 1's. No truth takes part, so captures of your "
-            "own are treated alike.")
+    title = METRICS[settings.metric].title
+    rule = (f"The lowest {title} among the networks whose drift is at most {settings.max_drift:g} and whose residual is at "
+            f"most {settings.max_residual:g} levels above stage 1's. No truth takes part, so captures of your own are treated "
+            "alike.")
     meaning = ("Drift and residual are rms differences from the input in 8-bit levels: drift of the mean colours of blocks of "
                "32 pixels, residual of the output reduced to the input's size, both low-passed by a Gaussian of 1 pixel. "
                "Sharpness is the energy of the finest Laplacian band, 1 for the clean reference.")
@@ -23,9 +27,13 @@ def markdown(choices: dict[str, dict], settings: Select) -> str:
     return "\n".join(lines)
 
 
+def scored(choice: dict, metric: str) -> pd.DataFrame:
+    """What a choice was made by, as texts: a line for each candidate, a column for the metric and each diagnostic."""
+    names = [line["network"] for line in choice["candidates"]]
+    numbers = pd.DataFrame(choice["candidates"], index=names, columns=[metric, *diagnostics()])
+    return texts_of(numbers).rename(columns=lambda name: METRICS[name].title)
+
+
 def _table(choice: dict, metric: str) -> list[str]:
-    lines = [["network", TITLES[metric], *DIAGNOSTICS]]
-    for line in choice["candidates"]:
-        name = f"**{line['network']}**" if line["network"] == choice.get("chosen") else line["network"]
-        lines.append([name, *(f"{line[key]:.{DIGITS.get(key, 3)}f}" if key in line else "" for key in (metric, *DIAGNOSTICS))])
-    return aligned(lines)
+    chosen = choice.get("chosen")
+    return pipes("network", scored(choice, metric).rename(index={chosen: f"**{chosen}**"}))

@@ -1,8 +1,8 @@
 """Training curves as pictures, one per network."""
-import csv
 from pathlib import Path
 
 import matplotlib
+import pandas as pd
 
 from pipeline.core.files import replacing
 
@@ -15,15 +15,14 @@ PANELS = {"loss": ["fidelity", "anchor", "grid", "features", "cycle", "identity"
 
 def draw_curve(table: Path, picture: Path) -> None:
     """Draw metrics/curves/<name>.csv as a PNG; a table without rows gives a picture that says so."""
-    with open(table, newline="", encoding="utf-8") as handle:
-        rows = [{field: float(value) for field, value in row.items() if value} for row in csv.DictReader(handle)]
-    panels = {title: [field for field in fields if rows and field in rows[0]] for title, fields in PANELS.items()}
+    curve = pd.read_csv(table, dtype=float).dropna(axis="columns", how="all")
+    panels = {title: [field for field in fields if field in curve] for title, fields in PANELS.items()}
     panels = {title: fields for title, fields in panels.items() if fields} or {"not trained": []}
     figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 2.8), squeeze=False, layout="constrained")
     figure.suptitle(table.stem)
     for axis, (title, fields) in zip(axes[0], panels.items()):
         for field in fields:
-            axis.plot([row["step"] for row in rows], [row[field] for row in rows], marker=".", label=field)
+            axis.plot(curve["step"], curve[field], marker=".", label=field)
         if len(fields) > 1:
             axis.set_yscale("log")
             axis.legend()

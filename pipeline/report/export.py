@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.files import replacing
+from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
-from pipeline.report.card import Export, card, items
-from pipeline.report.lineage import ancestors
-from pipeline.restore.chain import Chain
-from pipeline.restore.graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
-from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.report.card import Export, card, items, truth_behind
+from pipeline.report.roles import with_images
+from pipeline.restore.manifest import AbsentNetwork, in_words, leaves, read_manifest, tree_of
+from pipeline.restore.named import named, network_of
 from pipeline.restore.network import load_network
-from pipeline.restore.restorer import networks_of
+from pipeline.restore.onnx_graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
 from pipeline.restore.row import write_row
 
 SNIPPET = """
@@ -48,41 +48,42 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
     `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
     OSError or AbsentNetwork, and leaves no file, when that cannot be.
     """
-    params, chain = load(), networks_of(row, models)
+    lineage, network = with_images(graph(load())), network_of(row, models)
+    tree = tree_of(network, models)
+    chain = leaves(tree)
     manifests = {name: read_manifest(models / name) for name in chain}
     if unfit := [name for name in chain if manifests[name]["arch"] == "zssr"]:
         raise ValueError(f"{unfit[0]} is ZSSR, which learns a network from each photo anew: there is none to export")
     if to == "onnx":
-        form = _onnx(row, chain, output, models, manifests)
+        form = _onnx(row, tree, output, models, manifests)
     elif to == "safetensors":
-        form = _safetensors(row, chain, output, models)
+        form = _safetensors(row, tree, output, models, bool(truth_behind(lineage, chain, manifests)))
     else:
         form = _layout(to, chain, output, models, manifests)
-    for name in ancestors(params, [name for name in chain if name in params.network_names()]):
+    for name in lineage.ancestors([name for name in chain if name in lineage.nodes]):
         try:
             manifests[name] = read_manifest(models / name)
         except (FileNotFoundError, AbsentNetwork):
             continue  # the card says so
-    text = card(params, Export(row, chain, to, output.name, form.use, form.limits, _revision()), manifests)
+    text = card(lineage, Export(row, network, read_manifest(models / network)["scale"], chain, to, output.name, form.use, form.limits, _revision()), manifests)
     form.write()
     with replacing(output.with_name(f"{output.name}.md"), "w") as handle:
         handle.write(text)
     return form.said
 
 
-def _onnx(row: str, chain: list[str], output: Path, models: Path, manifests: dict[str, dict]) -> Form:
+def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dict[str, dict]) -> Form:
     _check_ending(output, ".onnx")
-    networks = {name: load_network(models / name) for name in chain}  # one that is there twice has its weights there once
-    whole = Chain([networks[name] for name in chain])
-    weights = {f"weights of {name}": manifests[name]["weights"] for name in networks}
-    graph = graph_of(whole, {"row": row, "networks": " ".join(chain), "scale": str(whole.scale), **weights})
-    largest = difference(graph, whole)
+    model = named(row, models=models)
+    weights = {f"weights of {name}": manifests[name]["weights"] for name in dict.fromkeys(leaves(tree))}
+    graph = graph_of(model, {"row": row, "networks": in_words(tree), "scale": str(model.scale), **weights})
+    largest = difference(graph, model)
     sizes = ", ".join(f"{height} x {width}" for _, height, width in PROBES)
-    enlarged = f", {whole.scale} times as high and wide" if whole.scale > 1 else ""
-    inside = "all networks, one behind the other and unrounded between; " if len(chain) > 1 else ""
-    tiles = f"Tiles that are read with a margin of {whole.margin} pixels on each side give what the whole image gives."
-    if whole.global_layers:
-        tiles = f"It sees a whole image at once ({', '.join(whole.global_layers)}): in tiles it comes out a little different."
+    enlarged = f", {model.scale} times as high and wide" if model.scale > 1 else ""
+    inside = "all networks, one behind the other and unrounded between; " if len(leaves(tree)) > 1 else ""
+    tiles = f"Tiles that are read with a margin of {model.margin} pixels on each side give what the whole image gives."
+    if model.sees_all:
+        tiles = f"It sees a whole image at once ({', '.join(model.sees_all)}): in tiles it comes out a little different."
     use = [f"`{output.name}` is an ONNX graph, opset {OPSET}.",
            "Input `image`: float32, (batch, 3, height, width), RGB, 0 to 1, as the pixels of a file are coded (sRGB, not "
            "linear); any batch, height and width.",
@@ -92,7 +93,7 @@ def _onnx(row: str, chain: list[str], output: Path, models: Path, manifests: dic
            tiles,
            f"Checked when it was exported: {versions()} on a CPU, images of {sizes} pixels, differ by {largest:.1e} of full "
            f"scale at most; allowed are {TOLERANCE:g}."]
-    said = (f"{output}: {_named(chain)} as one graph, opset {OPSET}, any batch, height and width; {versions()} differ by "
+    said = (f"{output}: {in_words(tree)} as one graph, opset {OPSET}, any batch, height and width; {versions()} differ by "
             f"{largest:.1e} at most on {sizes} pixels (allowed {TOLERANCE:g})")
     return Form(partial(_put, output, graph), said, [*items(use), *SNIPPET.replace("FILE", output.name).splitlines()], [
         "The graph was tried with onnxruntime on a CPU. Other runtimes, GPUs and 16-bit floats were not.",
@@ -104,13 +105,14 @@ def _put(output: Path, content: bytes) -> None:
         handle.write(content)
 
 
-def _safetensors(row: str, chain: list[str], output: Path, models: Path) -> Form:
+def _safetensors(row: str, tree: str | dict, output: Path, models: Path, saw_truth: bool) -> Form:
     _check_ending(output, ".safetensors")
     use = items(["For Restage itself, in any folder: neither its data nor models/ are needed.",
                   "Photos of any size and kind go through in tiles: docs/restore.md.",
                   "The header tells architectures, options and hashes, as JSON below the key `restage`."])
-    return Form(partial(write_row, output, row, chain, models), f"{output}: {_named(chain)}, for `restore --model {output}`",
-                [f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
+    said = f"{output}: {in_words(tree)}, for `restore --model {output}`"
+    return Form(partial(write_row, output, row, tree, models, saw_truth), said, [
+        f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
 
 
 def _layout(to: str, chain: list[str], output: Path, models: Path, manifests: dict[str, dict]) -> Form:
@@ -124,10 +126,6 @@ def _layout(to: str, chain: list[str], output: Path, models: Path, manifests: di
     return Form(partial(write_weights, output, weights, layout_of(to, arch).wrapper), f"{output}: {said}", items([
         f"`{output.name}` holds the weights of {said}, by the names that they have there.",
         "Its programs read the file; how they scale values, clip and round is theirs."]))
-
-
-def _named(chain: list[str]) -> str:
-    return " -> ".join(chain)
 
 
 def _check_ending(output: Path, ending: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -11,7 +12,7 @@ from pipeline.compare.against import CHANNELS
 from pipeline.compare.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
 from pipeline.core.params import Params
 from pipeline.images.shards import Shard, check_pairing
-from pipeline.report.tables import WIDTH, aligned
+from pipeline.report.tables import WIDTH, pipes
 
 DATA = Path("data")
 Rows = dict[str, dict[str, str]]  # row -> column -> text
@@ -150,12 +151,11 @@ class Comparison:
     def show(self, console: Console) -> None:
         console.print(self.title, "", style="bold", sep="\n", markup=False)
         for title, rows in self.tables():
-            header, *lines = as_lines(rows)
             console.print(title, style="italic", markup=False)
-            table = Table(*header[:1], box=None, pad_edge=False, padding=(0, 2, 0, 0))
-            for column in header[1:]:
+            texts, table = as_table(rows), Table("", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            for column in texts:
                 table.add_column(column, justify="right", no_wrap=True)
-            for line in lines:
+            for line in texts.itertuples():
                 table.add_row(*line)
             console.print(table, "")
         for note in self.notes():
@@ -164,14 +164,14 @@ class Comparison:
     def markdown(self) -> str:
         lines = [f"# {self.title}", ""]
         for title, rows in self.tables():
-            lines += [f"## {title}", "", *aligned(as_lines(rows)), ""]
+            lines += [f"## {title}", "", *pipes("", as_table(rows)), ""]
         return "\n".join([*lines, *(_item(note, WIDTH) for note in self.notes())]) + "\n"
 
 
-def as_lines(rows: Rows) -> list[list[str]]:
-    """The heading and a line for each row that has a cell; what is missing is an empty text."""
-    columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
-    return [["", *columns], *([row, *(cells.get(column, "") for column in columns)] for row, cells in rows.items() if cells)]
+def as_table(rows: Rows) -> pd.DataFrame:
+    """The rows that have a cell; what is missing is an empty text."""
+    rows = {row: cells for row, cells in rows.items() if cells}
+    return pd.DataFrame([*rows.values()], index=[*rows]).fillna("")
 
 
 def _text(value: float, digits: int) -> str:

@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pipeline.compare.stats import Interval, interval, means
 from pipeline.report.revisions import Images
@@ -30,23 +31,31 @@ class Shared:
 
 class Paired:
     def __init__(self, seeds: list[Images], test_set: str):
-        self.rows: list[dict[str, dict]] = []
-        """Per seed: row -> (scene, image) -> metric -> score."""
-        for images in seeds:
-            self.rows.append({})
-            for (row, name, image, scene), scores in images.items():
-                if name == test_set:
-                    self.rows[-1].setdefault(row, {})[scene, image] = scores
-        self.images = sorted({image for seed in self.rows for scores in seed.values() for image in scores})
-        self.scenes, self._first = np.unique([scene for scene, _ in self.images], return_index=True)
-        self.metrics = {metric for seed in self.rows for row in seed.values() for scores in row.values() for metric in scores}
+        tables = [images[images.index.get_level_values("test_set") == test_set].droplevel("test_set")
+                  .dropna(axis="columns", how="all") for images in seeds]
+        self.rows: list[set[str]] = [set(table.index.get_level_values("row")) for table in tables]
+        """Per seed: the rows that have images."""
+        self.metrics = {metric for table in tables for metric in table}
+        places = pd.concat(tables).index.droplevel("row").reorder_levels(["scene", "image"]).unique().sort_values()
+        self.images = [*places]
+        """(scene, image)."""
+        self.scenes, self._first = np.unique(places.get_level_values("scene"), return_index=True)
+        self._tables = [table.unstack("row").reorder_levels(["scene", "image"]).reindex(places) for table in tables]
         self._columns: dict[tuple[str, str], np.ndarray] = {}
+
+    def scores(self, row: str) -> dict[tuple[str, str], dict[str, float]]:
+        """(scene, image) -> metric -> score of a row, of the first seed."""
+        if row not in self.rows[0]:
+            return {}
+        table = self._tables[0].xs(row, axis="columns", level="row")
+        return {place: line.dropna().to_dict() for place, line in table.iterrows()}
 
     def _column(self, row: str, metric: str) -> np.ndarray:
         """(seeds, images), NaN where there is no score."""
         if (row, metric) not in self._columns:
-            self._columns[row, metric] = np.array([
-                [seed.get(row, {}).get(image, {}).get(metric, np.nan) for image in self.images] for seed in self.rows])
+            nothing = np.full(len(self.images), np.nan)
+            self._columns[row, metric] = np.array([table[metric, row] if (metric, row) in table else nothing
+                                                   for table in self._tables])
         return self._columns[row, metric]
 
     def shared(self, wanted: list[tuple[str, str]]) -> Shared | None:

@@ -3,34 +3,35 @@
 Blau and Michaeli, "The perception-distortion tradeoff", CVPR 2018. A row on the control curve gained nothing that sharpening,
 noise or mixing with the input do not give.
 """
-from pipeline.core.params import Params
-from pipeline.measure.names import METRICS, Control, control_rows
+from pipeline.core.graph import Graph
+from pipeline.measure.names import Control, control_rows
+from pipeline.measure.registry import METRICS, of_family
 from pipeline.report.roles import first_stages
 from pipeline.report.svg import Axis, Path, Point, scatter
-from pipeline.report.tables import DIGITS, TITLES, Scores
-from pipeline.report.verdict import FIDELITY, PERCEPTUAL
+from pipeline.report.tables import Scores
 
 SHAPES = {"input": "square", "control": "dot", "stage 1": "circle", "stage 2": "triangle", "further round": "triangle",
           "fine-tuned": "triangle", "chain": "circle", "oracle": "star"}
 OTHERS = "diamond"
 
 
-def plots(params: Params, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str]) -> list[str]:
+def plots(graph: Graph, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str]) -> list[str]:
     """SVG of PSNR against LPIPS and against NIQE, or where there is neither against SWD; none without PSNR."""
     found = {metric for sets in group.rows.values() for metric in sets.get(test_set, {})}
-    distortion = next((metric for metric in FIDELITY if metric in found), None)
-    wanted = [next((metric for metric in PERCEPTUAL if metric in found), None), "niqe" if "niqe" in found else None]
-    perception = [metric for metric in wanted if metric] or [metric for metric in ("swd",) if metric in found]
+    first = [next((metric for metric in of_family(family) if metric in found), None)
+             for family in ("fidelity", "perceptual", "blind")]
+    distortion, *rest = first
+    perception = [metric for metric in rest if metric] or [metric for metric in ("swd",) if metric in found]
     if distortion is None:
         return []
-    return [_plot(params, task, tests, group, test_set, kind, distortion, metric) for metric in perception]
+    return [_plot(graph, task, tests, group, test_set, kind, distortion, metric) for metric in perception]
 
 
-def _plot(params: Params, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str], distortion: str,
+def _plot(graph: Graph, task: str, tests: str, group: Scores, test_set: str, kind: dict[str, str], distortion: str,
           perception: str) -> str:
     at = {row: (sets[test_set][distortion], sets[test_set][perception]) for row, sets in group.rows.items()
           if {distortion, perception} <= sets.get(test_set, {}).keys()}
-    own = first_stages(params, task, group)
+    own, params = first_stages(graph, task, group), graph.params
     families = list(dict.fromkeys(own.values()))
     controls = {start: control_rows(start, params.bench, params.tests[tests]) for start in families}
     family = {row: start for start in families for row in (start, *controls[start])} | own
@@ -42,7 +43,7 @@ def _plot(params: Params, task: str, tests: str, group: Scores, test_set: str, k
         for dashed, names in curves(start, controls[start]):
             line = [at[name] for name in names if name in at]
             paths += [Path(line, colours[start], dashed)] if len(line) > 1 else []
-    axes = [Axis(TITLES[metric], METRICS[metric], DIGITS[metric]) for metric in (distortion, perception)]
+    axes = [Axis(metric.title, metric.better, metric.digits) for metric in (METRICS[distortion], METRICS[perception])]
     title = f"{axes[0].title} against {axes[1].title} on {test_set}: {len(at)} rows, {len(paths)} control curves"
     words = "; ".join(f"{row} {x:.{axes[0].digits}f}, {y:.{axes[1].digits}f}" for row, (x, y) in at.items())
     return scatter(points, paths, *axes, title, words)

@@ -20,9 +20,9 @@ SAMPLED = 16  # files of a folder whose headers are read
 COPIES = 2  # of what a stage writes: in the workspace and in DVC's cache, where the disk cannot link them
 MEMORY = 2 * 2**30  # bytes
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of WSL, of AMD
-PLACES = ("data/sets/*", "data/pairs/*", "data/labels/*", "data/calibrations/*", "data/tests/*", "data/bench/*/*",
-          "data/blind/*/*", "data/crops/*/*", "models/*", "metrics/*.json", "metrics/calibrations/*", "metrics/curves/*",
-          "metrics/images/*", "metrics/select/*", "metrics/tables/*")
+PLACES = ("data/sets/*", "data/contents/*", "data/pairs/*", "data/labels/*", "data/calibrations/*", "data/tests/*",
+          "data/bench/*/*", "data/blind/*/*", "data/crops/*/*", "models/*", "metrics/*.json", "metrics/calibrations/*",
+          "metrics/curves/*", "metrics/images/*", "metrics/select/*", "metrics/tables/*")
 """Where the entries of params.yaml have outs of their own."""
 
 
@@ -121,20 +121,18 @@ def device() -> Finding:
     return Finding("fix", f"RESTAGE_DEVICE={wanted}: {words}") if wanted else Finding("note", f"device: the CPU, as {words}")
 
 
-def plan(stages: list[str], changed: set[str], times: dict[str, dict]) -> Finding:
+def plan(stages: list[str], changed: set[str], times: dict[str, dict], trained: dict[str, str]) -> Finding:
     """What will run, and how long its trainings took when they last ran here.
 
     `stages` are those that would run, in their order, `changed` those among them that are not as dvc.lock says; `times` is
-    network -> seconds.
+    network -> seconds, `trained` is stage -> the network that it trains.
     """
     if not stages:
         return Finding("ok", "nothing to run: every stage is up to date")
     words = f"to run, but for what DVC's cache holds: {grouped([stage for stage in stages if stage in changed])}"
     if after := grouped([stage for stage in stages if stage not in changed]):
         words += f"; then, where these come out other than they were: {after}"
-    names = {"stage1": "", "stage2": "-stage2", "gan": "-gan", "oracle": "-oracle", "finetune": "", "srgan": "", "rbsr": "",
-             "cyclegan": ""}
-    networks = [key + names[group] for group, _, key in (stage.partition("@") for stage in stages) if group in names]
+    networks = [trained[stage] for stage in stages if stage in trained]
     known = [times[name]["seconds"] for name in networks if name in times]
     last = f"; of its trainings, {len(networks)}, "
     last += (f"{len(known)} took {sum(known) / 60:,.1f} minutes when they last ran here" if known else

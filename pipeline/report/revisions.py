@@ -1,22 +1,24 @@
 """The params and scores of revisions: commits, DVC experiments, or the workspace; one per seed."""
-import csv
+import io
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import yaml
 
+from pipeline.core.graph import graph
 from pipeline.core.params import PARAMS_FILE, Params, ParamsError, parse
 from pipeline.core.presets import difference
-from pipeline.measure.names import entries
+from pipeline.report.tables import read_table
 
 WORKSPACE = "workspace"
-KEYS = ("row", "test_set", "image", "scene")  # the other columns of metrics/images are metrics
+KEYS = ["row", "test_set", "image", "scene"]  # the other columns of metrics/images are metrics
 
-Images = dict[tuple[str, str, str, str], dict[str, float]]
-"""(row, test set, image, scene) -> metric -> score, as far as it was computed."""
+Images = pd.DataFrame
+"""A line for each row, test set, image and scene, its index; a column for each metric, NaN where there is no score."""
 
 
 class RevisionError(ValueError):
@@ -57,7 +59,7 @@ def _read(name: str, tasks: list[str] | None) -> Revision:
         for task in tasks or params.tasks:
             path = Path(f"metrics/{task}.json")
             scores[task] = json.loads(text(path))
-            for key in entries(params, task):
+            for key in graph(params).entries(task):
                 path = Path(f"metrics/images/{key}.csv")
                 images[key] = parse_images(text(path))
     except RevisionError:
@@ -90,11 +92,14 @@ def _reader(name: str) -> Callable[[Path], str]:
 
 def parse_images(text: str) -> Images:
     """The content of a file of metrics/images."""
-    images = {}
-    for line in csv.DictReader(text.splitlines()):
-        scores = {metric: float(value) for metric, value in line.items() if metric not in KEYS and value}
-        images[tuple(line[key] for key in KEYS)] = {m: value for m, value in scores.items() if math.isfinite(value)}
-    return images
+    table = read_table(io.StringIO(text), KEYS).set_index(KEYS).astype(float)
+    return table.where(np.isfinite(table))
+
+
+def joined(images: list[Images]) -> Images:
+    """The lines of several files; of two for the same image, the last."""
+    table = pd.concat(images)
+    return table[~table.index.duplicated(keep="last")]
 
 
 def _check_params(revisions: list[Revision]) -> None:
@@ -114,10 +119,11 @@ def _check_images(revisions: list[Revision]) -> None:
     first = revisions[0]
     for revision in revisions[1:]:
         for key, images in revision.images.items():
-            if different := sorted(set(images) ^ set(first.images[key])):
+            different = images.index.symmetric_difference(first.images[key].index)
+            if len(different):
                 row, test_set, image, scene = different[0]
                 raise RevisionError(f"{first.name} and {revision.name} have not scored the same images: {row}, {test_set}, "
                                     f"{image!r} of scene {scene!r} is in one of them only")
-        if revision.images == first.images:
+        if all(images.equals(first.images[key]) for key, images in revision.images.items()):
             raise RevisionError(f"{first.name} and {revision.name} have the same scores in every image; was a seed changed "
                                 "without `dvc repro`?")

@@ -1,24 +1,22 @@
 """The sections of `report/seeds.py` as text: for the terminal, as Markdown, as CSV."""
-import csv
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.core.files import replacing
 from pipeline.core.params import Params
-from pipeline.measure.names import METRICS
-from pipeline.report.paired import Difference
-from pipeline.report.seeds import Section, Spread, in_order
-from pipeline.report.tables import ARROWS, DIGITS, TITLES, WIDTH, count
+from pipeline.measure.registry import is_level, known
+from pipeline.report.seeds import Section, in_order
+from pipeline.report.tables import WIDTH, count, heading, pipes
 
 FEW_SCENES = 10
 COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
-COLUMNS = ["task", "tests", "test_set", "row", "metric", "what", "value", "sd", "low", "high", "images"]
 
 
 @dataclass(frozen=True)
@@ -46,28 +44,23 @@ class Comparison:
         counts = count({"images": section.images, "scenes": section.scenes})
         title = f"{self.params.tasks[section.task].title}, {section.name} ({counts}), "
         title += f"mean ± SD over seeds {', '.join(map(str, self.seeds))}" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
-        yield _block(title, section.spreads, _spread)
-        if section.base:
-            yield _block(f"{section.name}: minus {self.against or 'its stage 1'}", section.base, _difference)
-        if section.control:
-            block = _block(f"{section.name}: minus the controls of its stage 1", section.control, _difference)
+        yield _block(title, section.part("mean"), _spread)
+        if len(found := section.part("minus-base")):
+            yield _block(f"{section.name}: minus {self.against or 'its stage 1'}", found, _difference)
+        if len(found := section.part("minus-control")):
+            block = _block(f"{section.name}: minus the controls of its stage 1", found, _difference)
             yield Block(block.title, block.headings | {"psnr": "PSNR-top ↑"}, block.rows)
 
     def notes(self, section: Section) -> list[str]:
         """What holds for one section: too few scenes, images left out, what could not be compared."""
-        found = []
-        if section.scenes < FEW_SCENES and (section.base or section.control):
+        found, differences = [], section.table[section.table["what"] != "mean"]
+        if section.scenes < FEW_SCENES and len(differences):
             found.append(f"Few scenes ({section.scenes}): the intervals are rough, and too narrow if other scenes differ more."
                          if section.scenes > 1 else "One scene: there are no intervals.")
-        fewer: dict[tuple[str, int], list[str]] = {}
-        for table in (section.base, section.control):
-            for row, cells in table.items():
-                for metric, cell in cells.items():
-                    if cell.images < section.images:
-                        fewer.setdefault((metric, cell.images), []).append(row)
-        for (metric, images), rows in fewer.items():
-            names = ", ".join(dict.fromkeys(rows))
-            found.append(f"{TITLES.get(metric, metric)}: {images} of {section.images} images can be compared, of {names}.")
+        fewer = differences[differences["images"] < section.images]
+        for (metric, images), lines in fewer.groupby(["metric", "images"], sort=False):
+            names = ", ".join(lines["row"].unique())
+            found.append(f"{known(metric).title}: {images} of {section.images} images can be compared, of {names}.")
         return found + [f"{note}." for note in section.notes]
 
     def conventions(self) -> list[str]:
@@ -77,11 +70,12 @@ class Comparison:
             found.append("One seed: the intervals are over scenes alone and say nothing of how much another training differs.")
         if len(self.seeds) == 2:
             found.append("Two seeds: one degree of freedom makes the intervals wide; a third seed narrows them most.")
-        if any(section.base or section.control for section in self.sections):
+        kinds = {what for section in self.sections for what in section.table["what"]}
+        if kinds - {"mean"}:
             over = "scenes and seeds" if len(self.seeds) > 1 else "scenes"
             found.append(f"[a, b]: 95 % interval of the paired difference over {over}; tie: 0 is inside. Each stands alone: "
                          "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
-        if any(section.control for section in self.sections):
+        if "minus-control" in kinds:
             found.append("Controls: stage 1 itself, and its output changed without learning: sharpened with or without noise, "
                          "mixed with the input, or what else bench and tests name. Each metric is compared with the best "
                          "mixture of them that has the row's PSNR or more; where that is above them all, with the closest in "
@@ -107,46 +101,41 @@ class Comparison:
 
     def write_csv(self, path: Path | str) -> None:
         """One line per row, metric and kind of number: mean, minus-base, minus-control."""
+        tables = []
+        for section in self.sections:
+            tables.append(section.table.copy())
+            for place, name in enumerate(("task", "tests", "test_set")):
+                tables[-1].insert(place, name, getattr(section, name))
         with replacing(path, "w") as handle:
-            writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            for section in self.sections:
-                place = {"task": section.task, "tests": section.tests, "test_set": section.test_set}
-                for row, cells in section.spreads.items():
-                    for metric, cell in cells.items():
-                        writer.writerow(place | {"row": row, "metric": metric, "what": "mean", "value": _rounded(cell.mean),
-                                                 "sd": _rounded(cell.sd)})
-                for what, table in (("minus-base", section.base), ("minus-control", section.control)):
-                    for row, cells in table.items():
-                        for metric, cell in cells.items():
-                            found = {key: _rounded(getattr(cell.interval, key)) for key in ("value", "low", "high")}
-                            writer.writerow(place | {"row": row, "metric": metric, "what": what, "images": cell.images} | found)
+            pd.concat(tables).to_csv(handle, index=False, float_format="%.6f", lineterminator="\n")
 
 
-def _block(title: str, table: dict[str, dict], cell) -> Block:
+def _block(title: str, table: pd.DataFrame, cell) -> Block:
     """What people read: all metrics but the levels of SWD, which are in the CSV."""
-    metrics = in_order({metric for cells in table.values() for metric in cells if not metric.startswith("swd_")})
-    headings = {metric: f"{TITLES.get(metric, metric)} {ARROWS.get(METRICS.get(metric), '')}".strip() for metric in metrics}
-    return Block(title, headings, {row: {metric: cell(metric, value) for metric, value in cells.items()}
-                                   for row, cells in table.items()})
+    rows: dict[str, dict[str, Cell]] = {}
+    for line in table.itertuples():
+        if not is_level(line.metric):
+            rows.setdefault(line.row, {})[line.metric] = cell(line)
+    metrics = in_order({metric for cells in rows.values() for metric in cells})
+    return Block(title, {metric: heading(metric) for metric in metrics}, rows)
 
 
-def _spread(metric: str, spread: Spread) -> Cell:
-    digits = DIGITS.get(metric, 4)
-    return Cell(f"{spread.mean:.{digits}f}" + (f" ± {spread.sd:.{digits}f}" if spread.sd is not None else ""))
+def _spread(line) -> Cell:
+    text = known(line.metric).text
+    return Cell(text(line.value) + (f" ± {text(line.sd)}" if pd.notna(line.sd) else ""))
 
 
-def _difference(metric: str, difference: Difference) -> Cell:
-    digits, interval = DIGITS.get(metric, 4), difference.interval
-    value = f"{interval.value:+.{digits}f}"
-    if interval.low is None:
+def _difference(line) -> Cell:
+    about = known(line.metric)
+    value = about.text(line.value, "+")
+    if pd.isna(line.low):
         return Cell(value)
-    limits = f"[{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
-    if interval.tie:
+    limits = f"[{about.text(line.low, '+')}, {about.text(line.high, '+')}]"
+    if line.low <= 0 <= line.high:
         return Cell("tie", limits, "tie")
-    if metric not in METRICS:
+    if not about.better:
         return Cell(value, limits)
-    verdict = "better" if (interval.value > 0) == (METRICS[metric] == "up") else "worse"
+    verdict = "better" if (line.value > 0) == (about.better == "up") else "worse"
     return Cell(f"{value} {verdict}", limits, verdict)
 
 
@@ -154,9 +143,9 @@ def _fitting(block: Block, width: int) -> Iterator[list[str]]:
     """The metrics, as many at a time as fit beside the rows' names."""
     left = first = max(map(len, block.rows))
     part: list[str] = []
-    for metric, heading in block.headings.items():
+    for metric, title in block.headings.items():
         cells = [cells[metric] for cells in block.rows.values() if metric in cells]
-        column = 2 + max([len(heading), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
+        column = 2 + max([len(title), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
         if part and left + column > width:
             yield part
             left, part = first, []
@@ -179,14 +168,10 @@ def _rich_cell(cell: Cell) -> Text:
 
 
 def _markdown(block: Block) -> list[str]:
-    lines = [["row", *block.headings.values()]]
-    for row, cells in block.rows.items():
-        found = [cells.get(metric, Cell("")) for metric in block.headings]
-        lines.append([row, *(f"{cell.text} {cell.interval}".strip() for cell in found)])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    return ["| " + " | ".join([line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))])
-            + " |" for line in lines]
+    texts = [{metric: f"{cell.text} {cell.interval}".strip() for metric, cell in cells.items()}
+             for cells in block.rows.values()]
+    table = pd.DataFrame(texts, index=[*block.rows], columns=[*block.headings]).fillna("")
+    return pipes("row", table.rename(columns=block.headings))
 
 
 def _item(note: str) -> str:
@@ -198,7 +183,3 @@ def _print_notes(console: Console, notes: list[str]) -> None:
         console.print(textwrap.fill(note, min(console.width, WIDTH), initial_indent="- ", subsequent_indent="  "), markup=False)
     if notes:
         console.print()
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"

@@ -6,11 +6,13 @@ given networks are there anyway, or somebody had to train them.
 """
 from dataclasses import dataclass
 
-from pipeline.core.params import Params
-from pipeline.core.settings import Training
-from pipeline.report.tables import Scores, aligned, item
+import pandas as pd
 
-HEADING = ["row", "networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
+from pipeline.core.graph import Graph
+from pipeline.core.settings import Training
+from pipeline.report.tables import Scores, item, pipes
+
+HEADING = ["networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
 MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators and "
            "networks that only compare features; of a CycleGAN, those of both generators) count the trainings of a row's own "
            "networks. `all` counts those of the given ones too: networks trained from scratch that stand behind another "
@@ -30,33 +32,14 @@ class Cost:
         self.flop += settings.steps * settings.batch * settings.patch**2 * getattr(settings, "passes", 1) * per_pixel
 
 
-def trainings(params: Params, network: str) -> dict[str, Training]:
-    """The trainings behind a network by name, its own first; teachers and what their labels took are left out."""
-    if network in params.imports:
-        return {}
-    if network in params.networks:
-        return {network: params.stage1_of(network)}
-    if network in params.finetunes:
-        return {network: params.finetune_of(network)} | trainings(params, params.finetunes[network].start)
-    if network in params.srgan:
-        return {network: params.srgan[network].settings} | trainings(params, params.srgan[network].start)
-    if network in params.adabn:
-        return trainings(params, params.adabn[network].start)
-    for references in (params.cyclegans, params.rbsr):
-        if network in references:
-            return {network: references[network].settings}
-    system, kind = network.rsplit("-", 1)
-    settings = params.supervised_of(system) if kind == "oracle" else params.stage2_of(system)
-    return {network: settings} | trainings(params, params.systems[system].start)
-
-
-def costs(params: Params, chain: list[str], flop: dict[str, int]) -> tuple[Cost, Cost]:
+def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, Cost]:
     """What a chain's own trainings cost, and those with the ones it was given; `flop` is a training step's per input pixel."""
     own, given = {}, {}
     for place, network in enumerate(chain):
-        off_the_shelf = place > 0 and network in params.networks
-        for depth, (name, settings) in enumerate(trainings(params, network).items()):
-            (given if off_the_shelf or depth else own)[name] = settings, flop[network]
+        for member in graph.members(network):
+            off_the_shelf = place > 0 and graph.nodes[member].kind == "stage1"
+            for depth, (name, settings) in enumerate(graph.trainings(member).items()):
+                (given if off_the_shelf or depth else own)[name] = settings, flop[member]
     cost, everything = Cost(), Cost()
     for training in own.values():
         cost.add(*training)
@@ -65,29 +48,29 @@ def costs(params: Params, chain: list[str], flop: dict[str, int]) -> tuple[Cost,
     return cost, everything
 
 
-def table(params: Params, scores: dict[str, Scores]) -> list[list[str]]:
-    """For each row that has networks, once, what HEADING says."""
+def table(graph: Graph, scores: dict[str, Scores]) -> pd.DataFrame:
+    """For each row that has networks, once, what HEADING says, as texts."""
     lines = {}
     for group in scores.values():
         for row, chain in group.networks.items():
             if (learnt := group.per_image.get(chain[0])) is not None:
                 each = [f"{learnt['steps']:,} per image", f"{learnt['pixels'] * group.flop[chain[0]] / 1e12:,.2f} per image"]
-                lines[row] = [row, chain[0], f"{group.parameters[row]:,}", *each, *each]
+                lines[row] = [chain[0], f"{group.parameters[row]:,}", *each, *each]
                 continue
-            cost, everything = costs(params, chain, group.flop)
-            lines[row] = [row, " → ".join(chain), f"{group.parameters[row]:,}", *(
+            cost, everything = costs(graph, chain, group.flop)
+            lines[row] = [" → ".join(chain), f"{group.parameters[row]:,}", *(
                 text for each in (cost, everything) for text in (f"{each.steps:,}", f"{each.flop / 1e12:,.1f}"))]
-    return [*lines.values()]
+    return pd.DataFrame([*lines.values()], index=[*lines], columns=HEADING)
 
 
-def meaning(params: Params, scores: dict[str, Scores]) -> list[str]:
+def meaning(graph: Graph, scores: dict[str, Scores]) -> list[str]:
     """What the columns of the table count."""
     anew = [EACH_ANEW] if any(group.per_image for group in scores.values()) else []
-    return [MEANING + (IMPORTED if params.imports else ""), *anew]
+    return [MEANING + (IMPORTED if graph.params.imports else ""), *anew]
 
 
-def section(params: Params, scores: dict[str, Scores]) -> list[str]:
+def section(graph: Graph, scores: dict[str, Scores]) -> list[str]:
     """Lines of Markdown: a table of the rows that have networks, each once; none without any."""
-    lines = table(params, scores)
-    said = [line for text in meaning(params, scores) for line in item(text)]
-    return ["## Weights and training", "", *said, "", *aligned([HEADING, *lines]), ""] if lines else []
+    lines = table(graph, scores)
+    said = [line for text in meaning(graph, scores) for line in item(text)]
+    return ["## Weights and training", "", *said, "", *pipes("row", lines), ""] if len(lines) else []

@@ -14,8 +14,8 @@ from pipeline.core.params import PARAMS_FILE, load
 from pipeline.core.seeds import derive
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
-from pipeline.restore.room import FLOAT_RGB, free_memory
+from pipeline.restore.memory import FLOAT_RGB, free_memory
+from pipeline.restore.pixels import quantise
 from pipeline.restore.row import is_file
 
 ANSWERS = 8  # of the ensemble
@@ -42,7 +42,7 @@ def learnt_by(names: tuple[str, ...], models: Path | str = "models") -> Entry | 
         if is_file(name) or manifest.is_file() and not made:
             continue
         params = load() if PARAMS_FILE.is_file() else None
-        key = params.rows[name].first if params and name in params.rows else name
+        key = params.rows[name].network if params and name in params.rows else name
         if params and key in params.zssr:
             if len(names) > 1:
                 raise ValueError(f"{name}: learns a network from each photo and stands alone, got {' and '.join(names)}")

@@ -9,7 +9,7 @@ from torch import nn
 from pipeline.core.files import replacing, sha256, write_json
 from pipeline.nets.build import build
 from pipeline.nets.catalogue import code_of
-from pipeline.restore.manifest import read_manifest
+from pipeline.restore.manifest import FORMAT, read_manifest
 
 
 def save_network(folder: Path | str, network: nn.Module, arch: str, options: dict, made: dict) -> None:
@@ -25,7 +25,7 @@ def save_network(folder: Path | str, network: nn.Module, arch: str, options: dic
     with replacing(folder / "network.safetensors") as handle:
         handle.write(save(weights))
     write_json(folder / "manifest.json", {
-        "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
+        "format": FORMAT, "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
         "parameters": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
         "code": code_of(arch),  # an edit of the architecture travels to all that was made with it
         "weights": sha256(folder / "network.safetensors"), "made": made})

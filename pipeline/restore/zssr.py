@@ -18,7 +18,9 @@ from pipeline.core.baselines import Zssr
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.degrade.bicubic import resize
 from pipeline.nets.zssr import build
-from pipeline.restore.apply import apply, to_tensor
+from pipeline.restore.model import model_of
+from pipeline.restore.pixels import to_tensor
+from pipeline.restore.tiles import restore as restore_with
 
 MEDIAN_ROWS = 64  # at once
 SMALLEST = 0.25  # no axis of a training image is scaled by less, whatever the draw
@@ -58,7 +60,7 @@ def enlarge(network, image: Image, height: int, width: int, settings: Zssr, tick
     def answer(turned: Image) -> Image:
         tick()
         sides = (height, width) if turned.shape == image.shape else (width, height)
-        restored = np.clip(apply([network], resize(turned, *sides)), 0, 1)
+        restored = np.clip(restore_with(model_of(network), resize(turned, *sides), "float32"), 0, 1)
         return back_project(restored, turned, settings.back_projections)
 
     restored = median_of_orientations(answer, image) if settings.ensemble else answer(image)
@@ -105,7 +107,7 @@ def _learn(network, optimizer, sources: list[tuple[float, Image]], factor: float
         loss.backward()
         optimizer.step()
         if step % settings.test_every == 0:
-            again = np.clip(apply([network], _degraded(image, factor, settings.noise, draw)), 0, 1)
+            again = np.clip(restore_with(model_of(network), _degraded(image, factor, settings.noise, draw), "float32"), 0, 1)
             rate.note(step, float(np.mean((again - image) ** 2)))
         rate.look(step)
         if rate.value < settings.lr_min:

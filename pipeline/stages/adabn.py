@@ -18,9 +18,10 @@ from pipeline.core.device import pick
 from pipeline.core.edge import run
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard
-from pipeline.restore.apply import TILE, to_tensor
 from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.pixels import to_tensor
+from pipeline.restore.tiles import TILE
 
 
 class Reached(Exception):
@@ -42,7 +43,7 @@ def moments(network: nn.Module, layer: nn.Module, images: Shard, device) -> tupl
 
     def take(_, inputs):
         nonlocal total, squares, count
-        values = inputs[0].double().transpose(0, 1).flatten(1)
+        values = (inputs[0].cpu() if device.type == "mps" else inputs[0]).double().transpose(0, 1).flatten(1)
         total, squares, count = total + values.sum(1), squares + values.square().sum(1), count + values.shape[1]
         raise Reached
 

@@ -1,8 +1,8 @@
 """Tell what code each stage runs: `python -m pipeline.stages.code`.
 
-Writes data/code/<script>.json for each script of pipeline/stages, and data/code/nets/<arch>.json for each architecture: the modules
-it imports, at any depth -> their SHA-256. A stage depends on the file of its script, and on that of the architecture it builds. So
-an edit of a module runs the stages again that import it, and no other.
+Writes data/code/<script>.json for each script of pipeline/stages, and data/code/nets/<arch>.json for each architecture: the
+modules it imports, at any depth -> their SHA-256. A stage depends on the file of its script, and on that of the architecture it
+builds. So an edit of a module runs the stages again that import it, and no other.
 """
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import sha256_of, write_json
-from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
+from pipeline.restore.manifest import FORMAT, AbsentNetwork, read_manifest, save_absent
 
 ARCH = {"chains": "chain", "ensembles": "ensemble"}
 
@@ -32,7 +32,7 @@ def main(section: str, key: str) -> None:
         raise ValueError(f"ensembles.{key}: {names[0]} enlarges {first} times and {names[1]} {second} times; wanted one scale")
     weights = dict(zip(names, (part["weights"] for part in parts)))
     write_json(output / "manifest.json", {
-        "arch": ARCH[section], "parts": names, "scale": first * second if section == "chains" else first,
+        "format": FORMAT, "arch": ARCH[section], "parts": names, "scale": first * second if section == "chains" else first,
         "weights": sha256_of([ARCH[section], names, weights]), "made": {"weights": weights}})
 
 

@@ -1,8 +1,9 @@
 """Ingest a folder of images as a set: `python -m pipeline.stages.ingest KEY` (images/ingest.py).
 
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
-(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder `truth`
-below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
+(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder
+`truth` below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
+data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
 """
 import shutil
 import sys
@@ -10,15 +11,15 @@ from pathlib import Path
 
 from pipeline.core.files import write_json
 from pipeline.core.params import ParamsError, load
-from pipeline.core.sources import Ingest, Set
+from pipeline.core.sources import TRUTH, Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
-from pipeline.images.find import TRUTH, find_images, has_truth
+from pipeline.images.find import find_images, has_truth
 from pipeline.images.ingest import CUT, ingest
 from pipeline.images.shards import Shard, write_absent
 from pipeline.images.splits import SPLITS, SplitError, name_images
 
 NONE = Path("data/none")
-SETS = Path("data/sets")
+SETS, CONTENTS = Path("data/sets"), Path("data/contents")
 
 
 def main(key: str) -> None:
@@ -33,22 +34,28 @@ def main(key: str) -> None:
         shutil.rmtree(out, ignore_errors=True)
         for folder in (out, out / TRUTH):
             absent(folder, f"sets.{key}.folder is {NONE}")
+        write_json(CONTENTS / f"{key}.json", {key: {}, f"{key}/{TRUTH}": {}})
         return
+    contents = {f"{key}/{TRUTH}": {}}
     try:
-        tell(key, ingest(entry, params.ingest, params.seed, f"sets.{key}", out))
+        contents[key] = tell(key, *ingest(entry, params.ingest, params.seed, f"sets.{key}", out))
         if has_truth(entry):
-            tell(f"{key}/{TRUTH}", ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out))
+            found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
+            contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
         else:
             absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
+        write_json(CONTENTS / f"{key}.json", contents)
     except (SplitError, BadImage, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
-def tell(key: str, manifest: dict) -> None:
+def tell(key: str, manifest: dict, contents: dict) -> dict:
+    """Print what was found; returns the contents."""
     print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
     for what in ("video", "faces"):
         if what in manifest:
             print(f"{key}: {what}: " + ", ".join(f"{count} {name}" for name, count in manifest[what].items()))
+    return contents
 
 
 def absent(out: Path, reason: str) -> None:
@@ -57,8 +64,8 @@ def absent(out: Path, reason: str) -> None:
     write_json(out / "manifest.json", {"absent": reason})
 
 
-def ingest_truth(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
-    """Write `out`/truth, the truth of the set in `out`; patches are cut where those of the set are."""
+def ingest_truth(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tuple[dict, dict]:
+    """Write `out`/truth, the truth of the set in `out`; patches are cut where those of the set are. Returns as `ingest`."""
     folder = Path(entry.folder, TRUTH)
     if entry.faces or entry.video_every:
         raise SplitError(f"{where}.folder: {folder} is there, but faces and frames of videos have no truth beside them: rename "

@@ -21,12 +21,12 @@ PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
 def printed(scores: Scores, test_set: str) -> Table:
     """The scores on one test set for the terminal, the best in bold."""
-    metrics, rows = cells(scores, test_set)
+    texts, best = cells(scores, test_set)
     table = Table("row", box=None, pad_edge=False)
-    for metric in metrics:
+    for metric in texts:
         table.add_column(heading(metric), justify="right", no_wrap=True)
-    for row, values in rows.items():
-        table.add_row(row, *(f"[bold]{text}[/bold]" if bold else text for text, bold in values))
+    for line in texts.where(~best, "[bold]" + texts + "[/bold]").itertuples():
+        table.add_row(*line)
     return table
 
 

@@ -1,9 +1,9 @@
 """Hand out params.yaml to the stages, each entry resolved: `python -m pipeline.stages.settings`.
 
-Writes data/settings/<group>/<key>.json for each stage of dvc.yaml that runs once for each entry of a section: what the entry says,
-with the defaults of what it leaves out and the sections it overrides. A stage that runs once has data/settings/<stage>.json.
-Stages depend on these files, and read params.yaml itself. So a stage runs again when what it reads has changed, be it in params.yaml
-or a default in the code, and not when an unrelated entry has.
+Writes data/settings/<group>/<key>.json for each stage of dvc.yaml that runs once for each entry of a section: what the entry
+says, with the defaults of what it leaves out and the sections it overrides. A stage that runs once has
+data/settings/<stage>.json. Stages depend on these files, and read params.yaml itself. So a stage runs again when what it reads
+has changed, be it in params.yaml or a default in the code, and not when an unrelated entry has.
 """
 import shutil
 from collections.abc import Callable
@@ -13,22 +13,24 @@ from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import write_json
 from pipeline.core.params import Params
+from pipeline.measure.registry import asked_for, check, contests, to_choose_by
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
 MADE = [*TRAINED, "imports", "adabn", "chains", "ensembles", "labels", "zssr"]
 """Sections whose entries are networks, or what networks are made of."""
-SCORED = ["bench", "tests", "far", "stage1", "stage2", "supervised", *MADE, "rows", "sets", "pairs", "recipes", "calibrations"]
+GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "sets", "tests", "far", "rows"]
+"""What core/graph.py is made from."""
 READ = {
     "folders": ["sets", "builtin"],
     "curves": TRAINED,
-    "page": [*SCORED, "seed", "select", "tasks"],
+    "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
 }
 """Stage -> the sections it reads whole."""
 READ_OF_A_TASK = {
-    "evaluate": SCORED,
-    "select": ["select", "tests", "far", *MADE, "rows", "sets", "pairs", "recipes", "calibrations"],
+    "evaluate": [*GRAPH, "bench"],
+    "select": [*GRAPH, "select"],
 }
 """The same for stages that run once for each task, and read the task's own entry of `tasks` besides."""
 
@@ -72,9 +74,21 @@ def _some(entry, *fields: str) -> dict:
     return {field: value for field, value in entry.resolved().items() if field in fields}
 
 
+def check_metrics(p: params.Params) -> None:
+    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
+    check("select.metric", p.select.metric, to_choose_by())
+    for key, entry in p.tests.items():
+        for place, name in enumerate(entry.metrics):
+            check(f"tests.{key}.metrics.{place}", name, asked_for())
+    for key, row in p.rows.items():
+        for name in row.published:
+            check(f"rows.{key}.published.{name}", name, contests())
+
+
 def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
     p = params.load()
+    check_metrics(p)  # so that a mistake is named by the first stage that runs
     resolved = p.resolved()
     found = {SETTINGS / f"{stage}.json": {name: resolved[name] for name in names} for stage, names in READ.items()}
     for stage, names in READ_OF_A_TASK.items():

@@ -10,26 +10,27 @@ Writes models/<name> and metrics/curves/<name>.csv; <name> is SYSTEM-stage2, SYS
 
 from pipeline.core import params
 from pipeline.core.edge import run as run_stage
-from pipeline.train.adversary import Adversary
-from pipeline.train.run import run
+from pipeline.train.methods.stage2 import Stage2
+from pipeline.train.methods.supervised import Supervised
+from pipeline.train.pairs import train_on_pairs
 
 
 def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "finetune":
         entry = p.finetunes[key]
-        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, adversary=Adversary,
-            clean=entry.clean, start=entry.start)
-        return
-    if kind == "oracle":
+        name, settings, inputs, targets = key, p.finetune_of(key), entry.inputs, entry.targets
+        method, clean = {"stage2": Stage2, "supervised": Supervised}[entry.settings], entry.clean
+    elif kind == "oracle":
         entry = p.oracles[key]
-        run(key, p.supervised_of(key), p.seed, p.threads, f"sets/{entry.captures}", f"sets/{entry.truth}", start=entry.start)
-        return
-    entry = p.systems[key]
-    inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
-                       "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
-    run(f"{key}-{kind}", p.stage2_of(key), p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
-        start=entry.start)
+        name, settings, inputs, targets = key, p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"
+        method, clean = Supervised, "none"
+    else:
+        entry = p.systems[key]
+        name, settings, method, clean = params.derived(key)[kind], p.stage2_of(key), Stage2, entry.clean
+        inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
+                           "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
+    train_on_pairs(name, method, settings, p.seed, p.threads, inputs, targets, clean=clean, start=entry.start)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from pipeline.core.progress import track
 from pipeline.core.recipes import Recipe
 from pipeline.core.sources import Pairs
 from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.pairs import cut, is_cropped, make_pairs
+from pipeline.degrade.pairs import is_cropped, make_pairs
 from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
@@ -76,7 +76,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
             inputs.add(name, source["scene"], image)
-            targets.add(name, source["scene"], cut(shard, place) if target is None else target)
+            targets.add(name, source["scene"], target)
             draws.append(place | {"name": name, "image": source["name"]})
     write_json(output / "inputs" / split / "draws.json", draws)
     left_out = sum(min(image["height"], image["width"]) < entry.size for image in shard.images)

@@ -26,7 +26,7 @@ from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.images.test_sets import test_images
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.train.checkpoint import only_one, work_folder
 
 TEST_SETS = get_args(TestSet)

@@ -1,4 +1,4 @@
-"""Several processes that train one network: torchrun starts them, each takes its part of every batch, and DDP averages the
+"""Several processes that train together: torchrun starts them, each takes its part of every batch, and DDP averages the
 gradients over them. Without torchrun there is one process, and nothing here changes what it does.
 
 A process has a rank, from 0; all have the same weights, and rank 0 alone validates and writes. NCCL connects GPUs, gloo CPUs.
@@ -11,7 +11,7 @@ from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def wanted() -> int:
+def process_count() -> int:
     """How many processes train together: as torchrun says, else GPUS, on this machine alone; 1 without either."""
     if distributed.is_torchelastic_launched():
         return int(os.environ["WORLD_SIZE"])
@@ -32,7 +32,7 @@ def launch(threads: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     stage = sys.modules["__main__"].__spec__.name
     try:
-        run.run(run.parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", stage, *sys.argv[1:]]))
+        run.run(run.parse_args(["--standalone", f"--nproc-per-node={process_count()}", "-m", stage, *sys.argv[1:]]))
     except SignalException as stopped:  # it has passed the signal on, and waited for their checkpoint
         raise SystemExit(128 + stopped.sigval) from None
     except ChildFailedError as error:
@@ -41,13 +41,13 @@ def launch(threads: int) -> None:
 
 
 def to_launch() -> bool:
-    """Whether processes are wanted that nobody has started yet."""
-    return wanted() > 1 and not distributed.is_torchelastic_launched()
+    """Whether several processes are to train that nobody has started yet."""
+    return process_count() > 1 and not distributed.is_torchelastic_launched()
 
 
 def join() -> None:
     """Meet the other processes, before anything touches a GPU: each then has its own. Rank 0 alone prints from here on."""
-    if wanted() > 1 and not distributed.is_initialized():
+    if process_count() > 1 and not distributed.is_initialized():
         if _on_gpu():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("cpu:gloo,cuda:nccl" if _on_gpu() else "gloo")
@@ -69,7 +69,7 @@ def first() -> bool:
     return part()[0] == 0
 
 
-def shared(network: torch.nn.Module) -> torch.nn.Module:
+def data_parallel(network: torch.nn.Module) -> torch.nn.Module:
     """`network` to be called in training: its gradients become the means over all processes, its batch norm sees whole batches.
 
     Raises ValueError for batch norm in training mode on CPUs, where torch does not have it for several processes.
@@ -84,7 +84,7 @@ def shared(network: torch.nn.Module) -> torch.nn.Module:
     return torch.nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
 
 
-def everyones(value) -> list:
+def gather(value) -> list:
     """The value that each process has, by rank; what runs here waits for all to come here."""
     values = [value] * part()[1]
     if len(values) > 1:
@@ -92,7 +92,7 @@ def everyones(value) -> list:
     return values
 
 
-def from_first(value):
+def broadcast(value):
     """What rank 0 has."""
     values = [value]
     if part()[1] > 1:
@@ -100,11 +100,29 @@ def from_first(value):
     return values[0]
 
 
-def whole(records: list[dict[str, torch.Tensor]]) -> list[dict]:
+def gather_batch(images: torch.Tensor) -> torch.Tensor:
+    """The batch whose parts the processes have, on all of them. It carries no gradient."""
+    images = images.detach().contiguous()
+    parts = [images] * part()[1]
+    if len(parts) > 1:
+        parts = [torch.empty_like(images) for _ in parts]
+        distributed.all_gather(parts, images)
+    return torch.cat(parts)
+
+
+def mean(value: torch.Tensor) -> torch.Tensor:
+    """The mean over all processes of a tensor without a gradient."""
+    if part()[1] > 1:
+        distributed.all_reduce(value)
+        value /= part()[1]
+    return value
+
+
+def gather_records(records: list[dict[str, torch.Tensor]]) -> list[dict]:
     """Records of batches from those of the parts that each process had: of scalars the mean, as a float; other tensors one
     after another, on the CPU."""
     read = [{name: value.item() if value.ndim == 0 else value.cpu() for name, value in record.items()} for record in records]
-    return [_joined(parts) for parts in zip(*everyones(read))]
+    return [_joined(parts) for parts in zip(*gather(read))]
 
 
 def _joined(parts: tuple[dict, ...]) -> dict:

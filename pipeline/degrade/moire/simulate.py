@@ -18,8 +18,8 @@ from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
 from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
-from pipeline.degrade.moire.exposure import colour_matrix, developed, response
-from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
+from pipeline.degrade.moire.exposure import colour_matrix, developed, metered, response
+from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense, fitting
 from pipeline.degrade.moire.glare import draw_uneven, uneven
 from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
@@ -53,6 +53,25 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
     drawn |= draw_downsample(recipe.downsample, rng) if recipe.downsample else {}
     drawn |= draw_uneven(recipe, rng)
     return drawn | ({"headroom": rng.uniform(*recipe.headroom)} if recipe.headroom[1] else {})
+
+
+def photograph_part(clean: np.ndarray, size: int | None, recipe: Moire,
+                    rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
+    """uint8 sRGB (height, width, 3) -> capture and target of `size` pixels on a side, and what was drawn for them.
+
+    What the camera sees of the image is a random part of it, larger than the capture, and goes on mirrored where the image
+    ends; the draw says where it lies: top, left, height, width. Without a size, as much is seen as fits into `recipe.whole`.
+    """
+    drawn = draw(recipe, rng)
+    if recipe.metering:
+        drawn["exposure"] += metered(clean, recipe.metering)
+    shape = (size, size) if size else fitting(clean.shape[:2], recipe, drawn)
+    geometry = Geometry(shape, recipe, drawn)
+    height, width = (min(seen, side) for seen, side in zip(geometry.window.tolist(), clean.shape))
+    top, left = (int(rng.integers(side - seen + 1)) for side, seen in zip(clean.shape, (height, width)))
+    place = {"top": top, "left": left, "height": height, "width": width}
+    part = clean[top : top + height, left : left + width]
+    return *photograph(part, shape, recipe, drawn, rng, geometry), place | drawn
 
 
 def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn: dict,

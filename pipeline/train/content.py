@@ -1,4 +1,4 @@
-"""What SRGAN has and stage 2 has not: a content loss on VGG's features, and an adversary that slows down with the network.
+"""A content loss on VGG's features.
 
 Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", CVPR 2017 (arXiv
 1609.04802), eq. 5: the mean squared difference of VGG19's features after some layer. VGG: Simonyan and Zisserman, 2015.
@@ -10,9 +10,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 from torch.nn import functional as F
-
-from pipeline.train.adversary import Adversary
-from pipeline.train.schedule import learning_rate
 
 BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions before each pooling
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the images that torchvision's weights were trained on
@@ -35,7 +32,7 @@ class Content:
         self.places = places(backbone, layer)
         self.weights = _read(Path(folder), backbone, layer, self.places)
         digest = hashlib.sha256(save(self.weights)).hexdigest()
-        self.made = {"backbone": backbone, "layer": layer, "weight": weight, "weights": digest}
+        self.sources = {"backbone": backbone, "layer": layer, "weight": weight, "weights": digest}
         self.mean, self.deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
 
     def to(self, device: torch.device) -> None:
@@ -57,16 +54,6 @@ class Content:
         with torch.no_grad():
             wanted = self.features(targets)
         return self.weight * distance(self.features(outputs), wanted)
-
-
-class Paced(Adversary):
-    """An adversary whose learning rate changes as the network's does, as both have one in SRGAN."""
-
-    def update(self, step: int, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        rate = learning_rate(self.settings, max(0, step - self.settings.d_warmup)) / self.settings.lr
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.settings.d_lr
-        return super().update(step, fake)
 
 
 def places(backbone: str, layer: str) -> list[int | None]:

@@ -10,7 +10,7 @@ SIDE = 768  # output pixels on a side of each half
 GAP = 8  # pixels between them
 
 
-def write_beside(path: Path, photo: np.ndarray, restored: np.ndarray) -> None:
+def write_side_by_side(path: Path, photo: np.ndarray, restored: np.ndarray) -> None:
     """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian.
 
     Both are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger.

@@ -1,7 +1,7 @@
-"""A chain of networks as one ONNX graph, for programs that know nothing of torch.
+"""A model, such as a chain of networks, as one ONNX graph, for programs that know nothing of torch.
 
 Its input `image` and its output `restored` are float32 NCHW RGB in [0, 1], of any batch, height and width; the output is
-`scale` times larger. All that a chain computes is in the graph: one network behind the other, unrounded, each with its image
+`scale` times larger. All that a model computes is in the graph: one network behind the other, unrounded, each with its image
 padded to what it asks for and cut again. What comes before and after is not: decoding, tiles, the ensemble, clipping, rounding.
 """
 import io
@@ -12,11 +12,11 @@ from importlib import import_module
 
 import numpy as np
 import torch
-from torch import nn
 
 from pipeline.core.seeds import rng
-from pipeline.restore.apply import to_tensor
-from pipeline.restore.chain import Chain
+from pipeline.restore.model import Model
+from pipeline.restore.pixels import to_tensor
+from pipeline.restore.tiles import restore
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -26,16 +26,7 @@ PROBES = ((1, 24, 24), (2, 37, 54), (1, 43, 31), (1, 30, 45))
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-class _Module(nn.Module):
-    def __init__(self, chain: Chain):
-        super().__init__()
-        self.networks, self.chain = nn.ModuleList(chain.networks), chain
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.chain.forward(image)
-
-
-def graph_of(chain: Chain, about: dict[str, str]) -> bytes:
+def graph_of(model: Model, about: dict[str, str]) -> bytes:
     """The graph as the content of an .onnx file; `about` goes into its metadata.
 
     Raises ValueError when the optional packages are not installed, and for a network that torch cannot write.
@@ -46,25 +37,25 @@ def graph_of(chain: Chain, about: dict[str, str]) -> bytes:
     try:
         with _quiet():
             program = torch.onnx.export(
-                _Module(chain).eval(), (example,), dynamo=True, opset_version=OPSET, verbose=False,
+                model, (example,), dynamo=True, opset_version=OPSET, verbose=False,
                 input_names=["image"], output_names=["restored"], dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))
-            model = program.model_proto
+            graph = program.model_proto
     except Exception as error:  # the exporter fails in ways of its own, and wraps what was wrong in advice
         cause = error
         while cause.__cause__:
             cause = cause.__cause__
         reason = next(iter(str(cause).strip().splitlines()), "")
         raise ValueError(f"torch cannot write it as an ONNX graph: {type(cause).__name__}: {reason}") from error
-    _forget_the_source(model)
+    _forget_the_source(graph)
     for axis, name in ((2, "height"), (3, "width")):
-        size = f"{chain.scale}*{name}" if chain.scale > 1 else name
-        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = size
-    onnx.helper.set_model_props(model, about)
-    return model.SerializeToString(deterministic=True)
+        size = f"{model.scale}*{name}" if model.scale > 1 else name
+        graph.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = size
+    onnx.helper.set_model_props(graph, about)
+    return graph.SerializeToString(deterministic=True)
 
 
-def difference(graph: bytes, chain: Chain) -> float:
-    """By how much onnxruntime's answers for the graph differ at most from the chain's own, for images of the sizes PROBES.
+def difference(graph: bytes, model: Model) -> float:
+    """By how much onnxruntime's answers for the graph differ at most from the model's own, for images of the sizes PROBES.
 
     Raises ValueError when that is more than TOLERANCE, or the sizes are others.
     """
@@ -73,7 +64,7 @@ def difference(graph: bytes, chain: Chain) -> float:
     largest = 0.0
     for i, (batch, height, width) in enumerate(PROBES):
         images = rng(0, "export/probe", i).integers(0, 256, (batch, height, width, 3), np.uint8)
-        wanted = np.stack([chain(image) for image in images])
+        wanted = np.stack([restore(model, image, "float32") for image in images])
         got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0].transpose(0, 2, 3, 1)
         if got.shape != wanted.shape:
             raise ValueError(f"{height} x {width} pixels become {got.shape[1]} x {got.shape[2]} in onnxruntime, wanted "

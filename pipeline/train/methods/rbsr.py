@@ -17,10 +17,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.core.baselines import RbsrTraining
+from pipeline.train import ranks
 from pipeline.train.adversary import Adversary
-from pipeline.train.crops import Crops
-from pipeline.train.loop import validate
+from pipeline.train.crops import Crops, reader
+from pipeline.train.forward import validate
+from pipeline.train.optimizer import adam, update
 from pipeline.train.schedule import learning_rate
+from pipeline.train.scores import d_auc
 
 
 class Reached(Exception):
@@ -46,50 +49,50 @@ def deep_features(encoder: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 def relative_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """sum |a - b| / sum |b|: a number that the scale of the features does not change."""
-    return (a - b).abs().sum() / b.abs().sum()
+    """sum |a - b| / sum |b|: a number that the scale of the features does not change.
+
+    Where several processes have a part of a batch each, the mean of what they give is that of the whole batch.
+    """
+    return (a - b).abs().sum() / ranks.mean(b.abs().sum())
 
 
 class Rbsr:
-    """A method of train/steps.py. `train` has batches of (real input, synthetic input, bicubic image), all of one size, `val`
-    of (real input, bicubic image); `encoder` is frozen, in eval mode, on `device` and has a part `tail`."""
+    """`crops` gives batches of (real input, synthetic input, bicubic image), all of one size, `val` of (real input, bicubic
+    image); `encoder` is frozen, in eval mode, and has a part `tail`."""
+    warmup = 0
 
-    def __init__(self, settings: RbsrTraining, network: nn.Module, encoder: nn.Module, train: Crops, val: Crops | None,
+    def __init__(self, settings: RbsrTraining, network: nn.Module, encoder: nn.Module, crops: Crops, val: Crops | None,
                  device: torch.device):
-        self.settings, self.encoder, self.train, self.val, self.device = settings, encoder, train, val, device
+        self.settings, self.encoder, self.crops, self.val, self.device = settings, encoder.to(device), crops, val, device
         self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=self.layout)
-        self.weights = [weight for weight in network.parameters() if weight.requires_grad]
-        self.optimizer = torch.optim.Adam(self.weights, lr=settings.lr, betas=settings.betas, fused=True)
-        self.adversary = Adversary(settings, lambda step: train(step)[-1:], device)
+        self.forward, self.read = ranks.data_parallel(self.network), reader(self.batch, device)
+        self.optimizer = adam([network], settings.lr, settings.betas)
+        self.adversary = Adversary(settings, lambda step: crops(step)[-1:], device)
 
     def step(self, step: int) -> dict:
-        inputs, targets = (batch.to(self.device, memory_format=self.layout) for batch in self.batch(step))
+        inputs, targets = (batch.to(self.device, memory_format=self.layout, non_blocking=self.device.type == "cuda")
+                           for batch in self.read(step))
         self.network.train()
-        outputs = self.network(inputs)
-        d_loss, real, fake = self.adversary.update(step, outputs)
+        outputs = self.forward(inputs)
+        record = self.adversary.update(step, outputs)
         terms, loss = self.loss(outputs, targets)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip or float("inf"))
-        self.optimizer.step()
-        return {name: term.item() for name, term in terms.items()} | {
-            "g_norm": norm.item(), "d_loss": d_loss.item(), "real": real.cpu(), "fake": fake.cpu()}
+        norm = update(self.optimizer, loss, self.learning_rate(step), self.settings.clip)
+        return record | {"loss": loss.detach(), "g_norm": norm} | {name: term.detach() for name, term in terms.items()}
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs, every second one synthetic, and the bicubic images they belong to."""
-        inputs, synthetic, targets = self.train(step)
-        inputs[1::2] = synthetic[1::2]
+        """Inputs, every second one of the whole batch synthetic, and the bicubic images they belong to."""
+        inputs, synthetic, targets = self.crops(step)
+        second = slice(1 - self.crops.samples.start % 2, None, 2)
+        inputs[second] = synthetic[second]
         return inputs, targets
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[dict, torch.Tensor]:
         """The terms by name and their weighted sum."""
         with torch.no_grad():
-            wanted = deep_features(self.encoder, targets)
+            features = deep_features(self.encoder, targets)
         terms = {"fidelity": F.l1_loss(outputs, targets),
-                 "features": relative_distance(deep_features(self.encoder, outputs), wanted),
+                 "features": relative_distance(deep_features(self.encoder, outputs), features),
                  "adversarial": self.adversary.loss(outputs)}
         return terms, (terms["fidelity"] + self.settings.features * terms["features"]
                        + self.settings.adversarial * terms["adversarial"])
@@ -98,10 +101,10 @@ class Rbsr:
         return learning_rate(self.settings, step)
 
     def summary(self, records: list[dict]) -> dict:
-        return self.adversary.summary(records) | validate(self.network, self.val, self.device)
+        return d_auc(records) | validate(self.network, self.val, self.device)
 
     def names(self, step: int) -> list[str]:
-        return self.train.names(step)
+        return self.crops.names(step)
 
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
@@ -111,3 +114,6 @@ class Rbsr:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.adversary.load_state_dict(state["adversary"])
+
+    def finish(self) -> nn.Module:
+        return self.network

@@ -1,4 +1,4 @@
-"""How large a tile may be: what a chain needs for a pixel, and what memory there is."""
+"""How large a tile of a photo may be: what a model needs for a pixel, and what memory there is."""
 import weakref
 from collections import Counter
 from pathlib import Path
@@ -9,10 +9,10 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pipeline.restore.chain import Chain
-from pipeline.restore.lean import lean
+from pipeline.restore.model import Model
+from pipeline.restore.tiles import FEATHER, aligned, usual_tile
+from pipeline.restore.trimmed import trimmed
 
-SMALLEST = 16  # input pixels on a side of a tile
 PROBE = 384  # pixels on a side of the window that memory is counted for; about as on a CPU, as strips do not grow with it
 # Bytes for a window's tensors: larger windows waste less on margins, but a photo is to take little memory, however large it is.
 # Kernels and holes between tensors take some besides: on a CPU the process grew by 1.4 times what a window was counted to need.
@@ -22,39 +22,32 @@ FLOAT_RGB = 12  # bytes of a pixel
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def tile_for(chain: Chain, free: int | None = None) -> int:
-    """Pixels on a side of a tile without its margin, a multiple of the chain's. `free`: bytes, by default what there is.
+def tile_for(model: Model, free: int | None = None) -> int:
+    """Pixels on a side of a tile without its margin, a multiple of the model's. `free`: bytes, by default what there is.
 
     Never more than half of the free memory is planned for, unless that leaves less than the smallest tile.
     """
-    need = bytes_per_pixel(chain)
-    free = free_memory(chain.device) if free is None else free
-    budget = BUDGET.get(chain.device.type, BUDGET_OF_A_GPU)
+    need = bytes_per_pixel(model)
+    free = free_memory(model.device) if free is None else free
+    most = (free / 2 / need) ** 0.5
+    if not model.exact:
+        return min(aligned(most - FEATHER - 2 * model.margin, model), usual_tile(model))
+    budget = BUDGET.get(model.device.type, BUDGET_OF_A_GPU)
     # where margins are wide, windows of four of them: three quarters are margin, and less would be worse
-    window = min(max((budget / need) ** 0.5, 4 * chain.margin), (free / 2 / need) ** 0.5)
-    return aligned(window - 2 * chain.margin, chain)
+    return aligned(min(max((budget / need) ** 0.5, 4 * model.margin), most) - 2 * model.margin, model)
 
 
-def aligned(tile: float, chain: Chain) -> int:
-    """The tile as one that the chain can take: a multiple of its own, and not below the smallest."""
-    smallest = -(-SMALLEST // chain.multiple) * chain.multiple
-    return max(int(tile) // chain.multiple * chain.multiple, smallest)
-
-
-def bytes_per_pixel(chain: Chain) -> float:
+def bytes_per_pixel(model: Model) -> float:
     """Bytes per pixel of the input: the most tensors that live at once in a network, two copies of the window as floats, and
     four of what is made of it, which quantising needs."""
-    most, scale = 0.0, 1
-    for network in chain.networks:
-        most = max(most, scale**2 * _most_alive(network) / PROBE**2)
-        scale *= network.scale
-    return most + FLOAT_RGB * (2 + 4 * scale**2)
+    most = max(larger**2 * _most_alive(network) for network, larger in model.networks)
+    return most / PROBE**2 + FLOAT_RGB * (2 + 4 * model.scale**2)
 
 
 def _most_alive(network: torch.nn.Module) -> int:
     """Counted on the meta device, where tensors have shapes and no memory: nothing is computed."""
     state = {name: torch.empty_like(value, device="meta") for name, value in network.state_dict().items()}
-    with torch.no_grad(), lean(network, (slice(0, PROBE), slice(0, PROBE))), _Alive() as alive:
+    with torch.no_grad(), trimmed(network, (slice(0, PROBE), slice(0, PROBE))), _Alive() as alive:
         functional_call(network, state, torch.empty(1, 3, PROBE, PROBE, device="meta"))
     return alive.most
 
@@ -106,9 +99,3 @@ def _left_to_container() -> list[int]:
     except (OSError, ValueError):
         return []
 
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether less work at once could have helped; CPU and MPS have no exception of their own for it."""
-    text = str(error).lower()
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (isinstance(error, RuntimeError) and any(
-        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")))

@@ -13,10 +13,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.core.baselines import CycleGanTraining
-from pipeline.measure.auc import auc
-from pipeline.train.crops import Crops
-from pipeline.train.loop import restored
+from pipeline.train import ranks
+from pipeline.train.crops import Crops, reader
+from pipeline.train.forward import restored
+from pipeline.train.optimizer import adam, update
 from pipeline.train.pool import Pool
+from pipeline.train.scores import d_auc, mean_scores
 
 
 def learning_rate(settings: CycleGanTraining, step: int) -> float:
@@ -24,9 +26,9 @@ def learning_rate(settings: CycleGanTraining, step: int) -> float:
     return settings.lr * min(1, (settings.steps - step) / (settings.decay + 1))
 
 
-def squared_error(scores: torch.Tensor, wanted: float) -> torch.Tensor:
+def squared_error(scores: torch.Tensor, target: float) -> torch.Tensor:
     """The least-squares GAN loss (Mao et al. 2017, arXiv 1611.04076)."""
-    return (scores - wanted).square().mean()
+    return (scores - target).square().mean()
 
 
 def l1(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -35,38 +37,44 @@ def l1(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 class CycleGan:
-    """A method of train/steps.py. Generators are G and F, discriminators D_x and D_y, all on `device`; the pools are those that
-    D_x and D_y are shown images from."""
+    """Generators are G and F, discriminators D_x and D_y; the pools are those that D_x and D_y are shown images from.
+
+    The pool holds images of whole batches, so that several processes train as one does.
+    """
+    warmup = 0
 
     def __init__(self, settings: CycleGanTraining, generators: list[nn.Module], discriminators: list[nn.Module],
                  captures: Crops, clean: Crops, pools: list[Pool], device: torch.device):
-        self.settings, self.captures, self.clean, self.device = settings, captures, clean, device
-        self.network, self.back = generators
-        self.of_clean, self.of_captures = discriminators
-        self.pools = pools
-        self.weights = [[weight for network in networks for weight in network.parameters() if weight.requires_grad]
-                        for networks in (generators, discriminators)]
-        self.optimizers = [torch.optim.Adam(weights, lr=settings.lr, betas=settings.betas, fused=True)
-                           for weights in self.weights]
+        self.settings, self.pools, self.device = settings, pools, device
+        self.crops = captures, clean
+        self.readers = [reader(crops, device) for crops in self.crops]
+        self.networks = [network.to(device) for network in (*generators, *discriminators)]
+        self.network, self.back, self.of_clean, self.of_captures = self.networks
+        self.make, self.unmake, *self.judges = map(ranks.data_parallel, self.networks)
+        self.optimizers = [adam(networks, settings.lr, settings.betas) for networks in (generators, discriminators)]
 
     def step(self, step: int) -> dict:
         """The generators' update, then that of the discriminators on what the pools give for what was made."""
-        captures, clean = (crops(step)[0].to(self.device).contiguous() for crops in (self.captures, self.clean))
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate(step)
+        captures, clean = (read(step)[0].to(self.device, non_blocking=self.device.type == "cuda").contiguous()
+                           for read in self.readers)
+        rate = self.learning_rate(step)
         self._train_discriminators(False)
-        terms, loss, made = self.generator_loss(captures, clean)
-        record = {name: term.item() for name, term in terms.items()} | {"g_norm": self._update(0, loss)}
+        terms, loss, images = self.generator_loss(captures, clean)
+        record = {"loss": loss.detach(), "g_norm": update(self.optimizers[0], loss, rate)}
 
         self._train_discriminators(True)
-        shown = [pool.exchange(step, images) for pool, images in zip(self.pools, made)]
-        loss, real, fake = self.discriminator_loss(clean, captures, shown)
-        return record | {"d_loss": loss.item(), "d_norm": self._update(1, loss), "real": real, "fake": fake}
+        d_loss, real, fake = self.discriminator_loss(clean, captures, self.shown(step, images))
+        return record | {name: term.detach() for name, term in terms.items()} | {
+            "d_loss": d_loss.detach(), "d_norm": update(self.optimizers[1], d_loss, rate), "real": real, "fake": fake}
+
+    def shown(self, step: int, images: tuple[torch.Tensor, torch.Tensor]) -> list[torch.Tensor]:
+        """What the pools give for a batch of made images, or for this process's part of it."""
+        rank, count = ranks.part()
+        return [pool.exchange(step, ranks.gather_batch(made)).chunk(count)[rank] for pool, made in zip(self.pools, images)]
 
     def generator_loss(self, captures: torch.Tensor, clean: torch.Tensor):
         """The terms by name, their weighted sum, and what was made: restored captures and degraded clean images."""
-        make, back = (lambda x: restored(self.network(x))), (lambda x: restored(self.back(x)))
+        make, back = (lambda x: restored(self.make(x))), (lambda x: restored(self.unmake(x)))
         better, worse = make(captures), back(clean)
         terms = {"adversarial": squared_error(self.of_clean(better), 1) + squared_error(self.of_captures(worse), 1),
                  "cycle": l1(back(better), captures) + l1(make(worse), clean)}
@@ -80,45 +88,37 @@ class CycleGan:
         """Half the squared errors on real and on made images, summed over both sides (the half is the authors', to slow the
         discriminators down); and D_x's mean score of each image, real and made."""
         loss, scores = 0, []
-        for judge, real, fake in ((self.of_clean, clean, shown[0]), (self.of_captures, captures, shown[1])):
+        for judge, real, fake in zip(self.judges, (clean, captures), shown):
             scores += [judge(real), judge(fake)]
             loss = loss + (squared_error(scores[-2], 1) + squared_error(scores[-1], 0)) / 2
-        return loss, *(each.detach().flatten(1).mean(1).cpu() for each in scores[:2])
+        return loss, *map(mean_scores, scores[:2])
 
     def _train_discriminators(self, on: bool) -> None:
-        for weight in self.weights[1]:
-            weight.requires_grad_(on)
-
-    def _update(self, which: int, loss: torch.Tensor) -> float:
-        """One step of Adam; returns the norm of the gradient."""
-        self.optimizers[which].zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.weights[which], float("inf"))
-        self.optimizers[which].step()
-        return norm.item()
+        self.of_clean.requires_grad_(on)
+        self.of_captures.requires_grad_(on)
 
     def learning_rate(self, step: int) -> float:
         return learning_rate(self.settings, step)
 
     def summary(self, records: list[dict]) -> dict:
         """How well D_x tells clean images from restored captures."""
-        return {"d_auc": auc(*(torch.cat([record[side] for record in records]) for side in ("real", "fake")))}
+        return d_auc(records)
 
     def names(self, step: int) -> list[str]:
-        return self.captures.names(step) + self.clean.names(step)
+        return [name for crops in self.crops for name in crops.names(step)]
 
     def state_dict(self) -> dict:
-        return {"networks": [network.state_dict() for network in self._networks()],
+        return {"networks": [network.state_dict() for network in self.networks],
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "pools": [pool.images for pool in self.pools]}
 
     def load_state_dict(self, state: dict) -> None:
-        for network, saved in zip(self._networks(), state["networks"]):
+        for network, saved in zip(self.networks, state["networks"]):
             network.load_state_dict(saved)
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         for pool, images in zip(self.pools, state["pools"]):
             pool.images = [image.to(self.device) for image in images]
 
-    def _networks(self) -> list[nn.Module]:
-        return [self.network, self.back, self.of_clean, self.of_captures]
+    def finish(self) -> nn.Module:
+        return self.network

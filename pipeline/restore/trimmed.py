@@ -3,7 +3,8 @@
 - A margin is as wide as the whole network sees. A layer needs only as much of it as those after it see, so the body's layers
   are given less and less of the window.
 - A residual block adds to its input in place.
-- The tail, whose tensors are many times as large as the window's, goes through in strips, so that only a strip's are there.
+- The tail, whose tensors are many times as large as the window's, goes through in strips where they would take much, so that
+  only a strip's are there.
 
 This takes knowing how the layers follow each other, so it is done for the networks named here; any other runs as it is.
 """
@@ -21,13 +22,14 @@ from torch.nn import functional as F
 from pipeline.nets import dmnet, dncnn, edsr, msrresnet, rcan, srresnet
 
 STRIP = 128  # rows of the output: the strip's own margin is little beside it, and the strip beside a window
+IN_STRIPS = 2**27  # bytes of the tail's two largest tensors; strips cost time (small images half as much again), so only above
 WORTH = 1 / 16  # of the pixels: cropping copies what it leaves, and convolutions are set up anew for each size
 RESIDUAL = (dmnet.ResidualBlock, edsr.ResidualBlock, srresnet.ResidualBlock)
 
 Region = tuple[slice, slice]  # rows and columns
 
 
-def whole(x: torch.Tensor) -> Region:
+def all_of(x: torch.Tensor) -> Region:
     """All of NCHW."""
     return slice(0, x.shape[2]), slice(0, x.shape[3])
 
@@ -38,7 +40,7 @@ def grown(region: Region, by: int, size: tuple[int, int]) -> Region:
 
 
 @contextmanager
-def lean(network: nn.Module, keep: Region):
+def trimmed(network: nn.Module, keep: Region):
     """While it lasts, `network` gives only the region `keep` of a window, in input pixels, as it should be; the rest of its
     output is finite and has no meaning. Where `keep` reaches the window's border, that is taken for the image's.
 
@@ -88,7 +90,7 @@ def _reach(*modules: nn.Module) -> int:
 
 def _trimmed(layers: nn.Sequential, keep: Region, after: int, x: torch.Tensor) -> torch.Tensor:
     """The layers' answer for NCHW: right for `keep` and `after` pixels around it, and zero where it was cropped."""
-    (rows, columns), size, reach, own = whole(x), x.shape[2:], after + _reach(layers), False
+    (rows, columns), size, reach, own = all_of(x), x.shape[2:], after + _reach(layers), False
     for layer in layers:
         needed = grown(keep, reach, size)
         if _pixels(needed) <= (1 - WORTH) * _pixels((rows, columns)):
@@ -96,7 +98,7 @@ def _trimmed(layers: nn.Sequential, keep: Region, after: int, x: torch.Tensor) -
             x = _part(x, needed, (rows.start, columns.start)).clone(memory_format=torch.channels_last)
             (rows, columns), own = needed, True
         if own and isinstance(layer, RESIDUAL):  # the input of all layers is its giver's, who adds it to their answer
-            x.add_(layer.body(x), alpha=getattr(layer, "res_scale", 1))
+            x.add_(layer.body(x).mul_(getattr(layer, "res_scale", 1)))
         else:
             x, own = layer(x), True
         reach -= _reach(layer)
@@ -105,11 +107,14 @@ def _trimmed(layers: nn.Sequential, keep: Region, after: int, x: torch.Tensor) -
 
 def _in_strips(tail: nn.Sequential, keep: Region, x: torch.Tensor) -> torch.Tensor:
     """The tail's answer for NCHW, an image: right for `keep`, and zero elsewhere."""
-    factor, rows = prod(layer.upscale_factor for layer in tail.modules() if isinstance(layer, nn.PixelShuffle)), keep[0]
+    factor, (rows, columns) = prod(layer.upscale_factor for layer in tail.modules() if isinstance(layer, nn.PixelShuffle)), keep
+    most = 2 * 4 * len(x) * tail[-1].in_channels * factor**2 * _pixels(keep)
+    height = STRIP // factor if most > IN_STRIPS else rows.stop - rows.start
     output = torch.zeros(len(x), 3, x.shape[2] * factor, x.shape[3] * factor, device=x.device)
-    for top in range(rows.start, rows.stop, STRIP // factor):
-        _give_back(x.device)
-        strip = slice(top, min(top + STRIP // factor, rows.stop)), keep[1]
+    for top in range(rows.start, rows.stop, height):
+        if most > IN_STRIPS:
+            _give_back(x.device)
+        strip = slice(top, min(top + height, rows.stop)), columns
         seen = grown(strip, _reach(tail), x.shape[2:])
         answer = nn.Sequential.forward(tail, _part(x, seen))
         _part(output, strip, scale=factor).copy_(_part(answer, strip, (seen[0].start, seen[1].start), factor))
