@@ -43,6 +43,7 @@ def main(key: str) -> None:
             found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
             contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
         else:
+            shutil.rmtree(out / TRUTH, ignore_errors=True)
             absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
         write_json(CONTENTS / f"{key}.json", contents)
     except (SplitError, BadImage, OSError) as error:
