@@ -284,11 +284,13 @@ def test_truth_that_does_not_fit_the_captures_is_refused_by_name(project):
     pictures_with_truth("photos", count=3)
     for k in range(3):
         Path(f"photos/truth/{k}.png").rename(f"photos/truth/other{k}.png")
-    assert re.match(r"sets.mine.folder: '.\.png' has no truth: photos/truth holds no image of the name '.'", refused_late(patches=9))
+    wanted = r"sets.mine.folder: '.\.png' has no truth: photos/truth holds no image of the name '.'"
+    assert re.match(wanted, refused_late(patches=9))
     shutil.rmtree("photos/truth")
     Path("photos/truth").mkdir()
     assert re.match(r"sets.mine/truth.folder: no images in photos/truth", refused_late())
-    assert "sets.mine.folder: photos/truth is there, but faces and frames of videos have no truth" in refused_late(video_every=2)
+    wanted = "sets.mine.folder: photos/truth is there, but faces and frames of videos have no truth"
+    assert wanted in refused_late(video_every=2)
 
 
 def refused_late(**settings) -> str:
