@@ -13,7 +13,7 @@ from pipeline.report.curves import draw_curve
 
 def main() -> None:
     p = params.load()
-    for name in sorted(p.network_names() - set(p.adabn)):
+    for name in sorted(p.trained() - set(p.adabn)):
         draw_curve(Path("metrics/curves", f"{name}.csv"), Path("metrics/plots", f"{name}.png"))
 
 
