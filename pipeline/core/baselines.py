@@ -9,7 +9,7 @@ from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive,
 
 
 class CycleGanTraining(Strict):
-    """Zhu et al. 2017 (train/cyclegan.py). A step updates both generators, then both discriminators."""
+    """Zhu et al. 2017 (methods/cyclegan.py). A step updates both generators, then both discriminators."""
     steps: Count
     decay: Annotated[int, Field(ge=0)]
     """Of these, the last ones, over which the learning rate falls linearly to zero."""
@@ -53,7 +53,7 @@ class CycleGan(Strict):
 
 
 class RbsrTraining(Strict):
-    """Our reading of Rad et al. 2021 (train/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
+    """Our reading of Rad et al. 2021 (methods/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
     steps: Count
     batch: Annotated[int, Field(ge=2)]
     patch: Annotated[int, Field(ge=16)]
