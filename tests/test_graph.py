@@ -44,7 +44,7 @@ def deps_of(group: str) -> list[str]:
 
 
 # what the metrics of the registry import when they are computed
-COMPUTING = {f"pipeline/measure/{name}.py" for name in (
+COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "aligned_psnr", "auc", "critic", "diagnostics", "flat", "flat_noise", "highpass", "lpips", "luma", "moire_energy", "niqe",
     "psnr", "ssim", "swd", "torchvision_shim")} | {"pipeline/core/seeds.py", "pipeline/degrade/bicubic.py",
                                                     "pipeline/images/shards.py"}
@@ -78,9 +78,9 @@ def test_what_imports_do_not_tell(monkeypatch):
     """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
     texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
     by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
-    assert by_name == {"pipeline/nets/build.py", "pipeline/restore/onnx_graph.py"}  # the latter: optional packages
+    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py"}  # the latter: optional packages
     assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
-        "pipeline/__init__.py", "pipeline/commands/__init__.py"}
+        "pipeline/__init__.py", "pipeline/cli/__init__.py"}
     assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
     for group in GRAPH:
         section = GRAPH[group].get("foreach", "").strip("${}")
@@ -101,7 +101,7 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", set()), ("commands/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
+    ("core/params.py", set()), ("cli/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
@@ -157,8 +157,9 @@ def test_curves_are_handed_every_section_of_trainings():
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "measure", "compare", "restore", "train", "report", "stages", "commands"]
-    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "measure": 3, "restore": 3}
+    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
+             "cli"]
+    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
     for file in (ROOT / "pipeline").glob("*/**/*.py"):
         place = file.relative_to(ROOT / "pipeline").parts[0]
         for node in ast.walk(ast.parse(file.read_text())):

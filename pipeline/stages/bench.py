@@ -23,9 +23,13 @@ from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.images.test_sets import test_images
-from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
-from pipeline.measure.cost import training_flop
-from pipeline.measure.names import (
+from pipeline.report.crops import Crops
+from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
+from pipeline.restore.named import built
+from pipeline.restore.tiles import restore
+from pipeline.score.control import blur, match_tone, mix, sharpen, tone
+from pipeline.score.cost import training_flop
+from pipeline.score.names import (
     CHOICE_SET,
     CONTROL_SETS,
     TEST_SETS,
@@ -33,12 +37,8 @@ from pipeline.measure.names import (
     control_rows,
     input_control_rows,
 )
-from pipeline.measure.registry import asked_for, check
-from pipeline.measure.score import Result, Scorer
-from pipeline.report.crops import Crops
-from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
-from pipeline.restore.named import built
-from pipeline.restore.tiles import restore
+from pipeline.score.registry import asked_for, check
+from pipeline.score.score import Result, Scorer
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.edge import run
-from pipeline.report.curves import draw_curve
+from pipeline.report.plots import draw_curve
 
 
 def main() -> None:
