@@ -65,7 +65,9 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
             manifests[name] = read_manifest(models / name)
         except (FileNotFoundError, AbsentNetwork):
             continue  # the card says so
-    text = card(lineage, Export(row, network, read_manifest(models / network)["scale"], chain, to, output.name, form.use, form.limits, _revision()), manifests)
+    scale = read_manifest(models / network)["scale"]
+    about = Export(row, network, scale, chain, to, output.name, form.use, form.limits, _revision())
+    text = card(lineage, about, manifests)
     form.write()
     with replacing(output.with_name(f"{output.name}.md"), "w") as handle:
         handle.write(text)

@@ -57,6 +57,13 @@ def kept(network: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def kept_outputs(folder: Path, inputs: Shard) -> Shard:
+    outputs = Shard(folder)
+    if not outputs.absent and outputs.names != inputs.names:
+        raise ValueError(f"{folder} holds other images than {inputs.folder}")
+    return outputs
+
+
 def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
     """A row as a function, None where its outputs are kept, and its number of weights. Raises AbsentNetwork."""
     if network == "none":
@@ -138,9 +145,7 @@ def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) ->
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
             if folder := kept(network):
-                outputs = Shard(folder / test_set)
-                if not outputs.absent and outputs.names != inputs.names:
-                    raise ValueError(f"{folder / test_set} holds other images than {inputs.folder}")
+                outputs = kept_outputs(folder / test_set, inputs)
             else:
                 outputs = run(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
