@@ -1,6 +1,6 @@
 """Time of a training iteration, ours beside the bare network's: `python -m bench.train [NETWORK...]`, `--help` for sizes.
 
-Ours is train/loop.py and a method of train/methods, with all they do: crops from shards on disk, augmentation, moving average, curve, checkpoints. The bare
+Ours is train/loop.py with all it does: crops from shards on disk, augmentation, moving average, curve, checkpoints. The bare
 one is forward, backward and optimizer on one batch that lies in memory. The two take turns, so that a busy machine slows both;
 compare ratios, not milliseconds. A ratio of CPU times counts threads that help, and not the time that others have the cores.
 """

@@ -16,7 +16,7 @@ from pipeline.nets.build import build
 from pipeline.restore.manifest import save_absent
 from pipeline.restore.network import load_network, save_network
 from pipeline.stages import adabn, curves, label, stage1, stage2
-from pipeline.train.methods import supervised
+from pipeline.train.methods.supervised import Supervised
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 8}
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -81,13 +81,13 @@ def test_validation_does_not_touch_the_mode_of_training(project):
 
 
 def test_the_moving_average_averages_the_statistics_too(project, monkeypatch):
-    seen, original = [], supervised.validate
+    seen, original = [], Supervised.validate
 
-    def spy(network, *rest):
+    def spy(method, network, crops):
         seen.append(network.state_dict()["body.2.running_mean"].clone())
-        return original(network, *rest)
+        return original(method, network, crops)
 
-    monkeypatch.setattr(supervised, "validate", spy)
+    monkeypatch.setattr(Supervised, "validate", spy)
     start = statistics("sr-srresnet")["body.2.running_mean"]
     runs = {}
     for ema in (0.0, 0.7):

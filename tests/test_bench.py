@@ -15,11 +15,11 @@ from pipeline.core.graph import graph
 from pipeline.core.params import parse
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure.names import TEST_SETS, Control, control_rows, reading_order
-from pipeline.measure.score import Scorer
 from pipeline.nets.build import build
 from pipeline.restore.manifest import save_absent
 from pipeline.restore.network import save_network
+from pipeline.score.names import TEST_SETS, Control, control_rows, reading_order
+from pipeline.score.score import Scorer
 from pipeline.stages import bench
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}

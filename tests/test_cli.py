@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.files import write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png

@@ -4,7 +4,7 @@ from conftest import smooth_image
 from scipy import ndimage
 
 from pipeline.core.seeds import rng
-from pipeline.measure.control import Tone, blur, match_tone, mix, sharpen, tone
+from pipeline.score.control import Tone, blur, match_tone, mix, sharpen, tone
 
 
 def test_without_amount_and_noise_nothing_changes():

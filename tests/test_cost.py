@@ -6,13 +6,13 @@ import yaml
 from conftest import ROOT, with_presets
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.compare.scores import Scores
 from pipeline.core.graph import graph
 from pipeline.core.params import Params, parse
 from pipeline.core.settings import Stage2
-from pipeline.measure.cost import training_flop
 from pipeline.nets.build import build
-from pipeline.report.tables import Scores
-from pipeline.report.training import costs, section
+from pipeline.report.costs import costs, section
+from pipeline.score.cost import training_flop
 from pipeline.train.discriminator import DISCRIMINATORS
 
 

@@ -7,8 +7,8 @@ import torch
 from scipy.stats import mannwhitneyu
 from skimage import data
 
-from pipeline.measure.auc import auc
-from pipeline.measure.critic import PATCHES, critic_auc, sample
+from pipeline.score.auc import auc
+from pipeline.score.critic import PATCHES, critic_auc, sample
 
 SETTINGS = SimpleNamespace(critic_steps=60, critic_batch=16, critic_patch=24, critic_features=8)
 PHOTOGRAPHS = (data.astronaut(), data.coffee(), data.chelsea(), data.rocket())

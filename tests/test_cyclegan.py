@@ -15,7 +15,7 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.restore.network import load_network
 from pipeline.stages import cyclegan
 from pipeline.train import loop
-from pipeline.train.methods.cyclegan import CycleGan, learning_rate
+from pipeline.train.methods.cyclegan import CycleGan
 from pipeline.train.patchgan import PatchGan
 from pipeline.train.pool import Pool
 
@@ -108,10 +108,10 @@ def test_a_score_is_of_one_patch(layers, patch):
 
 
 def test_the_learning_rate_is_constant_and_then_falls_to_zero():
-    settings = parse_settings(steps=10, decay=4, lr=1.0)
-    assert [learning_rate(settings, step) for step in range(11)] == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
-    settings = parse_settings(steps=10, decay=0, lr=1.0)
-    assert [learning_rate(settings, step) for step in range(10)] == [1] * 10
+    method = stub(steps=10, decay=4, lr=1.0)
+    assert [method.learning_rate(step) for step in range(11)] == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
+    method = stub(steps=10, decay=0, lr=1.0)
+    assert [method.learning_rate(step) for step in range(10)] == [1] * 10
 
 
 def parse_settings(**settings):

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError
-from pipeline.core.seeds import rng
 from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
+from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import downscale, quantise, resize
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate

@@ -4,10 +4,11 @@ import pytest
 import yaml
 from conftest import ROOT, params_with_all_systems
 
+from pipeline.compare.scores import Scores, read_csv
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
-from pipeline.measure.registry import contests
-from pipeline.report.tables import Scores, cells, conventions, markdown, read_csv
+from pipeline.report.tables import cells, conventions, markdown
+from pipeline.score.registry import contests
 from pipeline.stages import evaluate, report
 
 COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "scenes": 3},

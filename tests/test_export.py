@@ -15,15 +15,15 @@ from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
+from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.files import write_json
+from pipeline.export import write as module
+from pipeline.export.onnx_graph import OPSET, difference, graph_of
 from pipeline.images.encode import write_png
-from pipeline.report import export as module
-from pipeline.report.tables import Scores, write_csv
 from pipeline.restore.manifest import read_manifest, save_absent
 from pipeline.restore.model import mean_of, model_of
 from pipeline.restore.network import save_network
-from pipeline.restore.onnx_graph import OPSET, difference, graph_of
 from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.row import read_row

@@ -47,7 +47,7 @@ def deps_of(group: str) -> list[str]:
 
 
 # what the metrics of the registry import when they are computed
-COMPUTING = {f"pipeline/measure/{name}.py" for name in (
+COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "aligned_psnr", "auc", "critic", "diagnostics", "flat", "flat_noise", "highpass", "lpips", "luma", "moire_energy", "niqe",
     "psnr", "ssim", "swd", "torchvision_shim")} | {"pipeline/core/seeds.py", "pipeline/degrade/bicubic.py",
                                                     "pipeline/images/shards.py"}
@@ -115,9 +115,9 @@ def test_what_imports_do_not_tell(monkeypatch):
     """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
     texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
     by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
-    assert by_name == {"pipeline/nets/build.py", "pipeline/restore/onnx_graph.py"}  # the latter: optional packages
+    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py"}  # the latter: optional packages
     assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
-        "pipeline/__init__.py", "pipeline/commands/__init__.py"}
+        "pipeline/__init__.py", "pipeline/cli/__init__.py"}
     assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
     for group in GRAPH:
         section = GRAPH[group].get("foreach", "").strip("${}")
@@ -137,7 +137,7 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("commands/check.py", set()),
+    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
     ("nets/edsr.py", {"nets/edsr"}), ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
     ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
@@ -264,13 +264,15 @@ def test_curves_are_handed_every_section_of_trainings():
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "measure", "compare", "restore", "train", "report", "stages", "commands"]
-    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "measure": 3, "restore": 3}
-    for file in (ROOT / "pipeline").glob("*/*.py"):
+    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
+             "cli"]
+    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
+    for file in (ROOT / "pipeline").glob("*/**/*.py"):
+        place = file.relative_to(ROOT / "pipeline").parts[0]
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pipeline."):
                 other = node.module.split(".")[1]
-                assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
+                assert level[other] <= level[place], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
 @pytest.mark.parametrize("stage", ["code", "settings", "builtin", "folders", "ingest", "synthesize", "tests", "evaluate",
@@ -278,6 +280,19 @@ def test_imports_run_one_way():
 def test_stages_that_need_no_torch_do_not_import_it(stage):
     script = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
+    """Importing it takes half a second, as long as the whole start of such a stage, or of restoring a photo."""
+    monkeypatch.chdir(ROOT)
+    modules = [f"pipeline.{path.parent.name}.{path.stem}" for folder in ("stages", "commands")
+               for path in Path("pipeline", folder).glob("[!_]*.py")]
+    found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
+             if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
+    assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
+        f"commands.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
+    script = "import sys, pipeline.stages.bench, pipeline.cli; sys.exit('pandas' in sys.modules)"  # nor by another package
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def test_no_stage_of_training_or_labelling_sees_the_truth():

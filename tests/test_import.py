@@ -17,16 +17,16 @@ from torch import nn
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
+from pipeline.compare.scores import Scores
 from pipeline.core.graph import graph
 from pipeline.core.params import load
-from pipeline.measure.cost import training_flop
 from pipeline.nets.layouts.files import read_weights, write_weights
-from pipeline.report.tables import Scores
-from pipeline.report.training import section
+from pipeline.report.costs import section
 from pipeline.restore.manifest import read_manifest
 from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network
+from pipeline.score.cost import training_flop
 from pipeline.stages import convert, label, stage2
 
 

@@ -10,7 +10,7 @@ from conftest import ROOT, change, smooth_image
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.baselines import Zssr
 from pipeline.core.files import write_json
 from pipeline.core.seeds import derive

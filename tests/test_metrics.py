@@ -12,15 +12,15 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 from test_bench import project  # noqa: F401  (a fixture)
 
+from pipeline.compare.revisions import Revision, parse_images
+from pipeline.compare.seeds import sections
+from pipeline.compare.seeds_text import Comparison
 from pipeline.core.params import ParamsError, load, parse
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure import score
-from pipeline.measure.metric import Metric, Need
-from pipeline.measure.registry import METRICS, asked_for, contests, diagnostics, is_level, known, of_family
-from pipeline.measure.score import Result, Scorer
-from pipeline.report.revisions import Revision, parse_images
-from pipeline.report.seeds import sections
-from pipeline.report.seeds_text import Comparison
+from pipeline.score import score
+from pipeline.score.metric import Metric, Need
+from pipeline.score.registry import METRICS, asked_for, contests, diagnostics, is_level, known, of_family
+from pipeline.score.score import Result, Scorer
 from pipeline.stages import bench, evaluate, page, select
 from pipeline.stages.settings import check_metrics
 
@@ -61,7 +61,7 @@ def test_a_level_of_a_metric_is_a_number_without_a_direction_and_as_blind_as_its
 
 def test_the_registry_is_read_without_what_computes_the_scores():
     slow = ("torch", "skimage", "scipy", "cv2", "pandas")
-    script = f"import sys, pipeline.measure.registry; sys.exit(any(name in sys.modules for name in {slow}))"
+    script = f"import sys, pipeline.score.registry; sys.exit(any(name in sys.modules for name in {slow}))"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 

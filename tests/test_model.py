@@ -9,9 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.nets.build import build
+from pipeline.restore.manifest import AbsentNetwork, save_absent
 from pipeline.restore.model import chain, mean_of, model_of, turned
 from pipeline.restore.named import named
-from pipeline.restore.manifest import AbsentNetwork, save_absent
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
 from pipeline.restore.row import KEY, read_row, write_row

@@ -6,8 +6,8 @@ from scipy.special import gamma
 from skimage import data
 
 from pipeline.degrade.bicubic import quantise, resize
-from pipeline.measure.luma import luma
-from pipeline.measure.niqe import Model, TooFewPatches, aggd, fit, patch_features, published, score
+from pipeline.score.luma import luma
+from pipeline.score.niqe import Model, TooFewPatches, aggd, fit, patch_features, published, score
 
 
 @pytest.fixture(scope="module")

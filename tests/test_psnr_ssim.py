@@ -5,9 +5,9 @@ from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.degrade.bicubic import downscale, quantise, resize, resize_uint8
-from pipeline.measure.luma import luma, rounded_luma
-from pipeline.measure.psnr import psnr
-from pipeline.measure.ssim import ssim
+from pipeline.score.luma import luma, rounded_luma
+from pipeline.score.psnr import psnr
+from pipeline.score.ssim import ssim
 
 
 def pair(height=33, width=41):

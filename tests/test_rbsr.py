@@ -34,7 +34,12 @@ def entry(**changes) -> dict:
 
 @pytest.fixture
 def project(tiny_project):
-    """As tiny_project, with three sets that show the same and a trained encoder."""
+    prepare()
+    return tiny_project
+
+
+def prepare() -> None:
+    """Add three sets that show the same and a trained encoder to the tiny project in the current folder."""
     rng = np.random.default_rng(4)
     for split, count in (("train", 3), ("val", 1)):
         images = {f"{split}{i}": smooth_image(rng, 21 + i, 33) for i in range(count)}
@@ -44,7 +49,6 @@ def project(tiny_project):
     change(networks={ENCODER: {"arch": "edsr", "inputs": "pairs/sr/inputs", "targets": "pairs/sr/targets",
                                "options": {"scale": 2, "blocks": 1, "features": 8}, "stage1": {"steps": 2}}}, rbsr=entry())
     stage1.main(ENCODER)
-    return tiny_project
 
 
 def results() -> list[bytes]:

@@ -12,19 +12,19 @@ import yaml
 from conftest import ROOT, with_presets
 from PIL import Image
 
+from pipeline.compare.kinds import made_by
 from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
-from pipeline.measure.names import Control
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
 from pipeline.report.gallery import gallery
-from pipeline.report.plane import curves
-from pipeline.report.roles import made_by
 from pipeline.report.scenes import Pick, gains, picks
 from pipeline.report.strips import GAP, LABEL
 from pipeline.report.svg import Axis, Point, chart, scatter
+from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS
+from pipeline.score.names import Control
 from pipeline.stages import page
 
 SCENES_HERE = ("a", "b", 'c<i>"&', "d")

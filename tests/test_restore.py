@@ -19,7 +19,7 @@ from networks import in_one_pass
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.stop import Stop
 from pipeline.images.decode import ORIENTATION
 from pipeline.images.encode import write_png

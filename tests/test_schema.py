@@ -4,7 +4,7 @@ import yaml
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.params import Params
 from pipeline.core.schema import json_schema, markdown
 

@@ -11,7 +11,7 @@ from conftest import ROOT
 from scipy import stats
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 
 SCENES = ["a", "a", "b", "c", "d", "e", "f"]  # of the images 0, 1, 2, ...
 ENTRIES = {"input": "sr-input", "sr-edsr-round2": "sr-edsr-round2"}  # the other rows are those of the system

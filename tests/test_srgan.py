@@ -107,14 +107,18 @@ def test_what_is_missing_or_wrong_is_named(tmp_path):
 
 @pytest.fixture
 def project(tiny_project):
-    """The preset all's SRGAN in a tiny project, its start trained."""
+    prepare()
+    return tiny_project
+
+
+def prepare() -> None:
+    """Add the preset all's SRGAN and its trained start to the tiny project in the current folder."""
     changes = yaml.safe_load((ROOT / "presets/all.yaml").read_text())
     values = yaml.safe_load(Path("params.yaml").read_text())
     values["srgan"] = changes["srgan"]
     values["srgan"]["sr-srgan"]["settings"] |= {"steps": 8, "batch": 2, "patch": 12, "validate_every": 4}
     Path("params.yaml").write_text(yaml.safe_dump(values))
     stage1.main("sr-srresnet")
-    return tiny_project
 
 
 def weights_of(name):

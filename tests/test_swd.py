@@ -6,7 +6,7 @@ from scipy.special import gammaln
 from skimage import data
 
 from pipeline.core.seeds import rng as stream
-from pipeline.measure.swd import distances, laplacian_pyramid, sample, swd
+from pipeline.score.swd import distances, laplacian_pyramid, sample, swd
 
 SETTINGS = {"patches": 1000, "projections": 64, "seed": 1}
 

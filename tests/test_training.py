@@ -13,11 +13,11 @@ import yaml
 from conftest import ROOT, change
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core import params
 from pipeline.core.files import read_json
 from pipeline.images.shards import Shard, write_absent
-from pipeline.report.curves import draw_curve
+from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import label, stage1, stage2
 from pipeline.train.methods.stage2 import Stage2

@@ -13,18 +13,18 @@ from networks import seasoned
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
+from pipeline.compare.kinds import kinds, with_images
+from pipeline.compare.paired import Paired
 from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.overlap import common_file
 from pipeline.core.params import load, parse
 from pipeline.core.sources import Set
+from pipeline.export.card import Export, card
 from pipeline.images.encode import write_png
 from pipeline.images.splits import match
-from pipeline.report.card import Export, card
 from pipeline.report.page import _choices
-from pipeline.report.paired import Paired
-from pipeline.report.roles import kinds, with_images
 from pipeline.report.tables import cells, markdown
 from pipeline.report.verdict import decide
 from pipeline.restore.manifest import read_manifest

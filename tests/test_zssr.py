@@ -9,6 +9,7 @@ import yaml
 from conftest import ROOT, smooth_image, with_presets, write_shard
 from torch.nn import functional as F
 
+from pipeline.compare.scores import Scores
 from pipeline.core.baselines import Zssr
 from pipeline.core.files import read_json
 from pipeline.core.params import ParamsError, parse
@@ -16,12 +17,11 @@ from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure.names import TEST_SETS
 from pipeline.nets.build import build
-from pipeline.report.tables import Scores
-from pipeline.report.training import section
+from pipeline.report.costs import section
 from pipeline.restore import zssr
 from pipeline.restore.pixels import quantise
+from pipeline.score.names import TEST_SETS
 from pipeline.stages import bench
 from pipeline.stages import zssr as stage
 

@@ -16,7 +16,7 @@ from pipeline.degrade.calibrate import flat_noise
 from pipeline.degrade.quality import jpeg_quality
 from pipeline.degrade.spectra import frequencies
 from pipeline.images.shards import Shard
-from pipeline.measure.critic import Sample, critic_auc, sample
+from pipeline.score.critic import Sample, critic_auc, sample
 
 WAVELENGTHS = (40, 20, 10, 7, 5, 4, 3, 2.5, 2.1)  # pixels
 BANDS = ((20, 40), (10, 20), (6, 10), (4, 6), (2.8, 4), (2, 2.8))  # pixels

@@ -8,7 +8,7 @@ from pipeline.core.settings import Stage2, TestSet
 
 
 class CycleGanTraining(Strict):
-    """Zhu et al. 2017 (train/cyclegan.py). A step updates both generators, then both discriminators."""
+    """Zhu et al. 2017 (methods/cyclegan.py). A step updates both generators, then both discriminators."""
     steps: Count
     decay: WholeNumber
     """Of these, the last ones, over which the learning rate falls linearly to zero."""
@@ -52,7 +52,7 @@ class CycleGan(Strict):
 
 
 class RbsrTraining(Strict):
-    """Our reading of Rad et al. 2021 (train/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
+    """Our reading of Rad et al. 2021 (methods/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
     steps: Count
     batch: Annotated[int, Field(ge=2)]
     patch: Annotated[int, Field(ge=16)]

@@ -159,7 +159,8 @@ class Graph:
                 names = derived(key)
                 adapted = [row for row, node in single.items() if node.kind == "adabn" and node.start == system.start]
                 ours = [(row, node.kind) for row, node in single.items() if self.system_of(node.name) == key]
-                later, oracles = ([row for row, kind in ours if kind in kinds] for kinds in (("stage2", "finetune"), ("oracle",)))
+                later = [row for row, kind in ours if kind in ("stage2", "finetune")]
+                oracles = [row for row, kind in ours if kind == "oracle"]
                 found += [system.start, *adapted, names["gan"], names["stage2"], *later, *oracles]
         return [*dict.fromkeys([*found, *(row.name for row in rows)])]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.compare.paired import Paired
 from pipeline.images.shards import Shard
-from pipeline.measure.registry import METRICS
-from pipeline.report.paired import Paired
 from pipeline.report.scenes import gains, picks
+from pipeline.score.registry import METRICS
 
 CONTACTS = 12  # scenes of a contact sheet
 INPUT, TRUTH = "capture", "truth"

@@ -11,22 +11,24 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipeline.compare.kinds import kinds, made_by
+from pipeline.compare.paired import Paired
+from pipeline.compare.revisions import Images, Revision, joined
+from pipeline.compare.scores import Scores, computed_metrics
+from pipeline.compare.seeds import Section, sections
+from pipeline.compare.seeds_text import Comparison
+from pipeline.compare.text import count
 from pipeline.core.graph import Graph
-from pipeline.measure.names import CHOICE_SET, TEST_SETS
-from pipeline.measure.registry import METRICS, diagnostics
-from pipeline.report import training
-from pipeline.report.board import table
-from pipeline.report.choice import scored
+from pipeline.report import costs
+from pipeline.report.choices import scored
 from pipeline.report.gallery import gallery
-from pipeline.report.paired import Paired
-from pipeline.report.plane import plots
-from pipeline.report.revisions import Images, Revision, joined
-from pipeline.report.roles import kinds, made_by
-from pipeline.report.seeds import Section, sections
-from pipeline.report.seeds_text import Comparison
+from pipeline.report.page_tables import table
 from pipeline.report.svg import chart
-from pipeline.report.tables import Scores, computed_metrics, conventions, count, not_computed, reached
+from pipeline.report.tables import conventions, not_computed, reached
+from pipeline.report.tradeoff import plots
 from pipeline.report.verdict import LEVELS, Verdict, decide
+from pipeline.score.names import CHOICE_SET, TEST_SETS
+from pipeline.score.registry import METRICS, diagnostics
 
 WEB = Path(__file__).with_name("web")
 BUILTIN = Path("data/builtin")
@@ -82,8 +84,8 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
                for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
             "choices": _choices(sources.graph, sources.choices[task]), "networks": _networks(sources, scores),
-            "costs": _costs(sources.graph, scores), "cost_headings": ["row", *training.HEADING],
-            "cost_meaning": training.meaning(sources.graph, scores), "missing": _unwrapped(missing),
+            "costs": _costs(sources.graph, scores), "cost_headings": ["row", *costs.HEADING],
+            "cost_meaning": costs.meaning(sources.graph, scores), "missing": _unwrapped(missing),
             "conventions": _unwrapped(lines) + [line for group in scores.values() for line in reached(group)],
             "figures": any(group.published for group in scores.values())}
 
@@ -137,7 +139,7 @@ def _choices(graph: Graph, choices: dict[str, dict]) -> dict:
 def _costs(graph: Graph, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
     """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
     return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
-            for line in training.table(graph, scores).itertuples()]
+            for line in costs.table(graph, scores).itertuples()]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:

@@ -2,7 +2,7 @@
 import statistics
 from typing import NamedTuple
 
-from pipeline.measure.registry import METRICS, of_family
+from pipeline.score.registry import METRICS, of_family
 
 
 class Pick(NamedTuple):

@@ -1,72 +1,17 @@
-"""The tables of a task: Markdown to read, CSV to compute with."""
+"""The tables of a task, as Markdown."""
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
+from pipeline.compare.scores import Scores, computed_metrics
+from pipeline.compare.text import WIDTH, count, heading, item, pipes, texts_of
 from pipeline.core.entries import Tests
-from pipeline.core.files import replacing
 from pipeline.core.settings import Bench
-from pipeline.measure.names import TEST_SETS
-from pipeline.measure.registry import METRICS, contests, known
+from pipeline.score.names import TEST_SETS
+from pipeline.score.registry import METRICS, contests, known
 
-KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
-"""The columns of the CSV that are no scores."""
 NOT_COMPUTED = "Not computed:"
-ARROWS = {"up": "↑", "down": "↓", "": ""}
-WIDTH = 118  # columns of running text
-
-
-@dataclass
-class Scores:
-    """The scores of some rows on the test sets of one entry of `tests`."""
-    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """Row -> test set -> metric -> value."""
-    absent: list[dict[str, str]] = field(default_factory=list)
-    """What could not be computed: row, test_set, metric (each may be *, for all) and reason."""
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Test set, or reference -> images, scenes."""
-    parameters: dict[str, int] = field(default_factory=dict)
-    """Row -> trainable weights of its networks."""
-    networks: dict[str, list[str]] = field(default_factory=dict)
-    """Row -> the networks of its chain."""
-    flop: dict[str, int] = field(default_factory=dict)
-    """Network -> floating-point operations of a training step per pixel of its input."""
-    per_image: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
-    manifests: dict[str, dict] = field(default_factory=dict)
-    """Network -> its manifest."""
-    published: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Row -> metric -> a paper's own figure."""
-    oracles: dict[str, str] = field(default_factory=dict)
-    """Row that truth reached, or that is a control of one -> how, in words; nothing for the oracle of a system."""
-
-    def add(self, bench: dict) -> None:
-        """Take over the content of one file of data/bench."""
-        self.rows |= bench["rows"]
-        self.absent += bench["absent"]
-        self.counts |= bench["counts"]
-        self.parameters |= bench["parameters"]
-        self.networks |= bench["networks"]
-        self.flop |= bench["flop"]
-        self.per_image |= bench.get("per_image", {})
-        self.manifests |= bench.get("manifests", {})
-
-    def sort(self, order: list[str]) -> None:
-        self.rows = {row: self.rows[row] for row in order if row in self.rows}
-
-
-def heading(metric: str) -> str:
-    about = known(metric)
-    return f"{about.title} {ARROWS[about.better]}".rstrip()
-
-
-def texts_of(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Scores, a column for each metric -> how tables show them; what is NaN is an empty text."""
-    texts = numbers.apply(lambda column: column.map(known(column.name).text, na_action="ignore"))
-    return texts.astype(object).where(numbers.notna(), "")
 
 
 def cells(scores: Scores, test_set: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -155,51 +100,6 @@ def reached(scores: Scores) -> list[str]:
     return [f"Truth reached {', '.join(names)} by {how}: oracles too." for how, names in rows.items()]
 
 
-def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
-    """One line per row and test set, one column per metric; what was not computed is an empty field."""
-    found = computed_metrics(scores)
-    metrics = [name for name, metric in METRICS.items() if name in found or (metric.better and "asked" not in metric.needs)]
-    lines = [{"tests": tests, "row": row, "test_set": name, "parameters": group.parameters[row], **group.counts[name],
-              **sets[name]}
-             for tests, group in scores.items() for row, sets in group.rows.items() for name in TEST_SETS if name in sets]
-    table = pd.DataFrame(lines, columns=[*KEYS, *metrics, *sorted(found - METRICS.keys())])
-    with replacing(path, "w") as handle:
-        table.to_csv(handle, index=False, lineterminator="\n")
-
-
-def read_table(file, names: Sequence[str]) -> pd.DataFrame:
-    """A CSV of scores, a path or an open file: the columns `names` as texts, the others as they were written, NaN if empty."""
-    return pd.read_csv(file, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
-
-
-def read_csv(path: Path | str) -> dict[str, Scores]:
-    """The rows and counts of a file of `write_csv`, by entry of `tests`."""
-    scores = {}
-    for line in read_table(path, KEYS[:3]).to_dict("records"):
-        tests, row, test_set, images, scenes, parameters = (line.pop(key) for key in KEYS)
-        group = scores.setdefault(tests, Scores())
-        group.rows.setdefault(row, {})[test_set] = {metric: value for metric, value in line.items() if pd.notna(value)}
-        group.counts[test_set] = {"images": images, "scenes": scenes}
-        group.parameters[row] = parameters
-    return scores
-
-
-def item(text: str) -> list[str]:
-    """The lines of an item of a Markdown list."""
-    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)
-
-
-def count(counts: dict[str, int]) -> str:
-    return f"{counts['images']} images of {counts['scenes']} scenes"
-
-
-def computed_metrics(scores: dict[str, Scores]) -> set[str]:
-    """The metrics that were computed anywhere."""
-    return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
-            for metric in values}
-
-
 def _table(scores: Scores, test_set: str) -> list[str]:
     texts, best = cells(scores, test_set)
     table = texts.where(~best, "**" + texts + "**").rename(columns=heading)
@@ -209,21 +109,11 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     return pipes("row", table)
 
 
-def pipes(label: str, table: pd.DataFrame) -> list[str]:
-    """The lines of a Markdown table of texts: the index, headed `label`, then the columns, which end alike, as numbers do."""
-    columns = []
-    for title, texts, pad in [(label, table.index, str.ljust), *((*column, str.rjust) for column in table.items())]:
-        width = max(map(len, [title, *texts]))
-        rule = "-" * width if pad is str.ljust else "-" * (width - 1) + ":"
-        columns.append([pad(text, width) for text in (title, rule, *texts)])
-    return ["| " + " | ".join(line) + " |" for line in zip(*columns)]
-
-
 def not_computed(scores: Scores, prefix: str) -> list[str]:
     """One line per reason; `prefix` says which tests it is of, where a task has several."""
     reasons = {}
-    for item in scores.absent:
-        reasons.setdefault(item["reason"], []).append(item)
+    for gap in scores.absent:
+        reasons.setdefault(gap["reason"], []).append(gap)
     lines = []
     for reason, items in reasons.items():
         metrics = _joined(items, "metric", contests())

@@ -7,15 +7,17 @@ used, as the ones are no networks and the others needed the truth.
 from dataclasses import dataclass, field
 
 from pipeline.compare.choice import BOUNDED
+from pipeline.compare.kinds import first_stages, input_of
+from pipeline.compare.paired import Difference, Paired
+from pipeline.compare.scores import Scores
+from pipeline.compare.seeds import beyond, controls, minus
+from pipeline.compare.seeds_text import FEW_SCENES
+from pipeline.compare.text import heading
 from pipeline.core.graph import Graph
 from pipeline.core.params import Params
-from pipeline.measure.names import input_control_rows
-from pipeline.measure.registry import METRICS, of_family
-from pipeline.report.paired import Difference, Paired
-from pipeline.report.roles import first_stages, input_of
-from pipeline.report.seeds import beyond, controls, minus
-from pipeline.report.seeds_text import FEW_SCENES
-from pipeline.report.tables import Scores, heading, reached
+from pipeline.report.tables import reached
+from pipeline.score.names import input_control_rows
+from pipeline.score.registry import METRICS, of_family
 
 LEVELS = {
     "clear": "clear",

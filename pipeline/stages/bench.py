@@ -23,9 +23,13 @@ from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.images.test_sets import test_images
-from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
-from pipeline.measure.cost import training_flop
-from pipeline.measure.names import (
+from pipeline.report.crops import Crops
+from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
+from pipeline.restore.named import built
+from pipeline.restore.tiles import restore
+from pipeline.score.control import blur, match_tone, mix, sharpen, tone
+from pipeline.score.cost import training_flop
+from pipeline.score.names import (
     CHOICE_SET,
     CONTROL_SETS,
     TEST_SETS,
@@ -33,12 +37,8 @@ from pipeline.measure.names import (
     control_rows,
     input_control_rows,
 )
-from pipeline.measure.registry import asked_for, check
-from pipeline.measure.score import Result, Scorer
-from pipeline.report.crops import Crops
-from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
-from pipeline.restore.named import built
-from pipeline.restore.tiles import restore
+from pipeline.score.registry import asked_for, check
+from pipeline.score.score import Result, Scorer
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 
@@ -55,6 +55,13 @@ def kept(network: str) -> Path | None:
     """The folder of a row's outputs, by test set, where no network could make them anew: an entry of zssr."""
     folder = MODELS / network / "outputs"
     return folder if folder.is_dir() else None
+
+
+def kept_outputs(folder: Path, inputs: Shard) -> Shard:
+    outputs = Shard(folder)
+    if not outputs.absent and outputs.names != inputs.names:
+        raise ValueError(f"{folder} holds other images than {inputs.folder}")
+    return outputs
 
 
 def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
@@ -138,9 +145,7 @@ def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) ->
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
             if folder := kept(network):
-                outputs = Shard(folder / test_set)
-                if not outputs.absent and outputs.names != inputs.names:
-                    raise ValueError(f"{folder / test_set} holds other images than {inputs.folder}")
+                outputs = kept_outputs(folder / test_set, inputs)
             else:
                 outputs = run(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:

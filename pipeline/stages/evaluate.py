@@ -6,14 +6,15 @@ from removed ones; writes metrics/TASK.json ({row: {test set: {metric: value}}})
 import sys
 from pathlib import Path
 
+from pipeline.compare.kinds import oracles, with_images
+from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.files import read_json, replacing, write_json
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import ParamsError, load
-from pipeline.measure.names import reading_order
-from pipeline.measure.registry import check, contests
-from pipeline.report.roles import oracles, with_images
-from pipeline.report.tables import Scores, markdown, write_csv
-from pipeline.report.training import section
+from pipeline.report.costs import section
+from pipeline.report.tables import markdown
+from pipeline.score.names import reading_order
+from pipeline.score.registry import check, contests
 
 
 def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:

@@ -7,13 +7,13 @@ trainings took is no part of it, as it differs from run to run: `python -m pipel
 """
 from pathlib import Path
 
+from pipeline.compare.kinds import with_images
+from pipeline.compare.revisions import parse_images
 from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import read_json, replacing
 from pipeline.core.graph import Graph, graph
 from pipeline.report.page import Sources, render
-from pipeline.report.revisions import parse_images
-from pipeline.report.roles import with_images
 from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
 

@@ -50,7 +50,7 @@ def main(name: str) -> None:
             return Rbsr(settings, network, encoder, crops, fixed, device)
 
     run(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
-        {"encoder": entry.encoder, "encoder_weights": about["weights"], **{side: shard.sha256 for side, shard in train.items()}},
+        {side: shard.sha256 for side, shard in train.items()} | {"encoder": entry.encoder, "encoder_weights": about["weights"]},
         [about["code"], *(shard.sha256 for shard in val.values())])
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.compare.scores import Scores, read_csv
+from pipeline.compare.text import count, heading
 from pipeline.core.files import read_json, replacing
 from pipeline.core.params import ParamsError, load
-from pipeline.report.choice import markdown
-from pipeline.report.tables import NOT_COMPUTED, Scores, cells, count, heading, read_csv
+from pipeline.report.choices import markdown
+from pipeline.report.tables import NOT_COMPUTED, cells
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
 PAGE = "metrics/report/index.html"  # by the stage page

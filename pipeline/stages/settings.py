@@ -13,7 +13,7 @@ from pipeline.core import params
 from pipeline.core.edge import run
 from pipeline.core.files import write_json
 from pipeline.core.params import Params
-from pipeline.measure.registry import asked_for, check, contests, to_choose_by
+from pipeline.score.registry import asked_for, check, contests, to_choose_by
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]

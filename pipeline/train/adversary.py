@@ -19,6 +19,7 @@ class Adversary:
             self.network.to(memory_format=torch.channels_last)
         self.judge = ranks.data_parallel(self.network)  # for its own update alone
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas, fused=True)
+        self.parts = {"discriminator": self.network, "discriminator's optimizer": self.optimizer}
 
     def update(self, step: int, fake: torch.Tensor) -> dict[str, torch.Tensor]:
         """k updates by binary cross-entropy (eq. 5). Returns the last one's loss (d_loss) and mean logits of each patch."""
@@ -37,13 +38,6 @@ class Adversary:
         """The generator's term in its non-saturating form, -log D(G(y)) (Liu et al., eq. 4; the form is our reading)."""
         self.network.requires_grad_(False)
         return _cross_entropy(self.network(fake), 1.0)
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:

@@ -5,7 +5,7 @@ the dense layers, so that it takes patches of any size.
 """
 from torch import nn
 
-from pipeline.measure.highpass import with_highpass
+from pipeline.score.highpass import with_highpass
 
 
 class Srgan(nn.Module):

@@ -1,16 +1,7 @@
 """The training loop of every method.
 
 Everything random is a function of the step, and the state holds the rest, so a run that was stopped anywhere and resumed ends
-with the same bits as one that was not. The arithmetic of a step is a method's (train/methods), an object with
-
-    device, warmup                where it computes; how many steps come before the first update of the network that is kept
-    step(i) -> dict               trains step i, counted with the warm-up; gives scalars, which are means over its batch or its
-                                  part of it, and tensors of one value per image, all on the device
-    learning_rate(i) -> float     of the kept network in step i, counted without the warm-up
-    summary(records) -> dict      further numbers for a row of the curve, from the records of several steps
-    names(i) -> list[str]         the images of step i
-    state_dict(), load_state_dict(state)
-    finish() -> network           the network that is kept, after the last step
+with the same bits as one that was not.
 """
 import math
 import os
@@ -20,6 +11,7 @@ from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
 from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint
+from pipeline.train.method import Method
 
 # How much work a kill -9 may cost. When a checkpoint is taken does not touch the result.
 CHECKPOINT_SECONDS = float(os.environ.get("RESTAGE_CHECKPOINT_SECONDS", 15))
@@ -33,8 +25,8 @@ class Diverged(RuntimeError):
     """A loss or a gradient is not finite."""
 
 
-def train(method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str) -> list[dict]:
-    """Take the method's warm-up and `steps` steps. Returns the curve: a row every `validate_every` steps.
+def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str) -> list[dict]:
+    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps.
 
     Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
     """

@@ -23,12 +23,15 @@ def process_count() -> int:
     return int(text)
 
 
-def launch(threads: int) -> None:
-    """Run the stage that runs here again, as GPUS processes of torchrun, and wait for them. Raises SystemExit if they fail."""
+def launch(threads: int) -> bool:
+    """Where several processes are to train that nobody has started, run the stage that runs here again as processes of torchrun
+    and wait for them. Whether it did. Raises SystemExit if they fail."""
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    if process_count() == 1 or distributed.is_torchelastic_launched():
+        return False
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     stage = sys.modules["__main__"].__spec__.name
     try:
@@ -38,11 +41,7 @@ def launch(threads: int) -> None:
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
         raise SystemExit(code if code > 0 else 128 - code) from None
-
-
-def to_launch() -> bool:
-    """Whether several processes are to train that nobody has started yet."""
-    return process_count() > 1 and not distributed.is_torchelastic_launched()
+    return True
 
 
 def join() -> None:
@@ -100,22 +99,13 @@ def broadcast(value):
     return values[0]
 
 
-def gather_batch(images: torch.Tensor) -> torch.Tensor:
-    """The batch whose parts the processes have, on all of them. It carries no gradient."""
-    images = images.detach().contiguous()
-    parts = [images] * part()[1]
+def gather_batch(own: torch.Tensor) -> torch.Tensor:
+    """The batch whose parts (N, ...) the processes have, on all of them and without a gradient."""
+    own = own.detach().contiguous()
+    parts = [torch.empty_like(own) for _ in range(part()[1])]
     if len(parts) > 1:
-        parts = [torch.empty_like(images) for _ in parts]
-        distributed.all_gather(parts, images)
-    return torch.cat(parts)
-
-
-def mean(value: torch.Tensor) -> torch.Tensor:
-    """The mean over all processes of a tensor without a gradient."""
-    if part()[1] > 1:
-        distributed.all_reduce(value)
-        value /= part()[1]
-    return value
+        distributed.all_gather(parts, own)
+    return torch.cat(parts) if len(parts) > 1 else own
 
 
 def gather_records(records: list[dict[str, torch.Tensor]]) -> list[dict]:

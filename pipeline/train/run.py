@@ -32,8 +32,8 @@ def run(name: str, settings, seed: int, threads: int, arch: str, options: dict, 
     processes = ranks.process_count()
     if settings.batch % processes:
         raise ValueError(f"{name}: {processes} processes cannot share a batch of {settings.batch} evenly")
-    if ranks.to_launch():
-        return ranks.launch(threads)
+    if ranks.launch(threads):
+        return
     ranks.join()
     device = pick(threads)
     # compile: false changes nothing

@@ -1,7 +1,7 @@
 """What a record keeps of a discriminator's opinion."""
 import torch
 
-from pipeline.measure.auc import auc
+from pipeline.score.auc import auc
 
 
 def mean_scores(scores: torch.Tensor) -> torch.Tensor:

@@ -32,9 +32,4 @@ def _step(arch: str, options: dict, settings: Stage1, device: torch.device):
     method = Supervised(settings, network, None, None, device)
     inputs, targets = (torch.rand(settings.batch, 3, side, side, device=device).to(memory_format=method.layout)
                        for side in (settings.patch, settings.patch * network.scale))
-
-    def step():
-        record = method.improve(0, *method.loss(method.outputs(inputs), targets))
-        record["loss"].item()  # waits for a GPU
-
-    return step
+    return lambda: method.improve(0, *method.loss(method.outputs(inputs), targets))["loss"].item()  # waits for a GPU

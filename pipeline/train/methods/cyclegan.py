@@ -14,16 +14,10 @@ from torch.nn import functional as F
 
 from pipeline.core.baselines import CycleGanTraining
 from pipeline.train import ranks
-from pipeline.train.crops import Crops, reader
-from pipeline.train.forward import restored
-from pipeline.train.optimizer import adam, update
+from pipeline.train.crops import Crops
+from pipeline.train.method import Method, adam, restored, update
 from pipeline.train.pool import Pool
 from pipeline.train.scores import d_auc, mean_scores
-
-
-def learning_rate(settings: CycleGanTraining, step: int) -> float:
-    """Constant, then over the last `decay` steps linearly to zero, which the step after the last one would reach."""
-    return settings.lr * min(1, (settings.steps - step) / (settings.decay + 1))
 
 
 def squared_error(scores: torch.Tensor, target: float) -> torch.Tensor:
@@ -36,33 +30,33 @@ def l1(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return 2 * F.l1_loss(a, b)
 
 
-class CycleGan:
+class CycleGan(Method):
     """Generators are G and F, discriminators D_x and D_y; the pools are those that D_x and D_y are shown images from.
 
     The pool holds images of whole batches, so that several processes train as one does.
     """
-    warmup = 0
 
     def __init__(self, settings: CycleGanTraining, generators: list[nn.Module], discriminators: list[nn.Module],
                  captures: Crops, clean: Crops, pools: list[Pool], device: torch.device):
-        self.settings, self.pools, self.device = settings, pools, device
-        self.crops = captures, clean
-        self.readers = [reader(crops, device) for crops in self.crops]
-        self.networks = [network.to(device) for network in (*generators, *discriminators)]
-        self.network, self.back, self.of_clean, self.of_captures = self.networks
-        self.make, self.unmake, *self.judges = map(ranks.data_parallel, self.networks)
-        self.optimizers = [adam(networks, settings.lr, settings.betas) for networks in (generators, discriminators)]
+        sides = captures, clean
+        super().__init__(settings, generators[0], lambda step: [crops(step)[0] for crops in sides], sides, device)
+        networks = [network.to(device) for network in (*generators, *discriminators)]
+        _, self.back, self.of_clean, self.of_captures = networks
+        self.discriminators = nn.ModuleList(discriminators)
+        self.make, self.unmake, *self.judges = map(ranks.data_parallel, networks)
+        self.optimizers = [adam(each, settings.lr, settings.betas) for each in (generators, discriminators)]
+        self.parts = dict(enumerate([*networks, *self.optimizers]))
+        self.pools = pools
 
     def step(self, step: int) -> dict:
         """The generators' update, then that of the discriminators on what the pools give for what was made."""
-        captures, clean = (read(step)[0].to(self.device, non_blocking=self.device.type == "cuda").contiguous()
-                           for read in self.readers)
+        captures, clean = self.batch(step)
         rate = self.learning_rate(step)
-        self._train_discriminators(False)
+        self.discriminators.requires_grad_(False)
         terms, loss, images = self.generator_loss(captures, clean)
         record = {"loss": loss.detach(), "g_norm": update(self.optimizers[0], loss, rate)}
 
-        self._train_discriminators(True)
+        self.discriminators.requires_grad_(True)
         d_loss, real, fake = self.discriminator_loss(clean, captures, self.shown(step, images))
         return record | {name: term.detach() for name, term in terms.items()} | {
             "d_loss": d_loss.detach(), "d_norm": update(self.optimizers[1], d_loss, rate), "real": real, "fake": fake}
@@ -93,32 +87,18 @@ class CycleGan:
             loss = loss + (squared_error(scores[-2], 1) + squared_error(scores[-1], 0)) / 2
         return loss, *map(mean_scores, scores[:2])
 
-    def _train_discriminators(self, on: bool) -> None:
-        self.of_clean.requires_grad_(on)
-        self.of_captures.requires_grad_(on)
-
     def learning_rate(self, step: int) -> float:
-        return learning_rate(self.settings, step)
+        """Constant, then over the last `decay` steps linearly to zero, which the step after the last one would reach."""
+        return self.settings.lr * min(1, (self.settings.steps - step) / (self.settings.decay + 1))
 
     def summary(self, records: list[dict]) -> dict:
         """How well D_x tells clean images from restored captures."""
         return d_auc(records)
 
-    def names(self, step: int) -> list[str]:
-        return [name for crops in self.crops for name in crops.names(step)]
-
     def state_dict(self) -> dict:
-        return {"networks": [network.state_dict() for network in self.networks],
-                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-                "pools": [pool.images for pool in self.pools]}
+        return super().state_dict() | {"pools": [pool.images for pool in self.pools]}
 
     def load_state_dict(self, state: dict) -> None:
-        for network, saved in zip(self.networks, state["networks"]):
-            network.load_state_dict(saved)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"]):
-            optimizer.load_state_dict(saved)
+        super().load_state_dict(state)
         for pool, images in zip(self.pools, state["pools"]):
             pool.images = [image.to(self.device) for image in images]
-
-    def finish(self) -> nn.Module:
-        return self.network

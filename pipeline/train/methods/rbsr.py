@@ -12,6 +12,8 @@ Here b is the bicubic image that y belongs to. Half of each batch are real input
 binary cross-entropy. `perceptual` is the distance between what the last layers of a network trained on bicubic inputs are given
 for G(y) and for b: its deep features, relative to those of b.
 """
+from contextlib import suppress
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,10 +21,8 @@ from torch.nn import functional as F
 from pipeline.core.baselines import RbsrTraining
 from pipeline.train import ranks
 from pipeline.train.adversary import Adversary
-from pipeline.train.crops import Crops, reader
-from pipeline.train.forward import validate
-from pipeline.train.optimizer import adam, update
-from pipeline.train.schedule import learning_rate
+from pipeline.train.crops import Crops
+from pipeline.train.method import Method, adam, update
 from pipeline.train.scores import d_auc
 
 
@@ -40,9 +40,8 @@ def deep_features(encoder: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
     handle = encoder.tail.register_forward_pre_hook(take)
     try:
-        encoder(images)
-    except Reached:
-        pass
+        with suppress(Reached):
+            encoder(images)
     finally:
         handle.remove()
     return found[0]
@@ -53,39 +52,37 @@ def relative_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
     Where several processes have a part of a batch each, the mean of what they give is that of the whole batch.
     """
-    return (a - b).abs().sum() / ranks.mean(b.abs().sum())
+    return (a - b).abs().sum() / ranks.gather_batch(b.abs().sum()[None]).mean()
 
 
-class Rbsr:
+def mixed(crops: Crops, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs, every second one of the whole batch synthetic, and the bicubic images they belong to."""
+    inputs, synthetic, targets = crops(step)
+    second = slice(1 - crops.samples.start % 2, None, 2)
+    inputs[second] = synthetic[second]
+    return inputs, targets
+
+
+class Rbsr(Method):
     """`crops` gives batches of (real input, synthetic input, bicubic image), all of one size, `val` of (real input, bicubic
     image); `encoder` is frozen, in eval mode, and has a part `tail`."""
-    warmup = 0
 
     def __init__(self, settings: RbsrTraining, network: nn.Module, encoder: nn.Module, crops: Crops, val: Crops | None,
                  device: torch.device):
-        self.settings, self.encoder, self.crops, self.val, self.device = settings, encoder.to(device), crops, val, device
-        self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.network = network.to(device, memory_format=self.layout)
-        self.forward, self.read = ranks.data_parallel(self.network), reader(self.batch, device)
+        super().__init__(settings, network, lambda step: mixed(crops, step), [crops], device)
+        self.encoder, self.val, self.forward = encoder.to(device), val, ranks.data_parallel(network)
         self.optimizer = adam([network], settings.lr, settings.betas)
         self.adversary = Adversary(settings, lambda step: crops(step)[-1:], device)
+        self.parts |= {"optimizer": self.optimizer} | self.adversary.parts
 
     def step(self, step: int) -> dict:
-        inputs, targets = (batch.to(self.device, memory_format=self.layout, non_blocking=self.device.type == "cuda")
-                           for batch in self.read(step))
+        inputs, targets = self.batch(step)
         self.network.train()
         outputs = self.forward(inputs)
         record = self.adversary.update(step, outputs)
         terms, loss = self.loss(outputs, targets)
         norm = update(self.optimizer, loss, self.learning_rate(step), self.settings.clip)
         return record | {"loss": loss.detach(), "g_norm": norm} | {name: term.detach() for name, term in terms.items()}
-
-    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs, every second one of the whole batch synthetic, and the bicubic images they belong to."""
-        inputs, synthetic, targets = self.crops(step)
-        second = slice(1 - self.crops.samples.start % 2, None, 2)
-        inputs[second] = synthetic[second]
-        return inputs, targets
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[dict, torch.Tensor]:
         """The terms by name and their weighted sum."""
@@ -97,23 +94,5 @@ class Rbsr:
         return terms, (terms["fidelity"] + self.settings.features * terms["features"]
                        + self.settings.adversarial * terms["adversarial"])
 
-    def learning_rate(self, step: int) -> float:
-        return learning_rate(self.settings, step)
-
     def summary(self, records: list[dict]) -> dict:
-        return d_auc(records) | validate(self.network, self.val, self.device)
-
-    def names(self, step: int) -> list[str]:
-        return self.crops.names(step)
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "adversary": self.adversary.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.adversary.load_state_dict(state["adversary"])
-
-    def finish(self) -> nn.Module:
-        return self.network
+        return d_auc(records) | self.validate(self.network, self.val)

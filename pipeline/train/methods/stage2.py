@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from pipeline.core.settings import Stage2 as Settings
 from pipeline.train.adversary import Adversary
 from pipeline.train.crops import Crops
-from pipeline.train.forward import restored
+from pipeline.train.method import restored
 from pipeline.train.methods.supervised import Supervised
 from pipeline.train.scores import d_auc
 
@@ -22,7 +22,9 @@ class Stage2(Supervised):
         self.begun = {name: value.clone() for name, value in network.state_dict().items()} if settings.blend < 1 else {}
         super().__init__(settings, network, crops, val, device)
         self.adversary = Adversary(settings, clean, device) if clean else None
-        self.warmup = settings.d_warmup if clean else 0  # these steps train the discriminator alone
+        if clean:
+            self.parts |= self.adversary.parts
+            self.warmup = settings.d_warmup  # these steps train the discriminator alone
 
     def step(self, step: int) -> dict:
         inputs, targets = self.batch(step)
@@ -46,17 +48,14 @@ class Stage2(Supervised):
     def summary(self, records: list[dict]) -> dict:
         return (d_auc(records) if self.adversary else {}) | super().summary(records)
 
-    def state_dict(self) -> dict:
-        return super().state_dict() | {"adversary": self.adversary.state_dict() if self.adversary else {}}
-
-    def load_state_dict(self, state: dict) -> None:
-        super().load_state_dict(state)
-        if self.adversary:
-            self.adversary.load_state_dict(state["adversary"])
-
+    @torch.no_grad()
     def finish(self) -> nn.Module:
+        """With a `blend` below 1 the weights lie between the start's and the trained ones: network interpolation (Wang et al.,
+        "ESRGAN", 2018, eq. 4). It trades stage 2's perception for stage 1's fidelity."""
         network = super().finish()
-        blend(network, self.begun, self.settings.blend)
+        for name, value in network.state_dict().items():
+            if name in self.begun and value.is_floating_point():
+                value.copy_(torch.lerp(self.begun[name].to(value.device), value, self.settings.blend))
         return network
 
 
@@ -66,14 +65,3 @@ def phase_means(images: torch.Tensor) -> torch.Tensor:
     height, width = (side // 4 for side in images.shape[2:])
     phases = F.pixel_unshuffle(images[:, :, : 4 * height, : 4 * width], 4)
     return F.avg_pool2d(phases, (min(height, 4), min(width, 4)))
-
-
-@torch.no_grad()
-def blend(network: nn.Module, begun: dict, share: float) -> None:
-    """Move the weights to begun + share * (trained - begun): network interpolation (Wang et al., "ESRGAN", 2018, eq. 4).
-
-    Less of what training changed, for the cost of nothing: stage 2's perception against stage 1's fidelity.
-    """
-    for key, value in network.state_dict().items():
-        if share < 1 and value.is_floating_point():
-            value.copy_(torch.lerp(begun[key].to(value.device), value, share))
