@@ -17,10 +17,6 @@ class AbsentNetwork(Exception):
     """This network could not be trained; the text says what was missing."""
 
 
-class NewerFormat(ValueError):
-    """A network was written by newer code than this."""
-
-
 def save_network(folder: Path | str, network: nn.Module, arch: str, options: dict, made: dict) -> None:
     """Write a network. `made` goes into the manifest: inputs, settings and seed it came from.
 
@@ -46,7 +42,7 @@ def save_absent(folder: Path | str, reason: str) -> None:
 
 
 def read_manifest(folder: Path | str) -> dict:
-    """A network's manifest. Raises FileNotFoundError, AbsentNetwork for a stand-in, or NewerFormat."""
+    """A network's manifest. Raises FileNotFoundError, AbsentNetwork for a stand-in, or ValueError for one of a newer format."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no manifest.json here; is that a trained network?")
@@ -58,10 +54,10 @@ def read_manifest(folder: Path | str) -> dict:
 
 
 def check_format(manifest: dict, where: Path | str) -> None:
-    """Raise NewerFormat for a network of a newer format than this code knows."""
+    """Raise ValueError for a network of a newer format than this code knows."""
     if manifest.get("format", 1) > FORMAT:
-        raise NewerFormat(f"{where}: a network of format {manifest['format']}, this code knows formats up to {FORMAT}: update "
-                          "the code, or train the network with this one")
+        raise ValueError(f"{where}: a network of format {manifest['format']}, this code knows formats up to {FORMAT}: update "
+                         "the code, or train the network with this one")
 
 
 def load_network(folder: Path | str, device: torch.device | str = "cpu", trainable: bool = False) -> nn.Module:

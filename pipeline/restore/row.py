@@ -14,7 +14,7 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
-from pipeline.restore.network import NewerFormat, check_format, read_manifest
+from pipeline.restore.network import check_format, read_manifest
 
 KEY = "restage"
 OF_OTHERS = (".onnx", ".pth", ".pt")
@@ -57,16 +57,13 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Mo
         raise ValueError(f"{file}: weights alone, no row that `export --to safetensors` wrote; `import` takes other projects'")
     try:
         about = json.loads(header)
-        for manifest in about["networks"].values():
-            check_format(manifest, file)
         return [_network(name, about["networks"], weights).to(device) for name in about["chain"]]
-    except NewerFormat:
-        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file}: its weights are not those of the row that its header tells of: {error}") from error
 
 
 def _network(name: str, manifests: dict[str, dict], weights: dict[str, torch.Tensor]) -> nn.Module:
+    check_format(manifests[name], name)
     network, prefix = build(manifests[name]["arch"], manifests[name]["options"]), _prefix(name, manifests)
     network.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)})
     return network.requires_grad_(False).eval()
