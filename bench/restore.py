@@ -43,7 +43,7 @@ class Counted(Model):
 
     def __init__(self, model: Model):
         (network, _), = model.networks
-        super().__init__([model], model.scale, model.multiple, model.radius, set(model.sees_all), model.networks)
+        super().__init__([model], model.scale, model.multiple, model.radius, model.networks)
         self.model, self.network = model, network
         self.resident = torch.rand(1, 3, BARE_SIDE, BARE_SIDE).contiguous(memory_format=torch.channels_last)
         self.products, self.window = 0, None

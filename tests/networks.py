@@ -50,7 +50,7 @@ def check_that_the_radius_is_the_receptive_field(network: nn.Module) -> None:
 
 
 def check_that_tiles_give_what_the_whole_image_gives(network: nn.Module) -> None:
-    image = smooth_image(np.random.default_rng(0), 57, 43)
+    image = smooth_image(np.random.default_rng(0), 157, 143)
     whole = in_one_pass([network], image)
     assert whole.shape == image.shape
     np.testing.assert_allclose(restore(model_of(network), image, "float32", tile=17), whole, atol=1e-5)

@@ -28,7 +28,6 @@ from pipeline.restore import restorer as module
 from pipeline.restore import tiles as tiles_module
 from pipeline.restore.batch import restore_all
 from pipeline.restore.model import model_of, turned
-from pipeline.restore.named import networks_of
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
 from pipeline.restore.plan import Job, PlanError, plan

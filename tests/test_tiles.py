@@ -12,7 +12,7 @@ from pipeline.nets.build import architectures, build
 from pipeline.restore import model as model_module
 from pipeline.restore import trimmed as module
 from pipeline.restore.memory import BUDGET, bytes_per_pixel, tile_for
-from pipeline.restore.model import Model, in_bf16, mean_of_turns, model_of, turned
+from pipeline.restore.model import Model, in_bf16, model_of, turned
 from pipeline.restore.pixels import quantise
 from pipeline.restore.tiles import (
     SMALLEST,
@@ -142,7 +142,7 @@ def test_the_ensemble_in_tiles_is_that_of_the_whole(arch, options):
     network, image = seasoned(arch, options), smooth_image(np.random.default_rng(0), 93, 86)
     x = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
     with torch.no_grad():
-        whole = quantise(mean_of_turns(lambda x: model_of(network)(x), x)[0].permute(1, 2, 0).numpy(), "uint16")
+        whole = quantise(turned(model_of(network))(x)[0].permute(1, 2, 0).numpy(), "uint16")
     assert np.abs(whole.astype(int) - restored(turned(model_of(network)), image, 16)).max() <= 1
 
 

@@ -1,6 +1,7 @@
 """Whether a run can start, what it will do, and what to mend first: `python -m pipeline check`."""
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,12 +112,14 @@ def device() -> Finding:
     wanted = os.environ.get("RESTAGE_DEVICE")
     if wanted == "cpu":
         return Finding("ok", "device: the CPU, as RESTAGE_DEVICE says")
-    if not wanted and not any(map(os.path.exists, DRIVERS)):
+    if not wanted and sys.platform != "darwin" and not any(map(os.path.exists, DRIVERS)):
         return Finding("ok", "device: the CPU, as there is no GPU")
     import torch
 
     if torch.cuda.is_available():
         return Finding("ok", f"device: {torch.cuda.get_device_name()}")
+    if torch.backends.mps.is_available():
+        return Finding("ok", "device: Apple's GPU, by MPS")
     words = f"torch {torch.__version__} sees no GPU"
     return Finding("fix", f"RESTAGE_DEVICE={wanted}: {words}") if wanted else Finding("note", f"device: the CPU, as {words}")
 

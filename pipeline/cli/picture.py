@@ -19,7 +19,7 @@ def picture(
     \b
     Example: python -m pipeline picture sr-edsr -o comparison.png
     """
-    from pipeline.core.params import load
+    from pipeline.core.params import derived, load
     from pipeline.images.encode import write_png
     from pipeline.report.picture import comparison
     from pipeline.restore.manifest import AbsentNetwork
@@ -29,6 +29,6 @@ def picture(
         if system not in params.systems:
             fail(f"systems.{system}: no such entry, there are {', '.join(params.systems)}")
         entry = params.systems[system]
-        write_png(output, comparison(entry.task, entry.start, f"{system}-stage2", scene or []))
+        write_png(output, comparison(entry.task, entry.start, derived(system)["stage2"], scene or []))
     except (ParamsError, AbsentNetwork, FileNotFoundError, ValueError) as error:
         fail(error)

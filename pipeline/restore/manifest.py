@@ -17,17 +17,13 @@ class AbsentNetwork(Exception):
     """This network could not be trained; the text says what was missing."""
 
 
-class NewerFormat(ValueError):
-    """A network was written by newer code than this."""
-
-
 def save_absent(folder: Path | str, reason: str) -> None:
     """Write the stand-in of a network that could not be trained."""
     write_json(Path(folder) / "manifest.json", {"absent": reason})
 
 
 def read_manifest(folder: Path | str) -> dict:
-    """A network's manifest. Raises FileNotFoundError, AbsentNetwork for a stand-in, or NewerFormat."""
+    """A network's manifest. Raises FileNotFoundError, AbsentNetwork for a stand-in, or ValueError for a newer format."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no manifest.json here; is that a trained network?")
@@ -39,10 +35,10 @@ def read_manifest(folder: Path | str) -> dict:
 
 
 def check_format(manifest: dict, where: Path | str) -> None:
-    """Raise NewerFormat for a network of a newer format than this code knows."""
+    """Raise ValueError for a network of a newer format than this code knows."""
     if manifest.get("format", 1) > FORMAT:
-        raise NewerFormat(f"{where}: a network of format {manifest['format']}, this code knows formats up to {FORMAT}: update "
-                          "the code, or train the network with this one")
+        raise ValueError(f"{where}: a network of format {manifest['format']}, this code knows formats up to {FORMAT}: update "
+                         "the code, or train the network with this one")
 
 
 def tree_of(name: str, models: Path | str = "models") -> str | dict:

@@ -4,7 +4,7 @@ A convolution sees a neighbourhood, so a window with a margin as wide as all lay
 a model is exact in tiles. Some layers see all they are given: the channel attention of RCAN, instance and group norm. Nor is a
 network of spandrel's exact, as nobody tells how far it sees.
 """
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import ceil, gcd, inf, lcm
@@ -29,17 +29,14 @@ class Model(nn.Module):
     `exact` in tiles. `networks`: those in it, each with how many times larger than the image what it is given is.
     """
 
-    def __init__(self, parts: Sequence[nn.Module], scale: int, multiple: int, radius: int, sees_all: set[str],
+    def __init__(self, parts: Sequence[nn.Module], scale: int, multiple: int, radius: int,
                  networks: list[tuple[nn.Module, int]]):
         super().__init__()
         self.parts, self.scale, self.multiple, self.radius = nn.ModuleList(parts), scale, multiple, radius
-        self.sees_all, self.networks, self.exact = sorted(sees_all), networks, not sees_all
+        self.networks, self.sees_all = networks, sorted(set().union(*(_sees_all(network) for network, _ in networks)))
+        self.exact, self.device = not self.sees_all, next(self.parameters()).device
         self.margin = ceil((radius if self.exact else min(radius, WIDEST)) / multiple) * multiple
         self.eval()
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
 
     def forward(self, x: torch.Tensor, keep: Region | None = None) -> torch.Tensor:
         """`keep`: the part of the window whose answer is wanted. It begins on multiples of `multiple`, and ends there or with
@@ -49,9 +46,7 @@ class Model(nn.Module):
 
 class _Single(Model):
     def __init__(self, network: nn.Module):
-        sees_all = {type(layer).__name__ for layer in network.modules() if isinstance(layer, SEES_ALL)}
-        sees_all |= {type(network.model).__name__} if isinstance(network, Foreign) else set()
-        super().__init__([network], network.scale, getattr(network, "multiple", 1), network.radius, sees_all, [(network, 1)])
+        super().__init__([network], network.scale, getattr(network, "multiple", 1), network.radius, [(network, 1)])
 
     def forward(self, x, keep=None):
         (network,), (height, width) = self.parts, x.shape[2:]
@@ -71,7 +66,7 @@ class _Chain(Model):
             radii.append(ceil(model.radius / scale))
             networks += [(network, scale * larger) for network, larger in model.networks]
             scale *= model.scale
-        super().__init__(models, scale, multiple, sum(radii), {kind for model in models for kind in model.sees_all}, networks)
+        super().__init__(models, scale, multiple, sum(radii), networks)
         # input pixels around what is kept that the models behind each one see
         self.behind = [sum(radii[i + 1 :]) if all(model.exact for model in models[i + 1 :]) else inf
                        for i in range(len(models))]
@@ -88,27 +83,29 @@ class _Chain(Model):
 class _Mean(Model):
     def __init__(self, models: Sequence[Model]):
         super().__init__(models, models[0].scale, lcm(*(model.multiple for model in models)),
-                         max(model.radius for model in models), {kind for model in models for kind in model.sees_all},
-                         [network for model in models for network in model.networks])
+                         max(model.radius for model in models), sum((model.networks for model in models), []))
 
     def forward(self, x, keep=None):
-        total = self.parts[0](x, keep)
-        for model in self.parts[1:]:
-            total = total + model(x, keep)
-        return total / len(self.parts)
+        return sum(model(x, keep) for model in self.parts) / len(self.parts)
 
 
 class _Wrapped(Model):
     """Another model, called in another way."""
 
     def __init__(self, model: Model):
-        super().__init__([model], model.scale, model.multiple, model.radius, set(model.sees_all), model.networks)
+        super().__init__([model], model.scale, model.multiple, model.radius, model.networks)
 
 
 class _Turned(_Wrapped):
     def forward(self, x, keep=None):
-        # all of each window, as what is to be kept is elsewhere in each turned one
-        return mean_of_turns(lambda turned: self.parts[0](turned, keep and all_of(turned)), x)
+        total = 0
+        for quarters in range(4):
+            for flip in (False, True):
+                image = torch.rot90(x.flip(3) if flip else x, quarters, (2, 3)).contiguous()
+                # all of it, as what is to be kept is elsewhere in each turned window
+                answer = torch.rot90(self.parts[0](image, keep and all_of(image)), -quarters, (2, 3))
+                total = total + (answer.flip(3) if flip else answer)
+        return total / 8
 
 
 class _Bf16(_Wrapped):
@@ -145,7 +142,8 @@ def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
 
 
 def turned(model: Model) -> Model:
-    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back."""
+    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back (Timofte et al.,
+    "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
     return _Turned(model)
 
 
@@ -163,13 +161,6 @@ def _in_fp32(forward, device: str, x: torch.Tensor) -> torch.Tensor:
         return forward(x.float())
 
 
-def mean_of_turns(forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """The mean of the answers for the eight flips and quarter turns of NCHW images, each turned back (Timofte et al., "Seven
-    ways to improve example-based single image super resolution", CVPR 2016)."""
-    total = 0
-    for quarters in range(4):
-        for flip in (False, True):
-            image = torch.rot90(x.flip(3) if flip else x, quarters, (2, 3))
-            answer = torch.rot90(forward(image.contiguous()), -quarters, (2, 3))
-            total = total + (answer.flip(3) if flip else answer)
-    return total / 8
+def _sees_all(network: nn.Module) -> set[str]:
+    kinds = {type(layer).__name__ for layer in network.modules() if isinstance(layer, SEES_ALL)}
+    return kinds | {type(network.model).__name__} if isinstance(network, Foreign) else kinds

@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
-from pipeline.restore.manifest import NewerFormat, check_format, leaves, read_manifest
+from pipeline.restore.manifest import check_format, leaves, read_manifest
 from pipeline.restore.model import Model, assembled, model_of
 
 KEY = "restage"
@@ -57,12 +57,8 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
         raise ValueError(f"{file}: weights alone, no row that `export --to safetensors` wrote; `import` takes other projects'")
     try:
         about = json.loads(header)
-        for manifest in about["networks"].values():
-            check_format(manifest, file)
         models = {name: model_of(_network(name, about["networks"], weights).to(device)) for name in about["networks"]}
         return assembled({"chain": about["chain"]}, models)
-    except NewerFormat:
-        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file}: its weights are not those of the row that its header tells of: {error}") from error
 
@@ -79,6 +75,7 @@ def saw_truth(file: Path | str) -> bool:
 
 
 def _network(name: str, manifests: dict[str, dict], weights: dict[str, torch.Tensor]) -> nn.Module:
+    check_format(manifests[name], name)
     network, prefix = build(manifests[name]["arch"], manifests[name]["options"]), _prefix(name, manifests)
     network.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)})
     return network.requires_grad_(False).eval()

@@ -76,7 +76,10 @@ def restore_into(output: np.ndarray, model: Model, image: np.ndarray, tile: int 
                 raise
         # outside of `except`, whose traceback holds the tensors
         advance(-sum(row))
-        tile = size = _smaller(size, model)
+        tile = aligned(size / 2, model)
+        if tile >= size:
+            raise MemoryError(f"out of memory even in tiles of {size} pixels with a margin of {model.margin}")
+        size = tile
         if model.device.type == "cuda":
             torch.cuda.empty_cache()
     return tile
@@ -100,13 +103,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (isinstance(error, RuntimeError) and any(
         words in text for words in ("out of memory", "not enough memory", "can't allocate memory")))
-
-
-def _smaller(tile: int, model: Model) -> int:
-    half = aligned(tile / 2, model)
-    if half >= tile:
-        raise MemoryError(f"out of memory even in tiles of {tile} pixels with a margin of {model.margin}")
-    return half
 
 
 def _restore_row(output, model, image, tile, top, band, advance) -> tuple[int, np.ndarray | None]:
@@ -162,9 +158,7 @@ def _cut(start: int, size: int, tile: int, feather: int, model: Model) -> tuple[
 
 def _fade(old: np.ndarray, new: np.ndarray, axis: int) -> None:
     """`new` begins as `old` and becomes itself over the length of `old`."""
-    length = old.shape[axis]
-    ramp = ((np.arange(length, dtype=np.float32) + 0.5) / length).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-    shared = min(length, new.shape[axis])
-    part = (slice(shared),) if axis == 0 else (slice(None), slice(shared))
-    weight = ramp[part]
-    new[part] = (1 - weight) * old[part] + weight * new[part]
+    old, new = np.moveaxis(old, axis, 0), np.moveaxis(new, axis, 0)  # views
+    shared = min(len(old), len(new))
+    weight = ((np.arange(shared, dtype=np.float32) + 0.5) / len(old)).reshape(-1, 1, 1)
+    new[:shared] = (1 - weight) * old[:shared] + weight * new[:shared]
