@@ -27,7 +27,8 @@ def changed(path: str, value) -> dict:
     ("systems/sr-edsr/captures", "x", "systems.sr-edsr.captures: 'x' names nothing; there are clean"),
     ("systems/sr-edsr/teacher", "sr-edsr-oracle", "systems.sr-edsr.teacher: 'sr-edsr-oracle' names nothing"),
     ("oracles/sr-edsr-oracle/truth", "sr-truth/truths", "oracles.sr-edsr-oracle.truth: 'sr-truth/truths' names nothing"),
-    ("oracles/sr-edsr-oracle/supervised", {"stepz": 1}, "oracles.sr-edsr-oracle.supervised.stepz: no such key; allowed are steps"),
+    ("oracles/sr-edsr-oracle/supervised", {"stepz": 1},
+     "oracles.sr-edsr-oracle.supervised.stepz: no such key; allowed are steps"),
     ("chains/sr-edsr", {"first": "blindsr-x2", "then": "blindsr-x2"},
      "chains.sr-edsr: networks.sr-edsr makes a network of the name sr-edsr; choose another"),
     ("chains/sr", {"first": "sr-edsr", "then": "x"}, "chains.sr.then: 'x' names nothing"),
@@ -117,21 +118,23 @@ def test_what_is_made_of_itself_is_named(changes, circle):
 def test_chains_and_ensembles_may_name_each_other_and_be_teachers():
     values = copy.deepcopy(DEFAULTS)
     values["chains"]["twice"] = {"first": "blindsr-x2", "then": "blindsr-x2"}
-    values["ensembles"] = {"mean": {"first": "twice", "second": "sr-edsr"}, "all": {"first": "mean", "second": "sr-edsr-random"}}
+    values["ensembles"] = {"mean": {"first": "twice", "second": "sr-edsr"},
+                           "all": {"first": "mean", "second": "sr-edsr-random"}}
     values["systems"]["sr-edsr"]["teacher"] = "all"
     assert {"twice", "mean", "all"} <= params.parse(values).network_names() - params.parse(values).trained()
 
 
 @pytest.mark.parametrize("values, wanted", [
     ({"builtin": {"seed": 1, "natural_scenes": 64}}, "builtin: the section is one entry: write `builtin: {demo: {...}}`"),
-    ({"systems": {"a": {"start": "b", "second_teacher": "c"}}}, "systems.a.second_teacher: the mean of several networks is an entry "
-     "of ensembles; name it as the system's `teacher`"),
+    ({"systems": {"a": {"start": "b", "second_teacher": "c"}}}, "systems.a.second_teacher: the mean of several networks is an "
+     "entry of ensembles; name it as the system's `teacher`"),
     ({"systems": {"a": {"third_teacher": "none"}}}, "systems.a.third_teacher: the mean of several networks is an entry"),
     ({"systems": {"a": {"ensemble": False}}}, "systems.a.ensemble: it is called self_ensemble"),
     ({"systems": {"a": {"truth": "sr-truth"}}}, "systems.a.truth: the oracle is an entry of oracles: {start, captures, truth}"),
     ({"systems": {"a": {"supervised": {}}}}, "systems.a.supervised: it stands in the oracle's entry of oracles"),
     ({"labels": {"a": {"ensemble": True}}}, "labels.a.ensemble: it is called self_ensemble"),
-    ({"tests": {"sr": {"far": "sr-far", "far_truth": "none"}}}, "tests.sr.far: a second test set of captures is an entry of far"),
+    ({"tests": {"sr": {"far": "sr-far", "far_truth": "none"}}},
+     "tests.sr.far: a second test set of captures is an entry of far"),
     ({"rows": {"a": {"first": "x", "second": "y"}}}, "rows.a.first: a row names one `network`; a chain of several is an entry "
      "of chains: {first, then}"),
     ({"rows": {"a": {"network": "x", "third": "none"}}}, "rows.a.third: a row names one `network`"),

@@ -17,8 +17,8 @@ from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
 
-WHOLE = Pairs(clean="clean", recipe="bicubic", scale=4)
-CROPS = Pairs(clean="clean", recipe="random", scale=2, patches=30, size=24)
+WHOLE = Pairs(clean="clean", recipe="bicubic", calibration="none", scale=4)
+CROPS = Pairs(clean="clean", recipe="random", calibration="none", scale=2, patches=30, size=24)
 BICUBIC = Bicubic(kind="bicubic")
 RANDOM = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
                 jpeg_quality=(60, 97))
@@ -134,7 +134,7 @@ def test_what_cannot_be_made_is_refused_by_name(project):
         stage.synthesize("sr", WHOLE, BICUBIC, seed=1)
 
 
-MOIRE = Pairs(clean="clean", recipe="moire", scale=1, patches=12, size=24)
+MOIRE = Pairs(clean="clean", recipe="moire", calibration="none", scale=1, patches=12, size=24)
 SCREENS = Moire(**yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]["moire"] | {"whole": 32})
 
 

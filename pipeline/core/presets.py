@@ -1,9 +1,11 @@
 """Presets: `presets/<name>.yaml` holds what differs from params.yaml, and is merged into it.
 
-Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. The key `"*"` stands for
-every key that is there: `pairs: {"*": {patches: 8}}` changes `patches` of each entry of pairs that has `patches`, and adds it
-to none. What a preset says of a key by name comes on top of that. Before all this `without: [TASK, ...]` removes the entries of
-tasks, which are called TASK or TASK-something, from all sections.
+Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key.
+
+The key `"*"` stands for every key that is there. `pairs: {"*": {patches: 8}}` changes `patches` of each entry of pairs that has
+`patches`, and adds it to none. What a preset says of a key by name comes on top.
+
+Before all this `without: [TASK, ...]` removes the entries of tasks, which are called TASK or TASK-something, from all sections.
 
 Comments and the order of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on
 the value before it and would take the next section's heading along.

@@ -148,7 +148,7 @@ class Calibration(Strict):
 class Pairs(Strict):
     clean: Name
     recipe: Name
-    calibration: Name = "none"
+    calibration: Name
     """The estimated camera of a calibrated recipe; none for the others."""
     scale: Annotated[int, Field(ge=1, le=4)]
     patches: WholeNumber = 0

@@ -43,7 +43,8 @@ def main(key: str) -> None:
             found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
             contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
         else:
-            absent(out / TRUTH, f"sets.{key}.folder: {entry.folder} has no folder {TRUTH!r}")
+            shutil.rmtree(out / TRUTH, ignore_errors=True)
+            absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
         write_json(CONTENTS / f"{key}.json", contents)
     except (SplitError, BadImage, OSError) as error:
         raise SystemExit(str(error)) from None
