@@ -185,8 +185,8 @@ def test_outputs_that_are_very_large_are_warned_of(project):
 
 
 def test_truth_is_cut_in_proportion_and_ingested_alike(project, monkeypatch):
-    monkeypatch.setattr("pipeline.core.init_plan.WHOLE", 0.1)
-    monkeypatch.setattr("pipeline.core.init_plan.PATCHES", 20)
+    monkeypatch.setattr("pipeline.cli.init_plan.WHOLE", 0.1)
+    monkeypatch.setattr("pipeline.cli.init_plan.PATCHES", 20)
     photos("truths", 10, 160, 240)
     written("x2", "--truth", "truths")
     p = load()
