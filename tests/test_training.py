@@ -15,13 +15,15 @@ from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.core import params
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, sha256
 from pipeline.images.shards import Shard, write_absent
 from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import label, stage1, stage2
+from pipeline.train import run
 from pipeline.train.methods.stage2 import Stage2
 from pipeline.train.methods.supervised import Supervised
+from pipeline.train.pairs import train_on_pairs
 from pipeline.train.schedule import learning_rate
 
 
@@ -291,3 +293,13 @@ def test_compile_is_told_of_a_network_alone_that_was_compiled(tiny_project, monk
     change(stage1={"compile": True})
     stage1.main("sr-edsr")
     assert len(compiled) == 1 and read_json("models/sr-edsr/manifest.json")["made"]["settings"]["compile"] is True
+
+
+def test_a_checkpoint_is_for_the_files_that_its_training_uses():
+    files = {name: sha256(ROOT / "pipeline" / name) for name in (
+        "train/loop.py", "train/pairs.py", "train/methods/supervised.py", "train/methods/stage2.py", "train/adversary.py",
+        "train/pool.py", "nets/edsr.py", "nets/rcan.py")}
+    used = {method: {name for name, digest in files.items() if digest in run._code("edsr", method, train_on_pairs)}
+            for method in (Supervised, Stage2)}
+    assert used[Supervised] == {"train/loop.py", "train/pairs.py", "train/methods/supervised.py", "nets/edsr.py"}
+    assert used[Stage2] == used[Supervised] | {"train/methods/stage2.py", "train/adversary.py"}

@@ -57,7 +57,7 @@ def init(
         typer.echo(fill(paragraph, PIPED_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     typer.echo(f"Written: {PARAMS_FILE}, {len(text.splitlines())} lines."
                + (" `python -m pipeline preset demo` brings the one before back." if before else ""))
-    typer.echo("Next: `python -m pipeline check`, then `dvc repro`.")
+    typer.echo("Next: `python -m pipeline check`, which with --prune deletes what is left of other entries; then `dvc repro`.")
 
 
 def uncommitted(file: Path) -> str:

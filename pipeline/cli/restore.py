@@ -13,12 +13,11 @@ def restore(
         metavar="PHOTO", help="PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif; folders of them, globs in quotes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
     model: Annotated[list[str] | None, typer.Option(
-        metavar="NAME",
-        help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second takes the first "
-             "one's output.")] = None,
+        metavar="NAME", help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second "
+                             "takes the first one's output.")] = None,
     system: Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")] = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
-        help="Of the files in a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
+        help="In a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP; a WebP of 100 is lossless.")] = 95,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over eight flips and turns: 8 times slower.")] = False,
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="bf16 is faster where the hardware has it.")] = "fp32",

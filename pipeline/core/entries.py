@@ -84,6 +84,9 @@ class Finetune(Strict):
     clean: Name
     """As in System; none where the settings have no adversary."""
     settings: Literal["stage2", "supervised"]
+    """The section of params.yaml that the training goes by."""
+    method: str = ""
+    """A name in train/methods/by_name.py; by default that of `settings`."""
     lambda_scale: NonNegative = 1.0
     """Multiplies stage2.lambda for this entry."""
     overrides: dict[str, Any] = {}

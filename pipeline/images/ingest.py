@@ -43,17 +43,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
     claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
     parts = split(names, scenes, claims, where)
 
-    sizes, part_of = {}, {}  # of images: a video has several
-    for name, path in track(names.items(), f"{where}: headers", len(names)):
-        try:
-            found = sizes_of(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels)
-            height, width = next(iter(found.values()))
-            if entry.patches and parts[name] in CUT and min(height, width) < entry.size:
-                raise BadImage(f"{width}x{height} is smaller than a patch of {entry.size}x{entry.size}")
-            sizes |= found
-            part_of |= dict.fromkeys(found, parts[name])
-        except BadImage as error:
-            rejected[path] = str(error)
+    sizes, part_of = measure_files(names, parts, entry, limits, rejected, where)
     _refuse_if_too_many(rejected, limits.max_rejected, where)
 
     counts = share_out(entry.patches, part_of, sizes, where) if entry.patches else {}
@@ -83,12 +73,8 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
             raise SplitError(f"{where}.faces: none of {faces['too_small'] + faces['too_large']} faces in {faces['searched']} "
                              f"images makes a crop of {entry.faces[0]} to {entry.faces[1]} pixels")
 
-    settings = entry.model_dump(exclude={"folder", "video_every", "faces"}) | {"max_megapixels": limits.max_megapixels}
-    settings |= {"video_every": entry.video_every} if entry.video_every else {}
-    if entry.faces:
-        settings |= {"faces": entry.faces, "face_margin": limits.face_margin, "face_neighbours": limits.face_neighbours}
     manifest = {
-        "params": settings | ({"seed": seed} if entry.patches else {}),
+        "params": settings_of(entry, limits) | ({"seed": seed} if entry.patches else {}),
         "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
         "ignored": ignored,
         "not_included": len(files) - len(set(names.values())),
@@ -100,6 +86,32 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
         manifest["faces"] = dict(faces)
     write_json(out / "manifest.json", manifest)
     return manifest, {part: sorted(found) for part, found in digests.items()}
+
+
+def measure_files(names: dict[str, str], parts: dict[str, str], entry: Set, limits: Ingest, rejected: dict,
+                  where: str) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """({image: (height, width)}, {image: split}) from the headers; a video has several. Adds to `rejected`."""
+    sizes, part_of = {}, {}
+    for name, path in track(names.items(), f"{where}: headers", len(names)):
+        try:
+            found = sizes_of(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels)
+            height, width = next(iter(found.values()))
+            if entry.patches and parts[name] in CUT and min(height, width) < entry.size:
+                raise BadImage(f"{width}x{height} is smaller than a patch of {entry.size}x{entry.size}")
+            sizes |= found
+            part_of |= dict.fromkeys(found, parts[name])
+        except BadImage as error:
+            rejected[path] = str(error)
+    return sizes, part_of
+
+
+def settings_of(entry: Set, limits: Ingest) -> dict:
+    """What of the params has a part in the set, for the manifest; not the folder, which differs from machine to machine."""
+    settings = entry.model_dump(exclude={"folder", "video_every", "faces"}) | {"max_megapixels": limits.max_megapixels}
+    settings |= {"video_every": entry.video_every} if entry.video_every else {}
+    if entry.faces:
+        settings |= {"faces": entry.faces, "face_margin": limits.face_margin, "face_neighbours": limits.face_neighbours}
+    return settings
 
 
 def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:

@@ -48,7 +48,7 @@ Restorer = Callable[[np.ndarray], np.ndarray]  # uint8 HWC -> uint8 HWC
 def eligible(lineage: Graph, rows: list[Row]) -> list[str]:
     """The rows among which a network may be chosen: no input, no control and no oracle."""
     return [row.name for row in rows
-            if row.chain and not {lineage.nodes[network].kind for network in row.chain} & {"gan", "oracle"}]
+            if row.chain and not {lineage.nodes[name].kind for name in lineage.members(row.network)} & {"gan", "oracle"}]
 
 
 def kept(network: str) -> Path | None:

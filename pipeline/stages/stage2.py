@@ -10,8 +10,7 @@ Writes models/<name> and metrics/curves/<name>.csv; <name> is SYSTEM-stage2, SYS
 
 from pipeline.core import params
 from pipeline.core.edge import run as run_stage
-from pipeline.train.methods.stage2 import Stage2
-from pipeline.train.methods.supervised import Supervised
+from pipeline.train.methods.by_name import METHODS
 from pipeline.train.pairs import train_on_pairs
 
 
@@ -20,17 +19,19 @@ def main(kind: str, key: str) -> None:
     if kind == "finetune":
         entry = p.finetunes[key]
         name, settings, inputs, targets = key, p.finetune_of(key), entry.inputs, entry.targets
-        method, clean = {"stage2": Stage2, "supervised": Supervised}[entry.settings], entry.clean
+        method, clean = entry.method or entry.settings, entry.clean
+        if method not in METHODS:
+            raise ValueError(f"finetunes.{key}.method: got {method!r}, there are {', '.join(METHODS)}")
     elif kind == "oracle":
         entry = p.oracles[key]
         name, settings, inputs, targets = key, p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"
-        method, clean = Supervised, "none"
+        method, clean = "supervised", "none"
     else:
         entry = p.systems[key]
-        name, settings, method, clean = params.derived(key)[kind], p.stage2_of(key), Stage2, entry.clean
+        name, settings, method, clean = params.derived(key)[kind], p.stage2_of(key), "stage2", entry.clean
         inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
                            "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
-    train_on_pairs(name, method, settings, p.seed, p.threads, inputs, targets, clean=clean, start=entry.start)
+    train_on_pairs(name, METHODS[method], settings, p.seed, p.threads, inputs, targets, clean=clean, start=entry.start)
 
 
 if __name__ == "__main__":
