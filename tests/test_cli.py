@@ -172,9 +172,9 @@ def test_fetch_trunks_takes_files_from_a_folder(project):
 def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     rng = np.random.default_rng(4)
     large = {f"s{i}": smooth_image(rng, 100, 120) for i in range(2)}
-    folder = project / "data/tests/sr/captures"
-    write_shard(folder / "inputs", {name: image[::2, ::2].copy() for name, image in large.items()})
-    write_shard(folder / "targets", large)
+    tests = project / "data/tests/sr"
+    write_shard(tests / "inputs/near/captures", {name: image[::2, ::2].copy() for name, image in large.items()})
+    write_shard(tests / "targets/near/captures", large)
     result = run("picture", "sr-edsr", "-o", "p.png", "--scene", "s1")
     assert result.exit_code == 0, result.output
     picture = read(project / "p.png")
@@ -183,8 +183,8 @@ def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     windows = np.lib.stride_tricks.sliding_window_view(large["s1"], (96, 96, 3)).reshape(-1, 96, 96, 3)
     assert (windows == truth).all(axis=(1, 2, 3)).any()
     assert "scene 'x' is not among the test captures: s0, s1" in run("picture", "sr-edsr", "--scene", "x").output
-    shutil.rmtree(folder / "targets")
-    write_absent(folder / "targets", "none")
+    shutil.rmtree(tests / "targets/near/captures")
+    write_absent(tests / "targets/near/captures", "none")
     run("picture", "sr-edsr", "-o", "p.png")
     assert read(project / "p.png").shape[1] == 3 * (3 * 96 + 6) + 6
     assert "systems.nope: no such entry" in run("picture", "nope").output

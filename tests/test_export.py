@@ -27,6 +27,7 @@ from pipeline.restore.network import save_network
 from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.row import read_row
+from pipeline.stages import combine
 
 SMALL = {
     "resnet": {"blocks": 1, "features": 4}, "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
@@ -54,6 +55,8 @@ def project(tmp_path, monkeypatch):
     for name, arch, options in (("blindsr-map", "edsr", MAP), ("blindsr-x2", "msrresnet", LARGER),
                                 ("sr-edsr-stage2", "edsr", LARGER)):
         save_network(Path("models", name), seasoned(arch, options), arch, options, made)
+    for chain in ("blindsr-unmapped-x2x2", "blindsr-map-x2x2"):
+        combine.main("chains", chain)
     save_absent("models/sr-edsr-oracle", "no truth to train with")
     write_png(Path("photo.png"), smooth_image(np.random.default_rng(2), 37, 53))
     return tmp_path
@@ -146,7 +149,7 @@ def test_a_row_in_a_file_restores_without_its_project(project, tmp_path_factory,
     assert run("restore", "photo.png", "-o", "wanted.png", "--model", "blindsr-map-x2x2").exit_code == 0
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     restored = "restore", project / "photo.png", "-o", "got.png", "--model", project / "c.safetensors"
-    assert run(*restored).exit_code == 0 and len(read_row(project / "c.safetensors")) == 3
+    assert run(*restored).exit_code == 0 and len(read_row(project / "c.safetensors").networks) == 3
     with Image.open(project / "wanted.png") as wanted, Image.open("got.png") as got:
         assert wanted.tobytes() == got.tobytes() and "Restage c.safetensors " in got.getexif()[305]
     assert "0 restored, 1 there already" in run(*restored).output
