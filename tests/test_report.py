@@ -17,6 +17,7 @@ from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.images.test_sets import folder_of
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
 from pipeline.report.gallery import gallery
 from pipeline.report.scenes import Pick, gains, picks
@@ -333,10 +334,10 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert side == SIDE // 2 and 2 * top <= 160 and 2 * (top + side) >= 240 and 2 * left <= 40 and 2 * (left + side) >= 120
     assert window(np.zeros((20, 31, 3), np.uint8), None, 1)[2] == 20
     for name, image in (("inputs", small), ("targets", truth)):
-        with ShardWriter(tmp_path / "captures" / name) as writer:
+        with ShardWriter(folder_of(tmp_path, name, "captures")) as writer:
             for view in ("1", "2"):
                 writer.add(view, "s", image)
-    write_absent(tmp_path / "synthetic/inputs", "nothing")
+    write_absent(folder_of(tmp_path, "inputs", "synthetic"), "nothing")
     crops = Crops(tmp_path, 2)
     with ShardWriter(tmp_path / "made") as writer:
         for view in ("1", "2"):
@@ -348,9 +349,9 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert outputs.names == targets.names == inputs.names == ["1"] and outputs.images[0]["row"] == "row"
     assert (outputs[0] == 255 - targets[0]).all() and (targets[0][::2, ::2] == inputs[0]).all()
     assert inputs[0].shape == (48, 48, 3)
-    shutil.rmtree(tmp_path / "captures")
-    write_absent(tmp_path / "captures/inputs", "no captures")
-    write_absent(tmp_path / "captures/targets", "no captures")
+    for name in ("inputs", "targets"):
+        shutil.rmtree(folder_of(tmp_path, name, "captures"))
+        write_absent(folder_of(tmp_path, name, "captures"), "no captures")
     Crops(tmp_path, 2).write(tmp_path / "none")
     assert Shard(tmp_path / "none/outputs").absent == "no captures"
 
