@@ -140,7 +140,8 @@ def test_presets_build_on_each_other_or_none_is_merged(project):
     assert run("preset", "p2", "nope").exit_code == 1 and (project / "params.yaml").read_text() == before
     alone = run("preset", "p2-paper")  # some forty keys are missing without p2
     assert alone.exit_code == 1 and len(alone.output) < 600
-    assert "networks.blindsr-x4.arch: is missing" in alone.output and "p2-paper.yaml says at its top which preset comes" in alone.output
+    assert "networks.blindsr-x4.arch: is missing" in alone.output
+    assert "p2-paper.yaml says at its top which preset comes" in alone.output
     assert run("preset", "p2", "bsds").exit_code == 0
     wanted = yaml.safe_load((project / "presets/bsds.yaml").read_text())["networks"]["blindsr-direct-edsr"]["stage1"]["steps"]
     assert load().networks["blindsr-direct-edsr"].stage1["steps"] == wanted

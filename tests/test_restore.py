@@ -360,7 +360,8 @@ def test_networks_that_see_the_whole_are_named(project):
     options = {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2}
     save_network(project / "models/rcan", build("rcan", options), "rcan", options, {})
     result = run("photos", "-o", "out", model="rcan")
-    assert result.exit_code == 0 and "rcan sees a whole image at once (ChannelAttention): photos of up to 1 mega" in result.output
+    assert result.exit_code == 0
+    assert "rcan sees a whole image at once (ChannelAttention): photos of up to 1 mega" in result.output
     assert (read("out/a.png") == wanted(RGB, name="rcan")).all()
     narrow = run("photos", "-o", "narrow", "--tile", 20, model="rcan")
     assert "no more than tiles of 20 pixels" in narrow.output
