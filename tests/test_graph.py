@@ -285,13 +285,13 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
 def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
     """Importing it takes half a second, as long as the whole start of such a stage, or of restoring a photo."""
     monkeypatch.chdir(ROOT)
-    modules = [f"pipeline.{path.parent.name}.{path.stem}" for folder in ("stages", "commands")
-               for path in Path("pipeline", folder).glob("[!_]*.py")]
+    modules = [f"pipeline.{path.parent.name}.{path.stem}" for folder in ("stages", "cli")
+               for path in Path("pipeline", folder).glob("[!_]*.py") if path.stem != "app"]
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"commands.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
-    script = "import sys, pipeline.stages.bench, pipeline.cli; sys.exit('pandas' in sys.modules)"  # nor by another package
+        f"cli.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
+    script = "import sys, pipeline.stages.bench, pipeline.cli.app; sys.exit('pandas' in sys.modules)"  # nor by another package
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 

@@ -11,7 +11,7 @@ from dvc.utils.hydra import apply_overrides
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
