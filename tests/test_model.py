@@ -133,7 +133,7 @@ def test_formats_of_networks(tmp_path):
         header, weights = json.loads(handle.metadata()[KEY]), {key: handle.get_tensor(key) for key in handle.keys()}
     header["networks"]["n"]["format"] = 9999
     save_file(weights, tmp_path / "b.safetensors", {KEY: json.dumps(header)})
-    with pytest.raises(ValueError, match="b.safetensors: .* n: a network of format 9999, this code knows formats up to 1: update"):
+    with pytest.raises(ValueError, match="b.safetensors: .* n: a network of format 9999, this code knows .* up to 1: update"):
         read_row(tmp_path / "b.safetensors")
 
 
