@@ -12,6 +12,7 @@ from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
+from pipeline.compare.revisions import parse_images
 from pipeline.core.files import read_json
 from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
@@ -96,6 +97,8 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
     assert not oracle["rows"] and oracle["absent"] == [
         {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "sets.sr-truth.folder is data/none"}]
+    assert not len(Shard(project / "data/crops/sr/sr-edsr-oracle/outputs"))
+    assert parse_images((project / "metrics/images/sr-edsr-oracle.csv").read_text()).empty
     assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
     assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
     assert "niqe_pris_params.npz is not there" in missing["sr-edsr", "captures", "niqe_published"]
