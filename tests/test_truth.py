@@ -196,7 +196,7 @@ def test_what_truth_reached_is_an_oracle_everywhere(way, depth, tmp_path, monkey
     # the card
     manifest = {"arch": "edsr", "options": {}, "parameters": 1, "weights": "w", "code": "c", "made": {}}
     for name, oracle in ((leak, True), ("fair-round", False)):
-        text = card(lineage, Export(name, name, 4, [name], "onnx", "f", [], [], ""), {name: manifest})
+        text = card(lineage, Export(name, name, 4, name, "onnx", "f", [], [], ""), {name: manifest})
         assert ("an oracle, to measure others by" in " ".join(text.split())) == oracle
 
 
