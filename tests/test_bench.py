@@ -110,6 +110,21 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert not [item for item in found["absent"] if item["metric"] in blind]  # what is not wanted is not missing
 
 
+def test_without_an_entry_of_far_its_test_set_is_neither_scored_nor_missed(project):
+    """What an entry that is gone has left on the disk is not scored."""
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    del values["far"]["sr"]
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    for _ in range(2):
+        bench.main("rows", "sr-input")
+        found = scores("sr-input")
+        assert set(found["rows"]["input"]) == set(TEST_SETS) - {"captures-far"}
+        assert "captures-far" not in {item["test_set"] for item in found["absent"]} | {
+            line["test_set"] for line in per_image("sr-input")}
+        for each in ("inputs", "targets"):
+            shutil.rmtree(side(each, "captures-far").parent, ignore_errors=True)
+
+
 def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(project):
     bench.main("rows", "sr-input")
     found = scores("sr-input")
