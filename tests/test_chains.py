@@ -104,4 +104,4 @@ def test_the_tables_are_in_the_papers_order_with_its_figures(project):
     assert "Table 2 of its unknown x4 ones, measured on other data" in words
     assert text.count("Not computed:") == 1 and text.index("Weights and training") < text.index("Not computed:")
     assert "- blindsr: all metrics; all rows; captures captures-val: no set is named here" in text
-    assert "- blindsr: all metrics; all rows; captures-far: far.blindsr: no such entry" in text
+    assert "captures-far" not in text  # params.yaml has no entry of far for it, so nothing is missed
