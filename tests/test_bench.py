@@ -12,6 +12,7 @@ from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
+from pipeline.compare.revisions import parse_images
 from pipeline.core.files import read_json
 from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
@@ -96,6 +97,8 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
     assert not oracle["rows"] and oracle["absent"] == [
         {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "sets.sr-truth.folder is data/none"}]
+    assert not len(Shard(project / "data/crops/sr/sr-edsr-oracle/outputs"))
+    assert parse_images((project / "metrics/images/sr-edsr-oracle.csv").read_text()).empty
     assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
     assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
     assert "niqe_pris_params.npz is not there" in missing["sr-edsr", "captures", "niqe_published"]
@@ -105,6 +108,21 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert found["parameters"] == dict.fromkeys(found["rows"], weights)
     assert not (project / ".work/bench/sr-edsr").exists()
     assert not [item for item in found["absent"] if item["metric"] in blind]  # what is not wanted is not missing
+
+
+def test_without_an_entry_of_far_its_test_set_is_neither_scored_nor_missed(project):
+    """What an entry that is gone has left on the disk is not scored."""
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    del values["far"]["sr"]
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    for _ in range(2):
+        bench.main("rows", "sr-input")
+        found = scores("sr-input")
+        assert set(found["rows"]["input"]) == set(TEST_SETS) - {"captures-far"}
+        assert "captures-far" not in {item["test_set"] for item in found["absent"]} | {
+            line["test_set"] for line in per_image("sr-input")}
+        for each in ("inputs", "targets"):
+            shutil.rmtree(side(each, "captures-far").parent, ignore_errors=True)
 
 
 def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(project):

@@ -102,7 +102,8 @@ def test_what_differs_from_further_away_is_checked():
     with pytest.raises(ParamsError, match=r"far_screen.scale: got \[0.1, 1\], wanted .* 0.3 <="):
         parse(values)
     values["builtin"]["demo"]["far_screen"] = {"glass": 1}
-    with pytest.raises(ParamsError, match=r"builtin.demo: far_screen.glass: no such key; allowed are kind, layouts"):
+    allowed = "allowed are fitted_with_truth, kind, layouts"
+    with pytest.raises(ParamsError, match=rf"builtin.demo: far_screen.glass: no such key; {allowed}"):
         parse(values)
 
 

@@ -137,10 +137,10 @@ stages:
     with Repo(".") as repo:
         repo.reproduce()
     assert compared() == set()
-    changes = {"params.yaml": ("a: {b: 1, none: null}\nc: [2.0e-05, x]\nd: 3\n", {"second", "third"}),
-               "code.py": ("two", {"first", "second"}), "all": ("none", {"third"}), "folder/more": ("new", {"first", "second"}),
-               "dvc.yaml": (Path("dvc.yaml").read_text().replace("cp folder", "cp -f folder"), {"second"})}
-    for name, (text, stages) in changes.items():
+    edits = {"params.yaml": ("a: {b: 1, none: null}\nc: [2.0e-05, x]\nd: 3\n", {"second", "third"}),
+             "code.py": ("two", {"first", "second"}), "all": ("none", {"third"}), "folder/more": ("new", {"first", "second"}),
+             "dvc.yaml": (Path("dvc.yaml").read_text().replace("cp folder", "cp -f folder"), {"second"})}
+    for name, (text, stages) in edits.items():
         before = Path(name).read_text() if Path(name).exists() else None
         Path(name).unlink(missing_ok=True)  # a link into the cache is not written to
         Path(name).write_text(text)
@@ -163,7 +163,8 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
     graph = {name: stages[name] for name in ("code", "settings")}
     for name, key in {"stage1": "sr-edsr", "stage2": "sr-edsr", "evaluate": "sr", "page": ""}.items():
         stage = stages[name].get("do", stages[name])
-        deps = [dep.replace("${key}", key) for dep in stage["deps"] if dep.startswith(("data/code", "data/settings"))]
+        deps = [dep.replace("${key}", key).replace("${item.arch}", "edsr") for dep in stage["deps"]
+                if dep.startswith(("data/code", "data/settings"))]
         params = [param for param in stage.get("params", []) if "$" not in param]
         graph[name] = {"cmd": f"touch {name}", "deps": deps, "params": params, "outs": [name]}
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
@@ -185,7 +186,7 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
             handle.write("# edited\n")
         assert predicted_and_run() == (runs, runs), file
     for change, runs in {"seed=2": {"settings", "stage1", "stage2", "page"}, "bench.border=5": {"settings", "evaluate", "page"},
-                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.seed=2": {"settings"},
+                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.demo.seed=2": {"settings"},
                          "stage2.lambda=0.1": {"settings", "stage2", "evaluate", "page"}}.items():
         apply_overrides("params.yaml", [change])
         assert predicted_and_run() == (runs, runs), change
@@ -226,4 +227,5 @@ def test_videos_are_counted_where_they_are_asked_for(project):
     Path("photos/clip.mp4").touch()
     assert {finding.text for finding in findings.folders(load())} >= {"sets.sr-captures.folder: 2 images in photos"}
     change("sets", "sr-captures", video_every=5)
-    assert {finding.text for finding in findings.folders(load())} >= {"sets.sr-captures.folder: 2 images and 1 videos in photos"}
+    assert {finding.text for finding in findings.folders(load())} >= {
+        "sets.sr-captures.folder: 2 images and 1 videos in photos"}

@@ -87,7 +87,7 @@ def with_finetunes(**entries):
     values = copy.deepcopy(DEFAULTS)
     for name, changes in entries.items():
         values["finetunes"][name] = values["finetunes"]["sr-edsr-round2"] | changes
-    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures", "ensemble": False}
+    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures"}
     return parse(values)
 
 

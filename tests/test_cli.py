@@ -140,7 +140,8 @@ def test_presets_build_on_each_other_or_none_is_merged(project):
     assert run("preset", "p2", "nope").exit_code == 1 and (project / "params.yaml").read_text() == before
     alone = run("preset", "p2-paper")  # some forty keys are missing without p2
     assert alone.exit_code == 1 and len(alone.output) < 600
-    assert "networks.blindsr-x4.arch: is missing" in alone.output and "p2-paper.yaml says at its top which preset comes" in alone.output
+    assert "networks.blindsr-x4.arch: is missing" in alone.output
+    assert "p2-paper.yaml says at its top which preset comes" in alone.output
     assert run("preset", "p2", "bsds").exit_code == 0
     wanted = yaml.safe_load((project / "presets/bsds.yaml").read_text())["networks"]["blindsr-direct-edsr"]["stage1"]["steps"]
     assert load().networks["blindsr-direct-edsr"].stage1["steps"] == wanted
@@ -172,9 +173,9 @@ def test_fetch_trunks_takes_files_from_a_folder(project):
 def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     rng = np.random.default_rng(4)
     large = {f"s{i}": smooth_image(rng, 100, 120) for i in range(2)}
-    folder = project / "data/tests/sr/captures"
-    write_shard(folder / "inputs", {name: image[::2, ::2].copy() for name, image in large.items()})
-    write_shard(folder / "targets", large)
+    tests = project / "data/tests/sr"
+    write_shard(tests / "inputs/near/captures", {name: image[::2, ::2].copy() for name, image in large.items()})
+    write_shard(tests / "targets/near/captures", large)
     result = run("picture", "sr-edsr", "-o", "p.png", "--scene", "s1")
     assert result.exit_code == 0, result.output
     picture = read(project / "p.png")
@@ -183,8 +184,8 @@ def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     windows = np.lib.stride_tricks.sliding_window_view(large["s1"], (96, 96, 3)).reshape(-1, 96, 96, 3)
     assert (windows == truth).all(axis=(1, 2, 3)).any()
     assert "scene 'x' is not among the test captures: s0, s1" in run("picture", "sr-edsr", "--scene", "x").output
-    shutil.rmtree(folder / "targets")
-    write_absent(folder / "targets", "none")
+    shutil.rmtree(tests / "targets/near/captures")
+    write_absent(tests / "targets/near/captures", "none")
     run("picture", "sr-edsr", "-o", "p.png")
     assert read(project / "p.png").shape[1] == 3 * (3 * 96 + 6) + 6
     assert "systems.nope: no such entry" in run("picture", "nope").output

@@ -33,7 +33,7 @@ def architecture(params: Params, network: str):
 
 
 def cost_of(params: Params, chain: list[str]):
-    networks = {name: architecture(params, name) for name in chain}
+    networks = {each: architecture(params, each) for name in chain for each in graph(params).members(name)}
     return costs(graph(params), chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
 
 
@@ -69,7 +69,7 @@ def test_what_a_chain_was_given_is_counted_apart():
     assert list(graph(p).trainings("blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
     assert list(graph(p).trainings("sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
     assert list(graph(params_with("all")).trainings("sr-srresnet-adabn")) == ["sr-srresnet"]
-    assert graph(p).trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr")
+    assert graph(p).trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr-oracle")
     steps = {name: p.stage1_of(name).steps for name in p.networks} | {name: p.finetune_of(name).steps for name in p.finetunes}
     for chain, own, given in (
             (["blindsr-map", "blindsr-x4"], ["blindsr-map"], ["blindsr-x4"]),
@@ -81,6 +81,24 @@ def test_what_a_chain_was_given_is_counted_apart():
         cost, everything = cost_of(p, chain)
         assert cost.steps == sum(steps[name] for name in own), chain
         assert everything.steps == cost.steps + sum(steps[name] for name in given), chain
+        assert (everything.flop > cost.flop) == bool(given)
+
+
+def test_all_members_of_an_ensemble_are_counted_and_those_behind_another_network_as_given():
+    values = yaml.safe_load(with_presets("p2"))
+    values["ensembles"] |= {"two": {"first": "blindsr-direct-edsr", "second": "blindsr-x4"},
+                            "three": {"first": "two", "second": "mapped"},
+                            "other": {"first": "blindsr-direct-edsr", "second": "mapped"}}
+    values["chains"] |= {"mapped": {"first": "blindsr-map", "then": "blindsr-x4"}}
+    p = parse(values)
+    steps = {name: p.stage1_of(name).steps for name in p.networks}
+    for chain, own, given in (
+            (["two"], ["blindsr-direct-edsr", "blindsr-x4"], []),
+            (["blindsr-map", "two"], ["blindsr-map"], ["blindsr-direct-edsr", "blindsr-x4"]),
+            (["other"], ["blindsr-direct-edsr", "blindsr-map"], ["blindsr-x4"]),
+            (["three"], ["blindsr-direct-edsr", "blindsr-x4", "blindsr-map"], [])):
+        cost, everything = cost_of(p, chain)
+        assert (cost.steps, everything.steps) == (sum(map(steps.get, own)), sum(map(steps.get, own + given))), chain
         assert (everything.flop > cost.flop) == bool(given)
 
 
@@ -114,8 +132,8 @@ def test_the_section_has_a_line_per_row_with_networks():
 @pytest.mark.parametrize("presets", [("p2",), ("p2", "p2-paper")])
 def test_the_direct_control_has_the_weights_and_the_training_of_the_largest_chain(presets):
     p = params_with(*presets)
-    chains = {key: [name for name in (row.first, row.second, row.third) if name != "none"]
-              for key, row in p.rows.items() if row.tests == "blindsr" and row.first != "none"}
+    chains = {row.key: [*row.chain] for row in graph(p).rows("blindsr") if row.tests == "blindsr" and row.chain}
+    assert max(map(len, chains.values())) == 3
     control = chains.pop("blindsr-direct-matched")
     spent = {key: cost_of(p, chain)[1].flop for key, chain in chains.items()}
     size = {key: sum(weights(each.arch, yaml.safe_dump(each.options))
@@ -147,7 +165,7 @@ def test_the_gpu_preset_takes_the_hours_that_it_tells():
     p = params_with("gpu")
     told = {"SR": 0, "DM-Net": 0, "blind SR": 0, "deblurring": 0, "stage 2": 0}
     groups = {"sr": "SR", "demoire": "DM-Net", "blindsr": "blind SR", "deblur": "deblurring"}
-    for name in set(p.network_names()) - set(p.adabn):
+    for name in p.trained() - set(p.adabn):
         group = groups[name.split("-")[0]] if name in p.networks else "stage 2"
         told[group] += hours(p, name)
     text = " ".join((ROOT / "presets/gpu.yaml").read_text().replace("#", "").split())
@@ -169,5 +187,5 @@ def test_the_gpu_preset_has_the_networks_of_the_papers():
 
 def test_every_training_of_the_gpu_preset_is_in_bf16_with_batches_of_16():
     p = params_with("gpu")
-    every = [next(iter(graph(p).trainings(name).values())) for name in set(p.network_names()) - set(p.adabn)]
+    every = [next(iter(graph(p).trainings(name).values())) for name in p.trained() - set(p.adabn)]
     assert {(settings.precision, settings.batch) for settings in every} == {("bf16", 16)}

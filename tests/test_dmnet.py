@@ -202,9 +202,10 @@ def test_fine_tuning_begins_with_equation_8_against_its_targets(project, kind):
     label.main("systems", "sr-edsr")
     for section in ("stage2", "supervised"):
         change(**{section: {"validate_every": 1, "steps": 1, "ema": 0.0}})
-    stage2.main(kind, "sr-edsr")
-    settings = {"stage2": ("labels/sr-edsr", F.mse_loss), "oracle": ("sets/sr-truth", F.l1_loss)}
-    folder, distance = settings[kind]
+    settings = {"stage2": ("sr-edsr", "labels/sr-edsr", F.mse_loss),
+                "oracle": ("sr-edsr-oracle", "sets/sr-truth", F.l1_loss)}
+    key, folder, distance = settings[kind]
+    stage2.main(kind, key)
     shards = [Shard(Path("data", path, "train")) for path in ("sets/sr-captures", folder)]
     x, targets = Crops([(shard, 1) for shard in shards], 12, 2, 1, f"sr-edsr-{kind}/crops")(0)
     network = load_network(Path("models/sr-edsr"))

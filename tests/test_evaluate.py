@@ -26,8 +26,8 @@ def project(tmp_path, monkeypatch):
     """Scores of two systems, the input and a later round, and a file that a removed entry left behind."""
     monkeypatch.chdir(tmp_path)
     values = params_with_all_systems()
-    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": ("sr-input", "sr-edsr-round2"),
-                          "tasks": ("sr",)}.items():
+    rows = ("sr-input", "sr-edsr-round2", "sr-edsr-oracle", "sr-edsr-random-oracle")
+    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": rows, "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     no_truth = [{"row": "sr-edsr-random-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]
@@ -35,8 +35,9 @@ def project(tmp_path, monkeypatch):
                 for row in ("sr-edsr", "sr-edsr-gan") for test_set in ("captures", "synthetic")]
     bench = {
         "sr-input": {"input": {"captures": {"psnr": 22.7, "swd": 30.0}, "synthetic": {"psnr": 25.9}}},
-        "sr-edsr": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}},
-                    "sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
+        "sr-edsr-oracle": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}}},
+        "sr-edsr-random-oracle": {},
+        "sr-edsr": {"sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
                     "sr-edsr+sharpen30": {"captures": {"psnr": 22.5, "swd": 25.0}},
                     "sr-edsr-gan": {"captures": {"psnr": 22.8, "swd": 26.0}},
                     "sr-edsr-stage2": {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}},
@@ -45,7 +46,7 @@ def project(tmp_path, monkeypatch):
         "removed": {"removed": {"captures": {"psnr": 99.0}}},
     }
     for key, rows in bench.items():
-        absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
+        absent = {"sr-edsr-random-oracle": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
     return tmp_path

@@ -94,7 +94,8 @@ def test_the_command_makes_the_network_and_its_entry(project):
     before = Path("params.yaml").read_text()
     result = run("import", "edsr.pt", "--as", "edsr-official")
     assert result.exit_code == 0, result.output
-    assert "res_scale" in result.output and "`start: edsr-official`" in result.output and "sr-edsr" in result.output
+    assert "res_scale" in result.output
+    assert "`start: edsr-official` and `teacher: edsr-official`" in result.output and "sr-edsr" in result.output
     after = Path("params.yaml").read_text()
     entry = ("imports:\n  edsr-official:\n    file: edsr.pt\n    layout: edsr-pytorch\n    arch: edsr\n    options:\n"
              "      scale: 4\n      blocks: 2\n      features: 6\n      res_scale: 1.0\n")
@@ -159,7 +160,7 @@ def test_labelling_and_stage_2_go_on_from_an_imported_network(tiny_project):
     torch.save(weights_of(foreign.RCAN(2, 1, 1, 6, 2)), "rcan.pth")
     assert run("import", "rcan.pth", "--as", "rcan-official").exit_code == 0
     values = yaml.safe_load(Path("params.yaml").read_text())
-    change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": "rcan-official"}})
+    change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": "rcan-official", "teacher": "rcan-official"}})
     label.main("systems", "sr-edsr")
     stage2.main("stage2", "sr-edsr")
     manifest = read_manifest("models/sr-edsr-stage2")

@@ -107,7 +107,7 @@ def test_sixteen_bit_input_is_the_same_picture():
 def test_a_name_is_a_network_or_a_file_and_names_make_a_chain(tmp_path):
     for name, options in (("one", SAME), ("two", DOUBLE)):
         save_network(tmp_path / name, seasoned("edsr", options), "edsr", options, {})
-    write_row(tmp_path / "row.safetensors", "row", ["one", "two"], tmp_path)
+    write_row(tmp_path / "row.safetensors", "row", {"chain": ["one", "two"]}, tmp_path)
     image = smooth_image(np.random.default_rng(0), 21, 34)
     wanted = in_one_pass([load_network(tmp_path / name) for name in ("one", "two", "two")], image)
     model = named("one", "two", "two", models=tmp_path)
@@ -128,13 +128,14 @@ def test_formats_of_networks(tmp_path):
     with pytest.raises(ValueError, match="manifest.json: a network of format 2, this code knows formats up to 1: update"):
         load_network(folder)
     manifest.write_text(json.dumps(values))
-    write_row(tmp_path / "a.safetensors", "row", ["n"], tmp_path)
-    assert len(read_row(tmp_path / "a.safetensors")) == 1
+    write_row(tmp_path / "a.safetensors", "row", "n", tmp_path)
+    assert len(read_row(tmp_path / "a.safetensors").networks) == 1
     with safe_open(tmp_path / "a.safetensors", "pt") as handle:
         header, weights = json.loads(handle.metadata()[KEY]), {key: handle.get_tensor(key) for key in handle.keys()}
     header["networks"]["n"]["format"] = 9999
     save_file(weights, tmp_path / "b.safetensors", {KEY: json.dumps(header)})
-    with pytest.raises(ValueError, match="b.safetensors: .* n: a network of format 9999, this code knows formats up to 1: update"):
+    message = "b.safetensors: .* n: a network of format 9999, this code knows formats up to 1: update"
+    with pytest.raises(ValueError, match=message):
         read_row(tmp_path / "b.safetensors")
 
 

@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from conftest import ROOT, with_presets
 from PIL import Image
 
 from pipeline.compare.kinds import made_by
-from pipeline.core.files import write_json
+from pipeline.core.files import read_json, write_json
 from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.images.test_sets import folder_of
+from pipeline.report import costs
 from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
 from pipeline.report.gallery import gallery
 from pipeline.report.scenes import Pick, gains, picks
@@ -26,10 +29,11 @@ from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS
 from pipeline.score.names import Control
 from pipeline.stages import page
+from pipeline.stages.evaluate import collect
 
 SCENES_HERE = ("a", "b", 'c<i>"&', "d")
 ENTRIES = {"sr-input": ["input"], "sr-edsr": ["sr-edsr", "sr-edsr+sharpen30", "sr-edsr-gan", "sr-edsr-stage2"],
-           "sr-edsr-round2": ["sr-edsr-round2"]}
+           "sr-edsr-round2": ["sr-edsr-round2"], "sr-edsr-oracle": []}
 ROWS = [row for rows in ENTRIES.values() for row in rows]
 PSNR = {"input": 20.0, "sr-edsr": 21.0, "sr-edsr+sharpen30": 21.05, "sr-edsr-gan": 21.2, "sr-edsr-stage2": 21.4,
         "sr-edsr-round2": 20.8}
@@ -97,7 +101,8 @@ def write_curve(network: str, text: str) -> None:
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for section, keys in {"systems": ("sr-edsr",), "rows": ("sr-input", "sr-edsr-round2"), "tasks": ("sr",)}.items():
+    rows = [key for key in ENTRIES if key != "sr-edsr"]
+    for section, keys in {"systems": ("sr-edsr",), "rows": rows, "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     values["tasks"]["sr"] |= {"title": TITLE, "published": "Them (1999)"}
     values["rows"]["sr-edsr-round2"]["published"] = {"psnr": 28.907}
@@ -106,7 +111,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / "metrics" / folder).mkdir(parents=True)
     no_truth = {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "</script><b>no truth</b>"}
     for key, rows in ENTRIES.items():
-        write_scores(key, rows, absent=[no_truth] if key == "sr-edsr" else ())
+        write_scores(key, rows, absent=() if rows else [no_truth])
         write_crops(key, rows)
     write_choice()
     write_curve("sr-edsr", "step,lr,fidelity,val_psnr\n100,0.1,0.5,19\n200,0.1,0.4,20.5\n")
@@ -256,6 +261,28 @@ def test_captures_without_truth_give_the_choice_a_contact_sheet_and_no_plot(proj
     assert "No row can be named." in made().said and LEVELS["none"] in made().said
 
 
+def test_an_ensemble_is_a_row_with_the_trainings_of_all_its_members(project, monkeypatch):
+    monkeypatch.setitem(PSNR, "both", 22.0)
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["ensembles"] = {"both": {"first": "sr-edsr", "second": "sr-edsr-stage2"}}
+    values["rows"]["both"] = {"task": "sr", "tests": "sr", "network": "both"}
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    write_scores("both", ["both"])
+    scores, members = read_json("data/bench/sr/both.json"), ("sr-edsr", "sr-edsr-stage2")
+    write_json("data/bench/sr/both.json", scores | {"flop": dict.fromkeys(members, 1000), "manifests": {}})
+    write_crops("both", ["both"])
+    found = made()
+    assert "Use both : the best PSNR on captures" in found.said and "restore photos -o restored --model both " in found.said
+    assert "better than each of the other 4 rows" in found.said and "mean of several networks made of sr-edsr and sr-edsr-stage2" in found.said
+    (line,) = (line for line in costs.section(page.load(), collect(page.load(), "sr", Path("data/bench/sr")))
+               if line.startswith("| both "))
+    steps = f"{values['stage1']['steps'] + values['stage2']['steps']:,}"
+    assert [cell.strip() for cell in line.split("|")][2:-1] == ["both", "1,234", steps, "0.0", steps, "0.0"]
+    line = found.text[found.text.index('<tr class="used" data-row="both"') :]
+    assert "ensemble" in line[: line.index("</tr>")] and 'class="best"' in line[: line.index("</tr>")]
+    assert (project / "metrics/pictures/sr/both.png").is_file()
+
+
 def test_no_pictures_and_no_networks_are_said(project):
     for key in ENTRIES:
         shutil.rmtree(f"data/crops/sr/{key}")
@@ -333,10 +360,10 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert side == SIDE // 2 and 2 * top <= 160 and 2 * (top + side) >= 240 and 2 * left <= 40 and 2 * (left + side) >= 120
     assert window(np.zeros((20, 31, 3), np.uint8), None, 1)[2] == 20
     for name, image in (("inputs", small), ("targets", truth)):
-        with ShardWriter(tmp_path / "captures" / name) as writer:
+        with ShardWriter(folder_of(tmp_path, name, "captures")) as writer:
             for view in ("1", "2"):
                 writer.add(view, "s", image)
-    write_absent(tmp_path / "synthetic/inputs", "nothing")
+    write_absent(folder_of(tmp_path, "inputs", "synthetic"), "nothing")
     crops = Crops(tmp_path, 2)
     with ShardWriter(tmp_path / "made") as writer:
         for view in ("1", "2"):
@@ -348,9 +375,9 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert outputs.names == targets.names == inputs.names == ["1"] and outputs.images[0]["row"] == "row"
     assert (outputs[0] == 255 - targets[0]).all() and (targets[0][::2, ::2] == inputs[0]).all()
     assert inputs[0].shape == (48, 48, 3)
-    shutil.rmtree(tmp_path / "captures")
-    write_absent(tmp_path / "captures/inputs", "no captures")
-    write_absent(tmp_path / "captures/targets", "no captures")
+    for name in ("inputs", "targets"):
+        shutil.rmtree(folder_of(tmp_path, name, "captures"))
+        write_absent(folder_of(tmp_path, name, "captures"), "no captures")
     Crops(tmp_path, 2).write(tmp_path / "none")
     assert Shard(tmp_path / "none/outputs").absent == "no captures"
 

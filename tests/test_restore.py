@@ -1,6 +1,7 @@
 """`python -m pipeline restore` and its Python side, on folders with all kinds of files."""
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -28,11 +29,13 @@ from pipeline.restore import restorer as module
 from pipeline.restore import tiles as tiles_module
 from pipeline.restore.batch import restore_all
 from pipeline.restore.model import model_of, turned
+from pipeline.restore.named import network_of
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
 from pipeline.restore.plan import Job, PlanError, plan
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.tiles import restore
+from pipeline.stages import combine
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 RGB = smooth_image(np.random.default_rng(2), 37, 53)
@@ -336,22 +339,29 @@ def test_a_large_comparison_is_where_the_detail_is(project):
 
 def test_a_row_of_the_params_is_its_chain(project):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    row = values["rows"]["sr-edsr-calibrated"]
-    values["rows"]["chained"] = row | {"first": "sr-edsr", "second": "sr-edsr-stage2"}
+    values["chains"]["behind"] = {"first": "sr-edsr", "then": "sr-edsr-stage2"}
+    values["rows"]["chained"] = values["rows"]["sr-edsr-calibrated"] | {"network": "behind"}
     Path("params.yaml").write_text(yaml.safe_dump(values))
-    assert networks_of("chained") == ["sr-edsr", "sr-edsr-stage2"] and networks_of("one") == ["one"] == networks_of("one")
+    assert network_of("chained") == "behind" and network_of("one") == "one"
     with pytest.raises(ValueError, match="sr-input: this row is the input itself"):
-        networks_of("sr-input")
+        network_of("sr-input")
     result = run("photos", "-o", "out", model="chained")
-    assert result.exit_code == 1 and "models/sr-edsr: no manifest.json" in result.output
+    assert result.exit_code == 1 and "models/behind: no manifest.json" in result.output
     assert "networks in models/: one, two" in result.output
+    for name, ours in (("sr-edsr", "one"), ("sr-edsr-stage2", "two")):
+        shutil.copytree(Path("models", ours), Path("models", name))
+    combine.main("chains", "behind")
+    assert run("photos", "-o", "out", model="chained").exit_code == 0
+    networks = [load_network(Path("models", name)) for name in ("one", "two")]
+    assert (read("out/a.png") == quantise(in_one_pass(networks, RGB))).all()
 
 
 def test_networks_that_see_the_whole_are_named(project):
     options = {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2}
     save_network(project / "models/rcan", build("rcan", options), "rcan", options, {})
     result = run("photos", "-o", "out", model="rcan")
-    assert result.exit_code == 0 and "rcan sees a whole image at once (ChannelAttention): photos of up to 1 mega" in result.output
+    assert result.exit_code == 0
+    assert "rcan sees a whole image at once (ChannelAttention): photos of up to 1 mega" in result.output
     assert (read("out/a.png") == wanted(RGB, name="rcan")).all()
     narrow = run("photos", "-o", "narrow", "--tile", 20, model="rcan")
     assert "no more than tiles of 20 pixels" in narrow.output

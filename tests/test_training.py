@@ -19,7 +19,7 @@ from pipeline.core.files import read_json, sha256
 from pipeline.images.shards import Shard, write_absent
 from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
-from pipeline.stages import label, stage1, stage2
+from pipeline.stages import combine, label, stage1, stage2
 from pipeline.train import run
 from pipeline.train.methods.stage2 import Stage2
 from pipeline.train.methods.supervised import Supervised
@@ -38,8 +38,9 @@ def curve(name):
 def test_the_whole_chain_trains_and_every_network_differs(tiny_project):
     stage1.main("sr-edsr")
     label.main("systems", "sr-edsr")
-    for kind in ("stage2", "gan", "oracle"):
+    for kind in ("stage2", "gan"):
         stage2.main(kind, "sr-edsr")
+    stage2.main("oracle", "sr-edsr-oracle")
     label.main("labels", "sr-edsr-round2")
     stage2.main("finetune", "sr-edsr-round2")
     names = ["sr-edsr", "sr-edsr-stage2", "sr-edsr-gan", "sr-edsr-oracle", "sr-edsr-round2"]
@@ -70,8 +71,10 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     values, labels = yaml.safe_load(Path("params.yaml").read_text()), []
     change(networks={"sr-edsr-random": values["networks"]["sr-edsr"]})
     stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    for start, second in (("sr-edsr", "none"), ("sr-edsr-random", "none"), ("sr-edsr", "sr-edsr-random")):
-        change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": start, "second_teacher": second}})
+    change(ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}})
+    combine.main("ensembles", "both")
+    for teacher in ("sr-edsr", "sr-edsr-random", "both"):
+        change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": teacher}})
         label.main("systems", "sr-edsr")
         shards = [Shard(f"data/labels/sr-edsr/{split}") for split in ("train", "val")]
         labels.append(np.concatenate([image.ravel() for shard in shards for image in shard]) / 65535)
@@ -79,7 +82,8 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     assert abs(one - other).mean() > 0.01
     np.testing.assert_allclose(mean, (one + other) / 2, atol=1.01 / 65535)
     manifest = read_json("data/labels/sr-edsr/manifest.json")
-    assert list(manifest["teachers"]) == ["sr-edsr", "sr-edsr-random"]
+    assert manifest["teacher"] == {"mean": ["sr-edsr", "sr-edsr-random"]}
+    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in ("sr-edsr", "sr-edsr-random")}
     truth = np.random.default_rng(0).uniform(size=mean.shape)
     gain = ((one - truth) ** 2 + (other - truth) ** 2).mean() / 2 - ((mean - truth) ** 2).mean()
     assert abs(255 * np.sqrt(gain) / manifest["disagreement"] - 1) < 0.05  # the images differ in size
@@ -89,10 +93,12 @@ def test_teachers_of_different_scales_are_refused(tiny_project):
     values = yaml.safe_load(Path("params.yaml").read_text())
     same = {"options": {"scale": 1, "blocks": 1, "features": 8}, "inputs": "sets/clean", "targets": "sets/clean"}
     change(networks={"sr-edsr-random": values["networks"]["sr-edsr"] | same},
-           systems={"sr-edsr": values["systems"]["sr-edsr"] | {"second_teacher": "sr-edsr-random"}})
+           ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}},
+           systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "both"}})
     stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    with pytest.raises(ValueError, match="systems.sr-edsr: the teachers enlarge differently: .*'sr-edsr-random': 1"):
-        label.main("systems", "sr-edsr")
+    with pytest.raises(ValueError, match="ensembles.both: sr-edsr enlarges 2 times and sr-edsr-random 1 times"):
+        combine.main("ensembles", "both")
+    assert not Path("models/both").exists()
 
 
 def test_same_params_same_bytes_and_another_seed_others(tiny_project):
@@ -119,7 +125,7 @@ def test_deleting_the_truth_leaves_everything_but_the_oracle_as_it_was(tiny_proj
     assert train_all() == with_truth
     for split in ("train", "val"):
         write_absent(Path("data/sets/sr-truth", split), "sets.sr-truth.folder is data/none")
-    stage2.main("oracle", "sr-edsr")
+    stage2.main("oracle", "sr-edsr-oracle")
     assert read_json("models/sr-edsr-oracle/manifest.json") == {"absent": "sets.sr-truth.folder is data/none"}
     assert not Path("models/sr-edsr-oracle/network.safetensors").exists()
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.compare.kinds import kinds, with_images
 from pipeline.compare.paired import Paired
+from pipeline.compare.revisions import Images, parse_images
 from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.overlap import common_file
@@ -41,11 +42,13 @@ COPY = {"copy": {"train": ["a", "b"], "val": ["c"]}, "sr-truth": {"train": ["b",
 def defaults() -> dict:
     """Two systems whose networks start from `fair`; to a network of the second, by one way or another, truth comes."""
     values = copy.deepcopy(params_with_all_systems())
-    values["systems"] = {"s": values["systems"]["sr-edsr"] | {"start": "fair", "pairs": "sr-random"},
-                         "t": values["systems"]["sr-edsr"] | {"start": "net"}}
-    values["networks"] |= {"fair": values["networks"]["sr-edsr"] | PAIRS, "net": values["networks"]["sr-edsr"]}
+    values["systems"] = {"s": values["systems"]["sr-edsr"] | {"start": "fair", "teacher": "fair", "pairs": "sr-random"},
+                         "t": values["systems"]["sr-edsr"] | {"start": "net", "teacher": "net"}}
+    values["networks"] |= {"fair": values["networks"]["sr-edsr"] | PAIRS, "net": {**values["networks"]["sr-edsr"]}}
     values["adabn"] = {}
-    values["labels"] = {"fair": {"network": "s-stage2", "inputs": "sets/sr-captures", "ensemble": False}}
+    values["oracles"] = {f"{key}-oracle": {"start": start, "captures": "sr-captures", "truth": "sr-truth"}
+                         for key, start in (("s", "fair"), ("t", "net"))}
+    values["labels"] = {"fair": {"network": "s-stage2", "inputs": "sets/sr-captures"}}
     values["finetunes"] = {"fair-round": ROUND | {"start": "s-stage2", "targets": "labels/fair"}}
     values["tasks"] = {"sr": {"title": "x"}}
     values["rows"] = {"sr-input": values["rows"]["sr-input"]}
@@ -65,6 +68,7 @@ def named(folder, include="**", **fields):
     return {"sets": {"twin": {"folder": folder, "include": include, "video_every": 0, "faces": []} | fields}}
 
 
+ON_CAPTURES = {"inputs": "sets/sr-captures"}
 SRGAN = {"start": "fair", **PAIRS, "clean": "sr-truth", "backbone": "vgg16", "layer": "relu2_2", "content": 1}
 IMPORT = {"file": "x.pth", "layout": "edsr-pytorch", "arch": "edsr", "options": {}}
 WAYS = {  # what differs from the defaults, and the first network that truth reaches
@@ -74,6 +78,10 @@ WAYS = {  # what differs from the defaults, and the first network that truth rea
     "a second spelling of the folder": ([on_sets("twin"), named("data/builtin/../builtin/./sr-truth/")], "net"),
     "a folder around it": ([on_sets("twin"), named("data/builtin", "sr-*/**")], "net"),
     "a folder in it": ([on_sets("twin"), named("data/builtin/sr-truth/some")], "net"),
+    "the folder truth below the captures": (on_sets("sr-captures/truth"), "net"),
+    "that folder of a set that nothing names the truth of": (on_sets("clean/truth"), "net"),
+    "a second name of it": ([on_sets("twin"), named("data/builtin/sr-captures", "truth/**")], "net"),
+    "a folder around it and its captures": ([on_sets("twin"), named("data/builtin", "sr-captures/**")], "net"),
     "its images": (on_sets("copy"), "net"),
     "inputs": ({"networks": {"net": {"inputs": "sets/sr-truth"}}}, "net"),
     "clean of pairs": ({"pairs": {"sr": {"clean": "sr-truth"}}}, "net"),
@@ -84,18 +92,23 @@ WAYS = {  # what differs from the defaults, and the first network that truth rea
     "a fitted recipe": ({"recipes": {"bicubic": {"fitted_with_truth": True}}}, "net"),
     "clean of stage 2": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-stage2"),
     "clean of the GAN": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-gan"),
-    "a label": ([fine(targets="labels/o"), {"labels": {"o": {"network": "s-oracle", "inputs": "sets/sr-captures",
-                                                             "ensemble": False}}}], "first"),
-    "a label of truth": ([fine(targets="labels/o"), {"labels": {"o": {"network": "fair", "inputs": "sets/sr-truth",
-                                                                      "ensemble": False}}}], "first"),
+    "a label": ([fine(targets="labels/o"), {"labels": {"o": ON_CAPTURES | {"network": "s-oracle"}}}], "first"),
+    "a label of truth": ([fine(targets="labels/o"), {"labels": {"o": {"network": "fair", "inputs": "sets/sr-truth"}}}],
+                         "first"),
     "a label of a label": ([fine(targets="labels/o"), {"labels": {
-        "o": {"network": "fair", "inputs": "labels/p", "ensemble": False},
-        "p": {"network": "s-oracle", "inputs": "sets/sr-captures", "ensemble": False}}}], "first"),
+        "o": {"network": "fair", "inputs": "labels/p"}, "p": ON_CAPTURES | {"network": "s-oracle"}}}], "first"),
+    "a label of a chain": ([fine(targets="labels/o"), {"chains": {"c": {"first": "fair", "then": "s-oracle"}},
+                                                       "labels": {"o": ON_CAPTURES | {"network": "c"}}}], "first"),
+    "a label of a chain of an ensemble": ([fine(targets="labels/o"), {
+        "chains": {"c": {"first": "e", "then": "fair"}}, "ensembles": {"e": {"first": "fair", "second": "s-oracle"}},
+        "labels": {"o": ON_CAPTURES | {"network": "c"}}}], "first"),
     "a start": (fine(start="s-oracle"), "first"),
     "clean of a fine-tuning": (fine(clean="sr-truth"), "first"),
-    "a second teacher": ([on_sets("sr-truth"), {"systems": {"t": {"start": "sr-edsr-random", "second_teacher": "net"}}}],
-                         "t-stage2"),
-    "an import": ([{"imports": {"got": IMPORT | {"saw_truth": True}}}, {"systems": {"t": {"start": "got"}}}], "got"),
+    "a teacher": ([on_sets("sr-truth"), {"systems": {"t": {"start": "sr-edsr-random", "teacher": "net"}}}], "t-stage2"),
+    "a second teacher": ([on_sets("sr-truth"), {"ensembles": {"two": {"first": "sr-edsr-random", "second": "net"}}},
+                          {"systems": {"t": {"start": "sr-edsr-random", "teacher": "two"}}}], "t-stage2"),
+    "an import": ([{"imports": {"got": IMPORT | {"saw_truth": True}}},
+                   {"systems": {"t": {"start": "got", "teacher": "got"}}}], "got"),
     "adapted statistics": ({"adabn": {"first": {"start": "fair", "captures": "sr-truth"}}}, "first"),
     "clean of SRGAN": ([{"srgan": {"first": SRGAN | {"settings": None}}}], "first"),
 }
@@ -119,32 +132,35 @@ def reached(way: str, depth: int):
     for entry in values["srgan"].values():
         entry["settings"] = entry["settings"] or values["stage2"]
     leak = [first, "second", "third"][depth - 1]
-    labelled = {"inputs": "sets/sr-captures", "ensemble": False}
-    values["labels"] |= {"of-second": labelled | {"network": "second"}, "of-leak": labelled | {"network": leak}}
+    values["chains"]["leak-chain"] = {"first": "fair", "then": leak}
+    values["ensembles"]["leak-mean"] = {"first": "fair", "second": leak}
+    values["labels"] |= {"of-second": ON_CAPTURES | {"network": "second"}, "of-leak": ON_CAPTURES | {"network": leak}}
     values["finetunes"] |= {"second": ROUND | {"start": first, "targets": "labels/fair"},
                             "third": ROUND | {"start": "fair", "targets": "labels/of-second"},
                             "offered": ROUND | {"start": "s-stage2", "targets": "labels/of-leak"}}
-    row = {"task": "sr", "tests": "sr", "second": "none", "third": "none"}
-    values["rows"] |= {"leak": row | {"first": leak}, "fair-row": row | {"first": "fair-round"},
-                       "leak-chain": row | {"first": "fair", "second": leak}}
+    row = {"task": "sr", "tests": "sr"}
+    networks = {"leak": leak, "fair-row": "fair-round", "leak-chain": "leak-chain", "leak-mean": "leak-mean"}
+    values["rows"] |= {key: row | {"network": network} for key, network in networks.items()}
     return parse(values), leak
 
 
-def scored(lineage) -> dict:
+def scored(lineage) -> Images:
     """Scores in which what truth reached is the best; on captures that have truth, or none."""
-    images = {}
-    for key, row, chain, psnr in (("sr-input", "input", [], 20), ("fair-row", "fair-row", ["fair-round"], 21),
-                                  ("leak", "leak", [lineage.params.rows["leak"].first], 30),
-                                  ("leak-chain", "leak-chain", [*lineage.params.rows["leak-chain"].chain], 29)):
+    images = ["row,test_set,image,scene,psnr"]
+    chains = {row.key: [*row.chain] for row in lineage.rows("sr")}
+    assert chains["leak-chain"] == ["fair", *chains["leak"]] and chains["leak-mean"] == ["leak-mean"]
+    for key, row, psnr in (("sr-input", "input", 20), ("fair-row", "fair-row", 21), ("leak", "leak", 30),
+                           ("leak-chain", "leak-chain", 29), ("leak-mean", "leak-mean", 28)):
+        chain = chains[key]
         write_json(f"data/bench/sr/{key}.json", {
             "rows": {row: {"captures": {"psnr": psnr}}}, "absent": [], "parameters": {row: 1}, "flop": {}, "manifests": {},
             "counts": dict.fromkeys(("captures", "reference"), {"images": 2, "scenes": 2}),
             "networks": {row: chain} if chain else {}})
-        images |= {(row, "captures", f"{scene}-0", scene): {"psnr": psnr + 0.1 * scene} for scene in range(2)}
+        images += [f"{row},captures,{scene}-0,{scene},{psnr + 0.1 * scene}" for scene in range(2)]
     for key in ("s", "t"):
         write_json(f"data/bench/sr/{key}.json", {"rows": {}, "absent": [], "parameters": {}, "flop": {}, "manifests": {},
                                                  "counts": {}, "networks": {}})
-    return images
+    return parse_images("\n".join(images))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -164,29 +180,31 @@ def test_what_truth_reached_is_an_oracle_everywhere(way, depth, tmp_path, monkey
     # the tables
     images = scored(lineage)
     group = collect(lineage, "sr", Path("data/bench/sr"))["sr"]
-    assert {row for row, values in cells(group, "captures")[1].items() if values[0][1]} == {"fair-row"}
+    best = cells(group, "captures")[1]["psnr"]
+    assert set(best.index[best]) == {"fair-row"}
     text = " ".join(markdown("x", {"sr": group}, params.bench, params.tests).split())
-    assert f"Truth reached `leak`, `leak-chain` by {lineage.truth(leak)}: oracles too." in text
+    assert f"Truth reached `leak`, `leak-chain`, `leak-mean` by {lineage.truth(leak)}: oracles too." in text
 
     # the page
     kind = kinds(lineage, "sr", "sr", group)
-    assert kind["leak"] == kind["leak-chain"] == "oracle" and kind["fair-row"] == "further round"
+    assert kind["leak"] == kind["leak-chain"] == kind["leak-mean"] == "oracle" and kind["fair-row"] == "further round"
     verdict = decide(lineage, "sr", "sr", group, Paired([images], "captures"), "captures", {})
     assert verdict.row == "fair-row" and "leak" not in verdict.ties
     choice = {"s": {"chosen": leak, "reason": "r", "candidates": [], "images": 2, "scenes": 2}}
     assert "but truth reached it by" in _choices(lineage, choice)["systems"][0]["reason"]
 
     # the card
-    manifest = {"scale": 4, "arch": "edsr", "options": {}, "parameters": 1, "weights": "w", "code": "c", "made": {}}
+    manifest = {"arch": "edsr", "options": {}, "parameters": 1, "weights": "w", "code": "c", "made": {}}
     for name, oracle in ((leak, True), ("fair-round", False)):
-        text = card(lineage, Export(name, [name], "onnx", "f", [], [], ""), {name: manifest})
+        text = card(lineage, Export(name, name, 4, name, "onnx", "f", [], [], ""), {name: manifest})
         assert ("an oracle, to measure others by" in " ".join(text.split())) == oracle
 
 
 def test_nothing_is_an_oracle_without_truth():
     lineage = graph(parse(defaults()))
     assert {name for name in lineage.nodes if lineage.truth(name)} == {"s-oracle", "t-oracle"}
-    assert set(lineage.truths) == {"sr-truth", "sr-far-truth", "demoire-truth", "demoire-far-truth"}
+    assert set(lineage.truths) == {"sr-truth", "sr-far-truth", "demoire-truth", "demoire-far-truth"} | {
+        f"{key}/truth" for key in lineage.params.sets}
     assert [candidate.network for candidate in lineage.candidates("t")] == ["net", "t-stage2"]
 
 
@@ -211,14 +229,21 @@ def test_what_is_made_from_itself_is_refused():
     values = defaults()
     values["finetunes"] |= {"a": ROUND | {"start": "b", "targets": "labels/fair"},
                             "b": ROUND | {"start": "a", "targets": "labels/fair"}}
-    with pytest.raises(ValueError, match="models/[ab] <- models/[ab] <- models/[ab]: made from itself"):
-        graph(parse(values))
+    with pytest.raises(ValueError, match="these are made of each other: ([ab]) -> (?!\\1)[ab] -> \\1$"):
+        parse(values)
+    for changes in ({"adabn": {"a": {"start": "b", "captures": "clean"}}, "finetunes": {"b": ROUND | {
+                         "start": "a", "targets": "labels/fair"}}},
+                    {"chains": {"a": {"first": "b", "then": "fair"}}, "ensembles": {"b": {"first": "a", "second": "fair"}}},
+                    {"networks": {"net": {"inputs": "labels/a"}}, "labels": {"a": {"network": "t-oracle",
+                                                                                    "inputs": "sets/sr-captures"}}}):
+        with pytest.raises(ValueError, match="these are made of each other: "):
+            parse(merged(defaults(), changes))
 
 
 def test_two_networks_of_one_name_are_refused():
     values = defaults()
     values["finetunes"]["t-stage2"] = ROUND | {"start": "fair", "targets": "labels/fair"}
-    with pytest.raises(ValueError, match="t-stage2: the pipeline trains a network of this name; choose another"):
+    with pytest.raises(ValueError, match="systems.t: finetunes.t-stage2 makes a network of the name t-stage2; choose another"):
         parse(values)
 
 
@@ -253,7 +278,9 @@ def test_sets_share_a_file_when_some_path_matches_both_patterns():
     ({"folder": "p", "include": "LR/*x4"}, {"folder": "p", "include": "HR/*"}, False),
     ({"folder": "p", "include": "train/truth/00*"}, {"folder": "p", "include": "*/truth/*", "holdout": "train/*/00*"}, False),
     ({"folder": "p", "include": "train/truth/0*"}, {"folder": "p", "include": "*/truth/*", "holdout": "train/*/00*"}, True),
-    ({"folder": "p"}, {"folder": "p/truth"}, True), ({"folder": "p/clean"}, {"folder": "p/truth"}, False),
+    ({"folder": "p"}, {"folder": "p/true"}, True), ({"folder": "p"}, {"folder": "p/truth"}, False),
+    ({"folder": "p", "include": "truth/**"}, {"folder": "p/truth"}, True), ({"folder": "p"}, {"folder": "p/deep/truth"}, True),
+    ({"folder": "p/clean"}, {"folder": "p/truth"}, False),
     ({"folder": "p", "include": "clean/**"}, {"folder": "p/truth"}, False), ({"folder": "pq"}, {"folder": "p"}, False),
     ({"folder": "data/none"}, {"folder": "data/none"}, False)])
 def test_folders_and_patterns_tell_what_sets_share(trained, truth, shared):

@@ -54,5 +54,5 @@ def import_(
     for remark in remarks(layout, arch, options):
         typer.echo(f"note: {remark}")
     fitting = [key for key, system in params.systems.items() if params.pairs[system.pairs].scale == manifest["scale"]]
-    typer.echo(f"Two-stage training goes on from it with `start: {name}` in an entry of systems"
+    typer.echo(f"Two-stage training goes on from it with `start: {name}` and `teacher: {name}` in an entry of systems"
                + (f", such as {', '.join(fitting)}" if fitting else ""))

@@ -36,6 +36,7 @@ def restore(
     \b
     Example: python -m pipeline restore photos -o restored --system sr-edsr
     """
+    from pipeline.core.files import read_json
     from pipeline.restore.batch import restore_all
     from pipeline.restore.manifest import AbsentNetwork
     from pipeline.restore.plan import plan
@@ -51,8 +52,8 @@ def restore(
     try:
         restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
-        there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/network.safetensors"))) or "none"
-        fail(f"{error} (networks in {MODELS}/: {there})")
+        there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path)))
+        fail(f"{error} (networks in {MODELS}/: {there or 'none'})")
     if restorer.remark:
         typer.echo(restorer.remark)
     tile = restorer.tile

@@ -107,8 +107,8 @@ def _check_that_nothing_is_made_of_itself(params: Params) -> None:
     graph = {name: {entry.first, entry.then} for name, entry in params.chains.items()}
     graph |= {name: {entry.first, entry.second} for name, entry in params.ensembles.items()}
     graph |= {f"labels/{name}": {entry.network, entry.inputs} for name, entry in params.labels.items()}
-    for section in ("networks", "finetunes", "srgan", "rbsr"):
-        graph |= {name: {entry.inputs, entry.targets, getattr(entry, "start", ""), getattr(entry, "encoder", "")}
+    for section in ("networks", "oracles", "adabn", "finetunes", "srgan", "rbsr"):
+        graph |= {name: {getattr(entry, field, "") for field in ("start", "inputs", "synthetic", "targets", "encoder")}
                   for name, entry in getattr(params, section).items()}
     for name, system in params.systems.items():
         graph |= {f"labels/{name}": {system.teacher}, f"{name}-gan": {system.start},

@@ -15,6 +15,7 @@ from pipeline.core.nodes import Node
 from pipeline.core.params import Params
 from pipeline.core.presets import difference
 from pipeline.export.card_scores import scores
+from pipeline.restore.manifest import in_words, leaves
 
 FIELDS = {"inputs": "inputs", "synthetic": "further inputs", "targets": "targets", "clean": "clean images of the adversary"}
 """Fields of a node -> what they are."""
@@ -27,8 +28,8 @@ class Export:
     row: str
     network: str
     scale: int
-    chain: list[str]
-    """The networks with weights of their own that it is made of."""
+    tree: str | dict
+    """What it is made of, as in restore/manifest.py."""
     to: str
     file: str
     """Its name, without a folder."""
@@ -42,7 +43,8 @@ class Export:
 
 def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     """`manifests`: those of the chain, and of what it goes back to as far as they are there, by network."""
-    params, chain, known = graph.params, export.chain, [name for name in export.chain if name in graph.nodes]
+    params, chain = graph.params, leaves(export.tree)
+    known = [name for name in chain if name in graph.nodes]
     lineage = {name: graph.nodes[name] for name in graph.ancestors(known)}
     where = [place for place in graph.rows() if place.network == export.network]
     tasks = list(dict.fromkeys(place.task for place in where))
@@ -63,10 +65,19 @@ def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     lines = ["---", yaml.safe_dump(front, sort_keys=False).strip(), "---", "", f"# {export.row}", "",
              f"{'; '.join(params.tasks[task].title for task in tasks) or 'Image restoration'}: an RGB image becomes one "
              + (f"{export.scale} times as high and wide." if export.scale > 1 else "of the same size."), "",
-             *(f"{step}. `{name}`: {_size(manifests[name])}" for step, name in enumerate(chain, 1))]
+             *_parts(export.tree, manifests)]
     for title, body in sections.items():
         lines += ["", f"## {title}", "", *body]
     return "\n".join(lines) + "\n"
+
+
+def _parts(tree: str | dict, manifests: dict[str, dict]) -> list[str]:
+    """The networks with weights of their own: steps of a chain of them, otherwise a list below what is made of them."""
+    names, words = leaves(tree), in_words(tree)
+    if words == " -> ".join(names):
+        return [f"{step}. `{name}`: {_size(manifests[name])}" for step, name in enumerate(names, 1)]
+    return [f"It is made of several networks: {words}.", "",
+            *items([f"`{name}`: {_size(manifests[name])}" for name in dict.fromkeys(names)])]
 
 
 def _size(manifest: dict) -> str:
@@ -82,6 +93,7 @@ def _lineage(graph: Graph, unknown: list[str], lineage: dict[str, Node], manifes
     for name, entry in lineage.items():
         manifest = manifests.get(name, {})
         facts = [made_by(graph, entry) + (f", from `{entry.start}`" if entry.start else "")]
+        facts += ["of " + " and ".join(f"`{part}`" for part in entry.parts)] if entry.parts else []
         facts += [f"{what} `{value}`" for field, what in FIELDS.items() if (value := getattr(entry, field))]
         said.append(f"`{name}`: {'; '.join(facts)}. {_made(manifest)}")
         trained, now = manifest.get("made", {}).get("settings", {}), _plain(entry.facts)
@@ -98,7 +110,7 @@ def _made(manifest: dict) -> str:
     made, said = manifest["made"], ""
     if "settings" in made:
         said = f"Settings: {_inline(made['settings'])}; seed {made['seed']}, {made['threads']} threads. "
-    hashes = {"weights": manifest["weights"], "code": manifest["code"], **made}
+    hashes = {"weights": manifest["weights"], "code": manifest.get("code"), **made}  # a chain's code is that of its parts
     listed = [f"{what.replace('_', ' ')} `{value}`" for what, value in hashes.items() if re.fullmatch(HASH, str(value))]
     return f"{said}SHA-256: {', '.join(listed).replace('sha256 `', 'file `')}."
 

@@ -66,7 +66,7 @@ def export(row: str, to: str, output: Path, models: Path = Path("models")) -> st
         except (FileNotFoundError, AbsentNetwork):
             continue  # the card says so
     scale = read_manifest(models / network)["scale"]
-    about = Export(row, network, scale, chain, to, output.name, form.use, form.limits, _revision())
+    about = Export(row, network, scale, tree, to, output.name, form.use, form.limits, _revision())
     text = card(lineage, about, manifests)
     form.write()
     with replacing(output.with_name(f"{output.name}.md"), "w") as handle:
@@ -82,7 +82,7 @@ def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dic
     largest = difference(graph, model)
     sizes = ", ".join(f"{height} x {width}" for _, height, width in PROBES)
     enlarged = f", {model.scale} times as high and wide" if model.scale > 1 else ""
-    inside = "all networks, one behind the other and unrounded between; " if len(leaves(tree)) > 1 else ""
+    inside = f"all networks, {in_words(tree)}, unrounded between; " if len(leaves(tree)) > 1 else ""
     tiles = f"Tiles that are read with a margin of {model.margin} pixels on each side give what the whole image gives."
     if model.sees_all:
         tiles = f"It sees a whole image at once ({', '.join(model.sees_all)}): in tiles it comes out a little different."

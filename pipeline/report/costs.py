@@ -4,6 +4,7 @@ A chain is given some networks: those it takes as they are behind another, train
 (off-the-shelf), and those that its own start from. Their trainings are counted apart, as there are two fair ways to see it: the
 given networks are there anyway, or somebody had to train them.
 """
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -36,17 +37,25 @@ class Cost:
 def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, Cost]:
     """What a chain's own trainings cost, and those with the ones it was given; `flop` is a training step's per input pixel."""
     own, given = {}, {}
-    for place, network in enumerate(chain):
-        for member in graph.members(network):
-            off_the_shelf = place > 0 and graph.nodes[member].kind == "stage1"
-            for depth, (name, settings) in enumerate(graph.trainings(member).items()):
-                (given if off_the_shelf or depth else own)[name] = settings, flop[member]
+    for member, behind in (found for place, network in enumerate(chain) for found in _placed(graph, network, place > 0)):
+        off_the_shelf = behind and graph.nodes[member].kind == "stage1"
+        for depth, (name, settings) in enumerate(graph.trainings(member).items()):
+            (given if off_the_shelf or depth else own)[name] = settings, flop[member]
     cost, everything = Cost(), Cost()
     for training in own.values():
         cost.add(*training)
     for training in (given | own).values():
         everything.add(*training)
     return cost, everything
+
+
+def _placed(graph: Graph, network: str, behind: bool) -> Iterator[tuple[str, bool]]:
+    """The networks with weights of their own that a network is made of, and whether each stands behind another."""
+    node = graph.nodes[network]
+    for place, part in enumerate(node.parts):
+        yield from _placed(graph, part, behind or (node.kind == "chain" and place > 0))
+    if not node.parts:
+        yield network, behind
 
 
 def table(graph: Graph, scores: dict[str, Scores]) -> pd.DataFrame:

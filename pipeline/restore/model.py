@@ -13,11 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.nets.rcan import ChannelAttention
-from pipeline.nets.spandrel import Foreign
-from pipeline.restore.trimmed import Region, all_of, grown, trimmed
+from pipeline.restore.trimmed import Region, all_of, architecture, grown, trimmed
 
-SEES_ALL = (ChannelAttention, nn.InstanceNorm2d, nn.GroupNorm, nn.AdaptiveAvgPool2d)
+# Kinds of layers by name: with an import of nets/, an edit of one architecture would label and score all networks anew.
+SEES_ALL = {"ChannelAttention", "InstanceNorm2d", "GroupNorm", "AdaptiveAvgPool2d"}
 WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
 
 
@@ -162,5 +161,5 @@ def _in_fp32(forward, device: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def _sees_all(network: nn.Module) -> set[str]:
-    kinds = {type(layer).__name__ for layer in network.modules() if isinstance(layer, SEES_ALL)}
-    return kinds | {type(network.model).__name__} if isinstance(network, Foreign) else kinds
+    kinds = SEES_ALL & {kind.__name__ for layer in network.modules() for kind in type(layer).__mro__}
+    return kinds | {type(network.model).__name__} if architecture(network) == "spandrel" else kinds

@@ -33,10 +33,23 @@ def built(tree: str | dict, models: Path | str, device: torch.device | str, load
     return assembled(tree, loaded)
 
 
-def hashes_of(*names: str | Path, models: Path | str = "models") -> list[str]:
-    """Of all weights behind the names, in their order."""
-    return [sha256(name) if is_file(name) else read_manifest(Path(models, network_of(name, models)))["weights"]
-            for name in names]
+def hashes_of(*names: str | Path, models: Path | str = "models") -> list:
+    """Of all weights behind the names, in their order: a tree of hashes for each of what is one behind the other.
+
+    They are those of the weights that are there now, which a chain that was made before them does not know.
+    """
+    found = []
+    for name in names:
+        tree = sha256(name) if is_file(name) else _hashed(tree_of(network_of(name, models), models), models)
+        found += tree["chain"] if isinstance(tree, dict) and "chain" in tree else [tree]
+    return found
+
+
+def _hashed(tree: str | dict, models: Path | str) -> str | dict:
+    if isinstance(tree, str):
+        return read_manifest(Path(models, tree))["weights"]
+    (kind, parts), = tree.items()
+    return {kind: [_hashed(part, models) for part in parts]}
 
 
 def network_of(name: str, models: Path | str = "models") -> str:

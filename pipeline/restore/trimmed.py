@@ -19,12 +19,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.nets import dmnet, dncnn, edsr, msrresnet, rcan, srresnet
-
 STRIP = 128  # rows of the output: the strip's own margin is little beside it, and the strip beside a window
 IN_STRIPS = 2**27  # bytes of the tail's two largest tensors; strips cost time (small images half as much again), so only above
 WORTH = 1 / 16  # of the pixels: cropping copies what it leaves, and convolutions are set up anew for each size
-RESIDUAL = (dmnet.ResidualBlock, edsr.ResidualBlock, srresnet.ResidualBlock)
 
 Region = tuple[slice, slice]  # rows and columns
 
@@ -56,22 +53,27 @@ def trimmed(network: nn.Module, keep: Region):
             del module.forward
 
 
+def architecture(network: nn.Module) -> str:
+    """The module of nets/ that a network is of."""
+    return type(network).__module__.rpartition(".")[2]
+
+
 def _forwards(network: nn.Module, keep: Region) -> dict[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
     """What takes the place of which module's own forward."""
     step = getattr(network, "multiple", 1)  # input pixels to one of the body's
     coarse = tuple(slice(side.start // step, -(-side.stop // step)) for side in keep)
-    match network:
-        case edsr.EDSR() | srresnet.SRResNet():
+    match architecture(network):
+        case "edsr" | "srresnet":
             return {network.body: partial(_trimmed, network.body, coarse, _reach(network.tail)),
                     network.tail: partial(_in_strips, network.tail, coarse)}
-        case rcan.RCAN():  # its body sees the whole window
+        case "rcan":  # its body sees the whole window
             return {network.tail: partial(_in_strips, network.tail, coarse)}
-        case msrresnet.MSRResNet():
+        case "msrresnet":
             after = network.radius - _reach(network.conv_first, network.body)
             return {network.body: partial(_trimmed, network.body, keep, after)}
-        case dncnn.DnCNN():
+        case "dncnn":
             return {network.model: partial(_trimmed, network.model, keep, 0)}
-        case dmnet.DMNet():
+        case "dmnet":
             return {network.body: partial(_trimmed, network.body, coarse, _reach(network.up, network.fine)),
                     network.fine: partial(_trimmed, network.fine, keep, 0)}
     return {}
@@ -97,7 +99,8 @@ def _trimmed(layers: nn.Sequential, keep: Region, after: int, x: torch.Tensor) -
             _give_back(x.device)
             x = _part(x, needed, (rows.start, columns.start)).clone(memory_format=torch.channels_last)
             (rows, columns), own = needed, True
-        if own and isinstance(layer, RESIDUAL):  # the input of all layers is its giver's, who adds it to their answer
+        # the input of all layers is its giver's, who adds it to their answer
+        if own and type(layer).__name__ == "ResidualBlock" and hasattr(layer, "body"):
             x.add_(layer.body(x).mul_(getattr(layer, "res_scale", 1)))
         else:
             x, own = layer(x), True

@@ -22,7 +22,7 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
-from pipeline.images.test_sets import test_images
+from pipeline.images.test_sets import FAR, test_images
 from pipeline.report.crops import Crops
 from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
 from pipeline.restore.named import built
@@ -137,7 +137,7 @@ def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) ->
             result.miss(name, "*", "*", f"no clean reference: {reference.absent}")
             del controls[name]
         parameters |= dict.fromkeys([row, *controls], weights)
-        for test_set in TEST_SETS:
+        for test_set in [name for name in TEST_SETS if name != FAR or tests.name in params.far]:
             inputs, targets = (test_images(tests, side, test_set) for side in ("inputs", "targets"))
             if inputs.absent:
                 result.miss(row, test_set, "*", inputs.absent)

@@ -33,7 +33,7 @@ def main(section: str, key: str) -> None:
     weights = dict(zip(names, (part["weights"] for part in parts)))
     write_json(output / "manifest.json", {
         "format": FORMAT, "arch": ARCH[section], "parts": names, "scale": first * second if section == "chains" else first,
-        "weights": sha256_of([ARCH[section], names, weights]), "made": {"weights": weights}})
+        "weights": sha256_of([ARCH[section], names, weights]), "made": {"parts": weights}})
 
 
 if __name__ == "__main__":
