@@ -125,10 +125,6 @@ def test_what_imports_do_not_tell(monkeypatch):
         assert ("data/code/nets/${item.arch}.json" in deps_of(group)) == bool(built), group
 
 
-TRIMMING = {"adabn", "bench", "convert", "label", "zssr"}
-"""Stages that import restore/trimmed.py, which knows the layers of the networks it can leave borders out of."""
-
-
 @pytest.fixture(scope="module")
 def unedited() -> dict[Path, dict[str, str]]:
     """What the stage `code` writes of the project as it is."""
@@ -142,8 +138,8 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
     ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
-    ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"} | TRIMMING),
-    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"} | TRIMMING),
+    ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
+    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
     ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
