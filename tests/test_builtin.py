@@ -115,7 +115,7 @@ def test_two_shots_of_a_scene_share_the_truth_and_differ(made):
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_other_scales(tmp_path, scale):
-    builtin.run("captures", "leaves", 0, SMALL.model_copy(update={"scale": scale}), 1, tmp_path)
+    builtin.make_scene("captures", "leaves", 0, SMALL.model_copy(update={"scale": scale}), 1, tmp_path)
     seen, truth = (decode(tmp_path / side / "leaves-c000-view0.png", 1) for side in ("sr-captures", "sr-truth"))
     assert truth.shape[0] == scale * seen.shape[0] == 64 // scale * scale
 
@@ -139,7 +139,7 @@ def test_ingested_with_the_default_params_no_scene_is_in_two_splits(made, tmp_pa
 @pytest.mark.parametrize("kind", sorted(set(natural.KINDS)))
 @pytest.mark.parametrize("size", [64, 112])
 def test_natural_scenes(kind, size):
-    first, again, other = (natural.render(kind, size, rng(1, "t", k)) for k in (0, 0, 1))
+    first, again, other = (natural.render_natural(kind, size, rng(1, "t", k)) for k in (0, 0, 1))
     assert first.shape == (size, size, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.std() > 5
@@ -150,7 +150,7 @@ def test_dead_leaves_have_the_spectrum_of_natural_images():
     f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size))
     band = (f > 0.03) & (f < 0.35)
     for k in range(6):
-        grey = natural.render("leaves", size, rng(1, "t", k)).mean(-1)
+        grey = natural.render_natural("leaves", size, rng(1, "t", k)).mean(-1)
         power = np.abs(np.fft.fft2((grey - grey.mean()) * np.outer(np.hanning(size), np.hanning(size)))) ** 2
         slopes.append(np.polyfit(np.log(f[band]), np.log(power[band]), 1)[0])
     assert -3.6 < np.median(slopes) < -2  # photographs: -2.6, from -3.8 to -1.6
@@ -176,8 +176,8 @@ def test_crops_do_not_overlap_and_have_contrast():
 
 @pytest.mark.parametrize("size", [64, 192])
 def test_screens_are_sharp_and_varied(size):
-    pictures = [screens.render(size, rng(1, "t", k)) for k in range(24)]
-    assert np.array_equal(pictures[3], screens.render(size, rng(1, "t", 3)))
+    pictures = [screens.render_screen(size, rng(1, "t", k)) for k in range(24)]
+    assert np.array_equal(pictures[3], screens.render_screen(size, rng(1, "t", 3)))
     steepest = [np.abs(np.diff(picture.astype(int).mean(-1), axis=1)).max() for picture in pictures]
     assert np.median(steepest) > 100  # levels from one pixel to the next: text and edges are not blurred
     brightness = [picture.mean() for picture in pictures]

@@ -106,12 +106,13 @@ def test_what_follows_from_a_change_runs_too():
 def test_the_plan_tells_what_changed_from_what_may_follow():
     times = {"a": {"seconds": 60}, "a-stage2": {"seconds": 30.0}}
     trained = {"stage1@a": "a", "stage1@b": "b", "stage2@a": "a-stage2", "oracle@a": "a-oracle"}
-    words = findings.plan(["stage1@a", "stage1@b", "stage2@a", "evaluate"], {"stage1@a", "stage1@b"}, times, trained).text
+    stages = ["stage1@a", "stage1@b", "stage2@a", "evaluate"]
+    words = findings.what_will_run(stages, {"stage1@a", "stage1@b"}, times, trained).text
     assert words.endswith(": 2 stage1; then, where these come out other than they were: stage2, evaluate; of its trainings, "
                           "3, 2 took 1.5 minutes when they last ran here")
-    assert "1, none has run here yet" in findings.plan(["oracle@a"], {"oracle@a"}, {}, trained).text
-    assert findings.plan(["evaluate"], {"evaluate"}, {}, trained).text.endswith(": evaluate")
-    assert findings.plan([], set(), {}, trained).text.startswith("nothing to run")
+    assert "1, none has run here yet" in findings.what_will_run(["oracle@a"], {"oracle@a"}, {}, trained).text
+    assert findings.what_will_run(["evaluate"], {"evaluate"}, {}, trained).text.endswith(": evaluate")
+    assert findings.what_will_run([], set(), {}, trained).text.startswith("nothing to run")
 
 
 def test_changes_are_those_that_dvc_sees(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.compare.scores import Scores
 from pipeline.core.graph import graph
 from pipeline.core.params import Params, parse
-from pipeline.core.settings import Stage2
+from pipeline.core.settings import Stage2Settings
 from pipeline.nets.build import build
 from pipeline.report.costs import costs, section
 from pipeline.score.cost import training_flop
@@ -155,7 +155,7 @@ def hours(params: Params, network: str) -> float:
     """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
     settings, base = next(iter(graph(params).trainings(network).values())), next(reversed(graph(params).trainings(network)))
     per_pixel = flop(params.networks[base].arch, yaml.safe_dump(params.networks[base].options))
-    if isinstance(settings, Stage2):
+    if isinstance(settings, Stage2Settings):
         scale = params.networks[base].options.get("scale", 1)
         per_pixel += scale**2 * discriminating(settings.discriminator, settings.d_features)
     return settings.steps * settings.batch * settings.patch**2 * per_pixel / 15e12 / 3600

@@ -10,7 +10,7 @@ from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError
 from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
 from pipeline.core.seeds import rng
-from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.jpeg import jpeg
@@ -77,7 +77,7 @@ def test_updown_returns_to_the_size_by_the_drawn_factor():
     for index in range(20):
         made, _, drawn = degrade(image, rng(1, "test", index), How(recipe, 1))
         small = resize(image, round(41 / drawn["factor"]), round(30 / drawn["factor"]))
-        assert (made == quantise(resize(small, 41, 30))).all()
+        assert (made == round_to_uint8(resize(small, 41, 30))).all()
         factors.add(drawn["factor"])
     assert factors == {2.0, 2.5, 3.0}
 
@@ -103,7 +103,7 @@ def test_random_is_blur_then_both_resizes_then_noise_then_jpeg_of_the_drawn_valu
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
     detour = resize(blur(image, kernel), round(48 * drawn["resize"]), round(64 * drawn["resize"]))
     noise = drawn["noise_sigma"] * draw.standard_normal((12, 16, 3), dtype=np.float32)
-    assert (made == jpeg(quantise(resize(detour, 12, 16) + noise.astype(np.float32)), drawn["jpeg_quality"])).all()
+    assert (made == jpeg(round_to_uint8(resize(detour, 12, 16) + noise.astype(np.float32)), drawn["jpeg_quality"])).all()
 
 
 def test_random_with_nothing_to_draw_is_bicubic_and_jpeg():
@@ -111,7 +111,7 @@ def test_random_with_nothing_to_draw_is_bicubic_and_jpeg():
     still = Random(kind="random", blur_sigma=(0, 0), blur_ratio=(1, 1), resize=(1, 1), noise_sigma=(0, 0),
                    jpeg_quality=(90, 90))
     made, _, _ = degrade(image, rng(1, "test"), How(still, 2))
-    assert (made == jpeg(quantise(resize(image, 12, 16)), 90)).all()
+    assert (made == jpeg(round_to_uint8(resize(image, 12, 16)), 90)).all()
 
 
 def test_the_same_stream_gives_the_same_bytes_and_another_gives_others():

@@ -7,7 +7,7 @@ from conftest import ROOT, params_with_all_systems
 from pipeline.compare.scores import Scores, read_csv
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
-from pipeline.report.tables import cells, conventions, markdown
+from pipeline.report.tables import cells, conventions, task_markdown
 from pipeline.score.registry import contests
 from pipeline.stages import evaluate, report
 
@@ -239,4 +239,4 @@ def test_a_task_without_entries_gives_an_empty_table(project):
     write_json(project / "metrics/select/deblur.json", {})
     report.main()
     assert "# Deblurring" in (project / "metrics/report/tables.md").read_text()
-    assert "nothing" in markdown("Deblurring", {}, None, {})
+    assert "nothing" in task_markdown("Deblurring", {}, None, {})

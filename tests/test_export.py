@@ -19,7 +19,7 @@ from pipeline.cli.app import app
 from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.files import write_json
 from pipeline.export import write as module
-from pipeline.export.onnx_graph import OPSET, difference, graph_of
+from pipeline.export.onnx_graph import OPSET, graph_of, onnx_difference
 from pipeline.images.encode import write_png
 from pipeline.restore.manifest import read_manifest, save_absent
 from pipeline.restore.model import mean_of, model_of
@@ -66,7 +66,7 @@ def project(tmp_path, monkeypatch):
 def test_a_graph_computes_what_the_network_does_at_any_size(arch):
     network = seasoned(arch, SMALL[arch])
     graph = graph_of(model_of(network), {"row": "x"})
-    assert difference(graph, model_of(network)) < 1e-5
+    assert onnx_difference(graph, model_of(network)) < 1e-5
     session = onnx(graph)
     for height, width in ((29, 50), (20, 7)):
         images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
@@ -78,7 +78,7 @@ def test_a_graph_computes_what_the_network_does_at_any_size(arch):
 
 def test_a_mean_is_one_graph():
     model = mean_of([model_of(seasoned("edsr", MAP), seasoned("edsr", LARGER, seed)) for seed in range(2)])
-    assert difference(graph_of(model, {}), model) < 1e-5
+    assert onnx_difference(graph_of(model, {}), model) < 1e-5
 
 
 def test_a_chain_is_one_graph(project):

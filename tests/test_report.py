@@ -20,7 +20,7 @@ from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.images.test_sets import folder_of
 from pipeline.report import costs
-from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
+from pipeline.report.crops import SCENES, SIDE, SceneCrops, first_of_scenes, window
 from pipeline.report.gallery import gallery
 from pipeline.report.scenes import Pick, gains, picks
 from pipeline.report.strips import GAP, LABEL
@@ -185,7 +185,7 @@ def test_names_are_text_whatever_they_hold(project):
 def test_the_page_is_the_same_each_time_and_knows_neither_folder_nor_time(project):
     first = made().text
     assert made().text == first and str(project) not in first and "python -m pipeline page" in first
-    page.write(project / "timed.html", {"sr-edsr": {"device": "cpu", "seconds": 12.5}})
+    page.write_page(project / "timed.html", {"sr-edsr": {"device": "cpu", "seconds": 12.5}})
     timed = Page((project / "timed.html").read_text(encoding="utf-8")).said
     assert "trained in 12.5 s on cpu" in timed and "python -m pipeline page" not in timed
 
@@ -273,8 +273,9 @@ def test_an_ensemble_is_a_row_with_the_trainings_of_all_its_members(project, mon
     write_crops("both", ["both"])
     found = made()
     assert "Use both : the best PSNR on captures" in found.said and "restore photos -o restored --model both " in found.said
-    assert "better than each of the other 4 rows" in found.said and "mean of several networks made of sr-edsr and sr-edsr-stage2" in found.said
-    (line,) = (line for line in costs.section(page.load(), collect(page.load(), "sr", Path("data/bench/sr")))
+    assert "better than each of the other 4 rows" in found.said
+    assert "mean of several networks made of sr-edsr and sr-edsr-stage2" in found.said
+    (line,) = (line for line in costs.section(page.load_sources(), collect(page.load_sources(), "sr", Path("data/bench/sr")))
                if line.startswith("| both "))
     steps = f"{values['stage1']['steps'] + values['stage2']['steps']:,}"
     assert [cell.strip() for cell in line.split("|")][2:-1] == ["both", "1,234", steps, "0.0", steps, "0.0"]
@@ -364,7 +365,7 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
             for view in ("1", "2"):
                 writer.add(view, "s", image)
     write_absent(folder_of(tmp_path, "inputs", "synthetic"), "nothing")
-    crops = Crops(tmp_path, 2)
+    crops = SceneCrops(tmp_path, 2)
     with ShardWriter(tmp_path / "made") as writer:
         for view in ("1", "2"):
             writer.add(view, "s", 255 - truth)
@@ -378,7 +379,7 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     for name in ("inputs", "targets"):
         shutil.rmtree(folder_of(tmp_path, name, "captures"))
         write_absent(folder_of(tmp_path, name, "captures"), "no captures")
-    Crops(tmp_path, 2).write(tmp_path / "none")
+    SceneCrops(tmp_path, 2).write(tmp_path / "none")
     assert Shard(tmp_path / "none/outputs").absent == "no captures"
 
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.core.params import Params
-from pipeline.core.schema import json_schema, markdown
+from pipeline.core.schema import json_schema, params_markdown
 
 
 def fits(value, schema: dict, kinds: dict) -> bool:
@@ -50,7 +50,7 @@ def test_params_fit_their_schema_and_wrong_ones_do_not():
 
 def test_the_document_is_that_of_the_classes():
     text = (ROOT / "docs/params.md").read_text()
-    assert text == markdown(), "`python -m pipeline params > docs/params.md` makes it anew"
+    assert text == params_markdown(), "`python -m pipeline params > docs/params.md` makes it anew"
     assert set(Params.model_fields) == {line[3:] for line in text.splitlines() if line.startswith("## ")} & set(
         Params.model_fields) | {"seed", "threads"}
     assert "| `lambda` | number ≥ 0; `0.002` by default |" in text
@@ -62,5 +62,5 @@ def test_the_document_is_that_of_the_classes():
 
 def test_the_command_prints_either():
     runner = CliRunner()
-    assert runner.invoke(app, ["params"]).output == markdown()
+    assert runner.invoke(app, ["params"]).output == params_markdown()
     assert json.loads(runner.invoke(app, ["params", "--schema"]).output) == json_schema()

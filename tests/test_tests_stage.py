@@ -7,7 +7,7 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.images import test_sets
 from pipeline.images.shards import ShardWriter, write_absent
 from pipeline.stages import tests as stage
@@ -150,11 +150,11 @@ def test_user_mistakes_are_one_line(project, monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", stage.__spec__)  # as `python -m` has it
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "nope"])
     with pytest.raises(SystemExit, match=r"tests tests nope: params\.yaml has no entry 'nope'"):
-        run(stage.main)
+        run_stage(stage.main)
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "sr"])
     write_absent(project / "data/sets/sr-captures/test", "gone")
     with pytest.raises(SystemExit, match=r"tests tests sr: sets\.sr-truth\.folder holds the truth of sets\.sr-cap.*gone"):
-        run(stage.main)
+        run_stage(stage.main)
 
 
 def test_the_stage_runs_on_the_params_file(project, capsys):

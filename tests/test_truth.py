@@ -26,7 +26,7 @@ from pipeline.export.card import Export, card
 from pipeline.images.encode import write_png
 from pipeline.images.splits import match
 from pipeline.report.page import _choices
-from pipeline.report.tables import cells, markdown
+from pipeline.report.tables import cells, task_markdown
 from pipeline.report.verdict import decide
 from pipeline.restore.manifest import read_manifest
 from pipeline.restore.network import save_network
@@ -182,7 +182,7 @@ def test_what_truth_reached_is_an_oracle_everywhere(way, depth, tmp_path, monkey
     group = collect(lineage, "sr", Path("data/bench/sr"))["sr"]
     best = cells(group, "captures")[1]["psnr"]
     assert set(best.index[best]) == {"fair-row"}
-    text = " ".join(markdown("x", {"sr": group}, params.bench, params.tests).split())
+    text = " ".join(task_markdown("x", {"sr": group}, params.bench, params.tests).split())
     assert f"Truth reached `leak`, `leak-chain`, `leak-mean` by {lineage.truth(leak)}: oracles too." in text
 
     # the page

@@ -10,7 +10,7 @@ from conftest import ROOT, smooth_image, with_presets, write_shard
 from torch.nn import functional as F
 
 from pipeline.compare.scores import Scores
-from pipeline.core.baselines import Zssr
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.files import read_json
 from pipeline.core.graph import graph
 from pipeline.core.params import ParamsError, load, parse
@@ -32,8 +32,8 @@ ENTRY = PRESET["zssr"]["sr-zssr"]
 QUICK = {"layers": 3, "features": 4, "crop": 16, "max_steps": 6, "back_projections": 2}
 
 
-def settings(**changes) -> Zssr:
-    return Zssr.model_validate(ENTRY | changes)
+def settings(**changes) -> ZssrEntry:
+    return ZssrEntry.model_validate(ENTRY | changes)
 
 
 def picture(seed=0, height=27, width=22):
@@ -72,7 +72,7 @@ def test_an_untrained_residual_of_zero_is_bicubic():
     for weight in network.parameters():
         torch.nn.init.zeros_(weight)
     for ensemble in (False, True):
-        found = zssr.enlarge(network, image, 54, 44, settings(back_projections=0, ensemble=ensemble))
+        found = zssr.learn_to_enlarge(network, image, 54, 44, settings(back_projections=0, ensemble=ensemble))
         np.testing.assert_allclose(found, resize(image, 54, 44), atol=1e-5)
 
 
@@ -168,11 +168,11 @@ def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
     image = smooth_image(np.random.default_rng(0), 25, 19)
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    (one, steps), (other, _), (another, _) = (zssr.restore(image, 4, settings(**QUICK), seed) for seed in (1, 1, 2))
+    (one, steps), (other, _), (another, _) = (zssr.restore_by_learning(image, 4, settings(**QUICK), seed) for seed in (1, 1, 2))
     assert one.shape == (100, 76, 3) and one.dtype == np.float32 and steps == 12
     assert one.tobytes() == other.tobytes() != another.tobytes()
     assert torch.equal(torch.get_rng_state(), before)
-    noisy, _ = zssr.restore(image, 4, settings(**QUICK, noise=5), 1)
+    noisy, _ = zssr.restore_by_learning(image, 4, settings(**QUICK, noise=5), 1)
     assert noisy.tobytes() != one.tobytes()
 
 
@@ -180,7 +180,7 @@ def test_it_learns_from_the_image_what_bicubic_does_not_know():
     rows, columns = np.mgrid[:88, :96]
     large = np.where((rows // 8 + columns // 12) % 2, 0.8, 0.2)[..., None].repeat(3, 2).astype(np.float32)
     image = quantise(resize(large, 44, 48))
-    found, steps = zssr.restore(image, 2, settings(gradual=1, layers=4, features=12, max_steps=250), 0)
+    found, steps = zssr.restore_by_learning(image, 2, settings(gradual=1, layers=4, features=12, max_steps=250), 0)
     errors = [np.square(output - large)[4:-4, 4:-4].mean() for output in (found, resize(image / np.float32(255), 88, 96))]
     assert steps <= 250 and errors[0] < 0.6 * errors[1]
 
@@ -250,13 +250,13 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(project, monkeypatch
     stage.main("sr-zssr")
     whole = files()
     assert not list(Path(".work").rglob("*.npz"))
-    restore, calls = zssr.restore, []
+    restore, calls = zssr.restore_by_learning, []
 
     def counted(*args):
         calls.append(args[3])
         return restore(*args)
 
-    monkeypatch.setattr(zssr, "restore", counted)
+    monkeypatch.setattr(zssr, "restore_by_learning", counted)
     with monkeypatch.context() as patch:
         def asked(stop):  # in the second image
             stop.signal = 15 if len(calls) == 2 else None

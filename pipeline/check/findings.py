@@ -124,7 +124,7 @@ def device() -> Finding:
     return Finding("fix", f"RESTAGE_DEVICE={wanted}: {words}") if wanted else Finding("note", f"device: the CPU, as {words}")
 
 
-def plan(stages: list[str], changed: set[str], times: dict[str, dict], trained: dict[str, str]) -> Finding:
+def what_will_run(stages: list[str], changed: set[str], times: dict[str, dict], trained: dict[str, str]) -> Finding:
     """What will run, and how long its trainings took when they last ran here.
 
     `stages` are those that would run, in their order, `changed` those among them that are not as dvc.lock says; `times` is

@@ -47,7 +47,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
             foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
             changed = changes.changed(index.stages, foretold)
             trained = {node.stage: name for name, node in graph(params).nodes.items() if node.settings}
-            tell(findings.plan(changes.pending(index.graph, changed, {"code", "settings"}), changed, times(), trained))
+            tell(findings.what_will_run(changes.pending(index.graph, changed, {"code", "settings"}), changed, times(), trained))
     except DvcException as error:
         fail(f"dvc: {' '.join(str(error).split())}")
     for path in findings.leftovers(outs):

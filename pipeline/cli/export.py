@@ -26,7 +26,7 @@ def export(
     """
     from rich.console import Console
 
-    from pipeline.export.write import export as write
+    from pipeline.export.write import export_row as write
     from pipeline.restore.manifest import AbsentNetwork
 
     if bool(name) == bool(system):

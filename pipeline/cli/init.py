@@ -36,15 +36,15 @@ def init(
     import yaml
 
     from pipeline.cli.init_plan import explain
-    from pipeline.cli.init_survey import plan
-    from pipeline.cli.init_text import write
+    from pipeline.cli.init_survey import plan_project
+    from pipeline.cli.init_text import params_text
     from pipeline.core.files import replacing
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
         fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
     try:
-        chosen = plan(task.value, captures, clean, truth)
-        text = write(chosen)
+        chosen = plan_project(task.value, captures, clean, truth)
+        text = params_text(chosen)
         parse(yaml.safe_load(text), str(PARAMS_FILE))
     except (ParamsError, OSError, ValueError) as error:
         fail(error)

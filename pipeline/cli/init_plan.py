@@ -33,7 +33,7 @@ class Photos:
 
 
 @dataclass(frozen=True)
-class Task:
+class InitTask:
     title: str
     scale: int
     arch: str
@@ -54,8 +54,8 @@ class Task:
     """What the recipe assumes of the captures, and what to change where it is wrong."""
 
 
-def _enlarged(scale: int, blur: float, patch: int, cut: int) -> Task:
-    return Task(
+def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
+    return InitTask(
         f"Super-resolution x{scale}", scale, "edsr", {"scale": scale, "blocks": 6, "features": 32, "start": "bilinear"},
         "random",
         {"kind": "random", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2], "noise_sigma": [0, 6],
@@ -70,7 +70,7 @@ def _enlarged(scale: int, blur: float, patch: int, cut: int) -> Task:
 TASKS = {
     "x4": _enlarged(4, 3.0, 24, 64),
     "x2": _enlarged(2, 1.5, 32, 96),
-    "same-size": Task(
+    "same-size": InitTask(
         "Restoration of soft photographs", 1, "edsr",
         {"scale": 1, "blocks": 6, "features": 48, "unshuffle": 2, "start": "bilinear"}, "updown",
         {"kind": "updown", "factors": [2, 2.5, 3]}, 48, 96, 128,
@@ -79,7 +79,7 @@ TASKS = {
         "It is assumed that the captures are soft, as if they had been reduced by 2 to 3 and enlarged again, and have little "
         "noise. Where yours are softer or sharper, change recipes.photos-updown.factors. For noise and JPEG, take the recipe "
         "random-x1 of presets/optics.yaml."),
-    "screens": Task(
+    "screens": InitTask(
         "Demoireing of photographed screens", 1, "dmnet",
         {"blocks": 10, "features": 48, "layers": 8, "fine_features": 24, "batch_norm": False, "mu": 1.0, "start": "identity"},
         "moire", None, 64, 192, 192,
@@ -99,7 +99,7 @@ def smaller(wanted: int, least: int, step: int) -> int:
 @dataclass(frozen=True)
 class Plan:
     """A task, the folders, and what follows from both."""
-    task: Task
+    task: InitTask
     captures: Photos
     clean: Photos
     truth: str
@@ -151,7 +151,7 @@ def _scenes(photos: Photos, scale: int, **wanted: tuple[float, int, int]) -> dic
             for split, (share, least, most) in wanted.items()}
 
 
-def explain(plan: Plan) -> list[str]:
+def assumptions(plan: Plan) -> list[str]:
     """What was assumed, and what to change, a paragraph each."""
     task, scale = plan.task, plan.task.scale
     near, clean = plan.captures_split, sum(plan.clean_split.values())

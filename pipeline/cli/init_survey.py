@@ -10,7 +10,7 @@ from pipeline.images.splits import name_images, scene_of
 FEWEST = {"captures": 4, "clean": 6}  # scenes: the splits need one or two each
 
 
-def plan(task: str, captures: Path, clean: Path, truth: Path | None) -> Plan:
+def plan_project(task: str, captures: Path, clean: Path, truth: Path | None) -> Plan:
     """What is chosen for these folders. Raises ValueError for what the task cannot use, with the file, and what is wanted."""
     captures, clean = captures.resolve(), clean.resolve()
     truth = truth.resolve() if truth else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.cli.init_plan import PATCHES, Photos, Plan, Task
+from pipeline.cli.init_plan import PATCHES, InitTask, Photos, Plan
 
 WIDTH = 128
 MOIRE = Path("presets/demoire.yaml")
@@ -32,7 +32,7 @@ builtin: {{}}
 """
 
 
-def write(plan: Plan) -> str:
+def params_text(plan: Plan) -> str:
     """The text, at most 60 lines."""
     stage1, stage2 = ({key: plan.patch(value) if key == "patch" else value for key, value in settings.items()}
                       for settings in (plan.task.stage1, plan.task.stage2))
@@ -95,7 +95,7 @@ def _set(photos: Photos, folder: Path, split: dict[str, int], patches: int, size
     return {"folder": str(folder)} | shares | ({"patches": patches, "size": size} if patches else {})
 
 
-def _recipe(task: Task) -> dict:
+def _recipe(task: InitTask) -> dict:
     return task.ranges or yaml.safe_load(MOIRE.read_text(encoding="utf-8"))["recipes"]["moire-native"]
 
 

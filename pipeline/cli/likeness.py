@@ -23,7 +23,7 @@ def likeness(
     from rich.console import Console
 
     from pipeline.compare.likeness_curves import draw_likeness
-    from pipeline.compare.likeness_text import Comparison, measure
+    from pipeline.compare.likeness_text import LikenessReport, measure
     from pipeline.core.device import pick
     from pipeline.core.files import replacing, write_json
     from pipeline.core.params import load
@@ -39,7 +39,7 @@ def likeness(
             found = measure(params, captures, pairs, truth)
     except (ParamsError, OSError, ValueError) as error:
         fail(error)
-    comparison = Comparison(captures, pairs, found)
+    comparison = LikenessReport(captures, pairs, found)
     comparison.show(console)
     if out:
         with replacing(out, "w") as handle:

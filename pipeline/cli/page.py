@@ -16,10 +16,10 @@ def page(
     \b
     Example: python -m pipeline page -o report.html
     """
-    from pipeline.stages.page import write
+    from pipeline.stages.page import write_page
 
     try:
-        write(output, times())
+        write_page(output, times())
     except (ValueError, OSError) as error:
         fail(error)
     typer.echo(output)

@@ -12,6 +12,6 @@ def params(schema: Annotated[bool, typer.Option("--schema", help="A JSON schema,
     """
     import json
 
-    from pipeline.core.schema import json_schema, markdown
+    from pipeline.core.schema import json_schema, params_markdown
 
-    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False) if schema else markdown(), nl=schema)
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False) if schema else params_markdown(), nl=schema)

@@ -23,7 +23,7 @@ def seeds(
     """
     from rich.console import Console
 
-    from pipeline.compare.revisions import RevisionError, read
+    from pipeline.compare.revisions import RevisionError, read_revisions
     from pipeline.compare.seeds import sections
     from pipeline.compare.seeds_text import Comparison
     from pipeline.core.files import replacing
@@ -32,7 +32,7 @@ def seeds(
     if out and out.suffix != ".md":
         fail(f"--out {out}: wanted a file that ends in .md")
     try:
-        revisions = read(revs, task)
+        revisions = read_revisions(revs, task)
     except RevisionError as error:
         fail(error)
     params = revisions[0].params

@@ -19,7 +19,7 @@ def speed(
     """
     from pipeline.core.device import pick
     from pipeline.core.params import load
-    from pipeline.train.speed import measure
+    from pipeline.train.speed import time_steps
 
     try:
         values = load()
@@ -28,7 +28,7 @@ def speed(
     if network not in values.networks:
         fail(f"networks.{network}: no such entry, there are {', '.join(values.networks)}")
     entry, settings, device = values.networks[network], values.stage1_of(network), pick(values.threads)
-    times = measure(entry.arch, entry.options, settings, device, rounds, compile)
+    times = time_steps(entry.arch, entry.options, settings, device, rounds, compile)
     for variant, ms in sorted(times.items(), key=lambda item: item[1]):
         mark = "  <- as it is" if all(getattr(settings, key) == value for key, value in variant) else ""
         typer.echo(f"{ms:9.2f} ms  " + "  ".join(f"{key}: {str(value).lower():5s}" for key, value in variant) + mark)

@@ -89,7 +89,7 @@ def _spread(values: np.ndarray) -> dict[str, list[float]]:
     return {name: [float(column.mean()), float(column.std())] for name, column in zip("RGB", values.T)}
 
 
-class Comparison:
+class LikenessReport:
     """All there is to say of a comparison."""
 
     def __init__(self, captures: str, pairs: str, found: Likeness):

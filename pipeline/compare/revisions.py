@@ -35,7 +35,7 @@ class Revision:
     """Entry of systems or rows -> scores of each image."""
 
 
-def read(names: list[str], tasks: list[str] | None = None) -> list[Revision]:
+def read_revisions(names: list[str], tasks: list[str] | None = None) -> list[Revision]:
     """The revisions in the order of their seeds, with the scores of `tasks` or of all.
 
     Raises RevisionError unless all can be read, agree in every param but the seed, and scored the same images.

@@ -20,7 +20,7 @@ COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class SeedCell:
     text: str
     interval: str = ""
     verdict: str = ""
@@ -31,7 +31,7 @@ class Block:
     """A table: cells by row and metric."""
     title: str
     headings: dict[str, str]
-    rows: dict[str, dict[str, Cell]]
+    rows: dict[str, dict[str, SeedCell]]
 
 
 class Comparison:
@@ -112,7 +112,7 @@ class Comparison:
 
 def _block(title: str, table: pd.DataFrame, cell) -> Block:
     """What people read: all metrics but the levels of SWD, which are in the CSV."""
-    rows: dict[str, dict[str, Cell]] = {}
+    rows: dict[str, dict[str, SeedCell]] = {}
     for line in table.itertuples():
         if not is_level(line.metric):
             rows.setdefault(line.row, {})[line.metric] = cell(line)
@@ -120,23 +120,23 @@ def _block(title: str, table: pd.DataFrame, cell) -> Block:
     return Block(title, {metric: heading(metric) for metric in metrics}, rows)
 
 
-def _spread(line) -> Cell:
+def _spread(line) -> SeedCell:
     text = known(line.metric).text
-    return Cell(text(line.value) + (f" ± {text(line.sd)}" if pd.notna(line.sd) else ""))
+    return SeedCell(text(line.value) + (f" ± {text(line.sd)}" if pd.notna(line.sd) else ""))
 
 
-def _difference(line) -> Cell:
+def _difference(line) -> SeedCell:
     about = known(line.metric)
     value = about.text(line.value, "+")
     if pd.isna(line.low):
-        return Cell(value)
+        return SeedCell(value)
     limits = f"[{about.text(line.low, '+')}, {about.text(line.high, '+')}]"
     if line.low <= 0 <= line.high:
-        return Cell("tie", limits, "tie")
+        return SeedCell("tie", limits, "tie")
     if not about.better:
-        return Cell(value, limits)
+        return SeedCell(value, limits)
     verdict = "better" if (line.value > 0) == (about.better == "up") else "worse"
-    return Cell(f"{value} {verdict}", limits, verdict)
+    return SeedCell(f"{value} {verdict}", limits, verdict)
 
 
 def _fitting(block: Block, width: int) -> Iterator[list[str]]:
@@ -158,11 +158,11 @@ def _rich(block: Block, metrics: list[str]) -> Table:
     for metric in metrics:
         table.add_column(block.headings[metric], justify="right", no_wrap=True)
     for row, cells in block.rows.items():
-        table.add_row(row, *(_rich_cell(cells.get(metric, Cell(""))) for metric in metrics))
+        table.add_row(row, *(_rich_cell(cells.get(metric, SeedCell(""))) for metric in metrics))
     return table
 
 
-def _rich_cell(cell: Cell) -> Text:
+def _rich_cell(cell: SeedCell) -> Text:
     text = Text(cell.text, style=COLOURS.get(cell.verdict, ""))
     return text.append(f"\n{cell.interval}", style="dim") if cell.interval else text
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.core.model import Count, Fraction, Name, NonNegative, Positive, Strict, WholeNumber
-from pipeline.core.settings import Stage2, TestSet
+from pipeline.core.settings import Stage2Settings, TestSet
 
 
 class CycleGanTraining(Strict):
@@ -41,7 +41,7 @@ class CycleGanTraining(Strict):
         return self
 
 
-class CycleGan(Strict):
+class CycleGanEntry(Strict):
     """The kept network restores `captures`; nothing is paired."""
     arch: Name
     """Of both generators."""
@@ -73,7 +73,7 @@ class RbsrTraining(Strict):
     validate_every: Count
 
 
-class Rbsr(Strict):
+class RbsrEntry(Strict):
     """A mapping from `inputs` to `targets` of the same size; `synthetic` are other inputs that belong to the same targets."""
     arch: Name
     options: dict[str, Any]
@@ -85,7 +85,7 @@ class Rbsr(Strict):
     settings: RbsrTraining
 
 
-class Srgan(Strict):
+class SrganEntry(Strict):
     """SRGAN (Ledig et al. 2017): the network `start` trained on pairs with a content loss on the features of VGG, in place of
     stage 2's MSE, and an adversary that sees unpaired clean images."""
     start: Name
@@ -98,10 +98,10 @@ class Srgan(Strict):
     """Of its layers, the one whose output is compared; relu2_2 is the second convolution of the second block, rectified."""
     content: Positive
     """Weight of the mean squared difference there, for images in [0, 1] normalised as torchvision does."""
-    settings: Stage2
+    settings: Stage2Settings
 
 
-class Zssr(Strict):
+class ZssrEntry(Strict):
     """ZSSR (Shocher, Cohen, Irani, 2018): a small network learnt from each test image alone."""
     tests: Name
     test_sets: Annotated[tuple[TestSet, ...], Field(min_length=1)]

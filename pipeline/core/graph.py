@@ -10,13 +10,13 @@ from itertools import product
 from typing import NamedTuple
 
 from pipeline.core.model import Strict
-from pipeline.core.nodes import Labels, Node, labels_of, nodes_of
+from pipeline.core.nodes import LabelNode, Node, labels_of, nodes_of
 from pipeline.core.overlap import common_file
 from pipeline.core.params import Params, derived
 from pipeline.core.sources import TRUTH, Set
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row of a task's tables, without those of controls."""
     name: str
     key: str
@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
 class Graph:
     params: Params
     nodes: dict[str, Node]
-    labels: dict[str, Labels]
+    labels: dict[str, LabelNode]
     truths: dict[str, str]
     """Set that counts as truth -> why, in words that begin with its name."""
 
@@ -130,14 +130,14 @@ class Graph:
             node = self.nodes[node.start]
         return node.system if node.kind == "stage2" else ""
 
-    def rows(self, task: str | None = None) -> list[Row]:
+    def rows(self, task: str | None = None) -> list[TableRow]:
         """The rows of a task, or of all, as params.yaml has them: those of systems, then the others."""
-        found = [Row(name, key, system.task, system.task, name, (name,)) for key, system in self.params.systems.items()
+        found = [TableRow(name, key, system.task, system.task, name, (name,)) for key, system in self.params.systems.items()
                  for name in (system.start, *derived(key).values())]
         for key, row in self.params.rows.items():
             chain = () if row.network == "none" else self.links(row.network)
             name = key if chain else key.removeprefix(f"{row.task}-")
-            found.append(Row(name, key, row.task, row.tests, row.network, chain))
+            found.append(TableRow(name, key, row.task, row.tests, row.network, chain))
         return [row for row in found if task in (None, row.task)]
 
     def entries(self, task: str) -> dict[str, str]:

@@ -50,16 +50,16 @@ class Node:
         return self.architecture | (self.settings.model_dump(by_alias=True) if self.settings else {})
 
 
-class Labels(NamedTuple):
+class LabelNode(NamedTuple):
     """An entry of data/labels."""
     teachers: tuple[str, ...]
     inputs: str
 
 
-def labels_of(p: Params) -> dict[str, Labels]:
+def labels_of(p: Params) -> dict[str, LabelNode]:
     """By name: entries of `labels`, and the surrogates of systems."""
-    found = {key: Labels((entry.network,), entry.inputs) for key, entry in p.labels.items()}
-    return found | {key: Labels((entry.teacher,), f"sets/{entry.captures}") for key, entry in p.systems.items()}
+    found = {key: LabelNode((entry.network,), entry.inputs) for key, entry in p.labels.items()}
+    return found | {key: LabelNode((entry.teacher,), f"sets/{entry.captures}") for key, entry in p.systems.items()}
 
 
 def nodes_of(p: Params) -> dict[str, Node]:

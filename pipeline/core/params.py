@@ -9,7 +9,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.core.baselines import CycleGan, Rbsr, Srgan, Zssr
+from pipeline.core.baselines import CycleGanEntry, RbsrEntry, SrganEntry, ZssrEntry
 from pipeline.core.entries import (
     Adabn,
     Chain,
@@ -29,7 +29,7 @@ from pipeline.core.model import Count, Name, Strict, WholeNumber, explain, overr
 from pipeline.core.moved import moved
 from pipeline.core.recipes import Recipe
 from pipeline.core.references import check_references
-from pipeline.core.settings import Bench, Select, Stage1, Stage2, Supervised
+from pipeline.core.settings import Bench, Select, Stage1Settings, Stage2Settings, SupervisedSettings
 from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Set
 
 PARAMS_FILE = Path("params.yaml")
@@ -52,9 +52,9 @@ class Params(Strict):
     threads: Count = 1
     """CPU threads of a training; part of the result, as sums in another order round differently."""
     ingest: Ingest = Ingest()
-    stage1: Stage1 = Stage1()
-    stage2: Stage2 = Stage2()
-    supervised: Supervised = Supervised()
+    stage1: Stage1Settings = Stage1Settings()
+    stage2: Stage2Settings = Stage2Settings()
+    supervised: SupervisedSettings = SupervisedSettings()
     bench: Bench = Bench()
     select: Select = Select()
     builtin: Annotated[dict[Name, Builtin], Field(max_length=1)]
@@ -69,10 +69,10 @@ class Params(Strict):
     adabn: dict[Name, Adabn]
     labels: dict[Name, Labels]
     finetunes: dict[Name, Finetune]
-    cyclegans: dict[Name, CycleGan]
-    rbsr: dict[Name, Rbsr]
-    srgan: dict[Name, Srgan]
-    zssr: dict[Name, Zssr]
+    cyclegans: dict[Name, CycleGanEntry]
+    rbsr: dict[Name, RbsrEntry]
+    srgan: dict[Name, SrganEntry]
+    zssr: dict[Name, ZssrEntry]
     chains: dict[Name, Chain]
     ensembles: dict[Name, Ensemble]
     tasks: dict[Name, Task]
@@ -80,18 +80,18 @@ class Params(Strict):
     far: dict[Name, Far]
     rows: dict[Name, Row]
 
-    def stage1_of(self, network: str) -> Stage1:
+    def stage1_of(self, network: str) -> Stage1Settings:
         return override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
 
-    def stage2_of(self, system: str) -> Stage2:
+    def stage2_of(self, system: str) -> Stage2Settings:
         entry = self.systems[system]
         settings = override(self.stage2, entry.stage2, f"systems.{system}.stage2")
         return _scale_lambda(settings, entry.lambda_scale)
 
-    def supervised_of(self, oracle: str) -> Supervised:
+    def supervised_of(self, oracle: str) -> SupervisedSettings:
         return override(self.supervised, self.oracles[oracle].supervised, f"oracles.{oracle}.supervised")
 
-    def finetune_of(self, name: str) -> Stage2 | Supervised:
+    def finetune_of(self, name: str) -> Stage2Settings | SupervisedSettings:
         entry = self.finetunes[name]
         settings = override(getattr(self, entry.settings), entry.overrides, f"finetunes.{name}.overrides")
         return _scale_lambda(settings, entry.lambda_scale) if entry.settings == "stage2" else settings
@@ -120,7 +120,7 @@ class Params(Strict):
         return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
 
 
-def _scale_lambda(settings: Stage2, factor: float) -> Stage2:
+def _scale_lambda(settings: Stage2Settings, factor: float) -> Stage2Settings:
     return settings.model_copy(update={"lambda_": settings.lambda_ * factor})
 
 

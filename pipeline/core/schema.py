@@ -19,7 +19,7 @@ def json_schema() -> dict:
     return Params.model_json_schema() | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "params.yaml"}
 
 
-def markdown() -> str:
+def params_markdown() -> str:
     """A section for each key of the file, and for each kind of mapping in it, with a table of the keys there."""
     schema = json_schema()
     kinds, plain = schema["$defs"], []

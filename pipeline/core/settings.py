@@ -41,11 +41,11 @@ class Training(Strict):
     """Steps between two points of the training curve."""
 
 
-class Stage1(Training):
+class Stage1Settings(Training):
     loss: Literal["l1", "mse"] = "l1"
 
 
-class Supervised(Stage1):
+class SupervisedSettings(Stage1Settings):
     steps: Count = 250
     lr: Positive = 0.0005
     validate_every: Count = 50
@@ -53,7 +53,7 @@ class Supervised(Stage1):
     """Whether statistics of batch norm stay those of the network it starts from (frozen) or go on with the data (train)."""
 
 
-class Stage2(Training):
+class Stage2Settings(Training):
     """Liu et al., eq. 6: MSE to the surrogate + lambda * adversarial term against unpaired clean images."""
     steps: Count = 250
     lr: Positive = 0.0001

@@ -10,11 +10,11 @@ import numpy as np
 
 from pipeline.core import seeds
 from pipeline.core.recipes import Recipe, Unknown
-from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.calibrated import degrade_calibrated
-from pipeline.degrade.camera import sample
+from pipeline.degrade.camera import sample_camera
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.simulate import photograph_part
 from pipeline.degrade.noise import add_noise, sigma_at
@@ -51,7 +51,7 @@ def _bicubic(clean, rng, how: How) -> Pair:
 def _updown(clean, rng, how: How) -> Pair:
     """Down by the drawn factor, then to the target size; rounded once, at the end."""
     factor = float(rng.choice(how.recipe.factors))
-    return quantise(_reduced(_by_factor(clean, 1 / factor), clean, how.scale)), clean, {"factor": factor}
+    return round_to_uint8(_reduced(_by_factor(clean, 1 / factor), clean, how.scale)), clean, {"factor": factor}
 
 
 def _random(clean, rng, how: How) -> Pair:
@@ -66,7 +66,7 @@ def _random(clean, rng, how: How) -> Pair:
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
     detour = _by_factor(blur(clean, kernel), drawn["resize"])
     noisy = add_noise(_reduced(detour, clean, how.scale), drawn["noise_sigma"], rng)
-    return jpeg(quantise(noisy), drawn["jpeg_quality"]), clean, drawn
+    return jpeg(round_to_uint8(noisy), drawn["jpeg_quality"]), clean, drawn
 
 
 def _calibrated(clean, rng, how: How) -> Pair:
@@ -79,7 +79,7 @@ def _blur(clean, rng, how: How) -> Pair:
     """Blur -> noise in proportion to the blurred image's contrast -> rounding."""
     recipe, blurred = how.recipe, blur(clean, fixed_kernel(how.recipe.shape, how.recipe.size))
     sigma = 0.0 if recipe.snr_db is None else sigma_at(blurred, recipe.snr_db)
-    return quantise(add_noise(blurred, sigma, rng)), clean, {"noise_sigma": sigma}
+    return round_to_uint8(add_noise(blurred, sigma, rng)), clean, {"noise_sigma": sigma}
 
 
 def hidden_camera(recipe: Unknown) -> dict[str, float]:
@@ -93,7 +93,7 @@ def _unknown(clean, rng, how: How) -> Pair:
     """Point spread -> the light-sensitive centre of each cell of scale x scale pixels -> read noise -> rounding."""
     camera = hidden_camera(how.recipe)
     kernel = gaussian_kernel(camera["psf_sigma"], camera["psf_sigma"] * camera["psf_ratio"], camera["psf_angle"])
-    return quantise(add_noise(sample(blur(clean, kernel), how.scale), camera["read_sigma"], rng)), clean, {}
+    return round_to_uint8(add_noise(sample_camera(blur(clean, kernel), how.scale), camera["read_sigma"], rng)), clean, {}
 
 
 def _moire(clean, rng, how: How) -> Pair:

@@ -5,14 +5,14 @@ from pipeline.compare.kinds import input_of
 from pipeline.compare.scores import Scores, read_csv
 from pipeline.compare.text import count, heading, item, pipes
 from pipeline.core.files import read_json
-from pipeline.core.graph import Graph, Row
+from pipeline.core.graph import Graph, TableRow
 from pipeline.report.tables import NOT_COMPUTED, cells, not_computed
 from pipeline.score.names import TEST_SETS
 
 TABLES, BENCH = Path("metrics/tables"), Path("data/bench")
 
 
-def scores(graph: Graph, chain: list[str], where: list[Row], manifests: dict[str, dict]) -> list[str]:
+def scores(graph: Graph, chain: list[str], where: list[TableRow], manifests: dict[str, dict]) -> list[str]:
     """Lines of Markdown: tables of the test sets that no choice was made on, or why there are none."""
     if not where:
         return ["No row of params.yaml scores it."]
@@ -45,7 +45,7 @@ def scores(graph: Graph, chain: list[str], where: list[Row], manifests: dict[str
     return lines[:-1]
 
 
-def _table(graph: Graph, place: Row, group: Scores, test_set: str) -> list[str]:
+def _table(graph: Graph, place: TableRow, group: Scores, test_set: str) -> list[str]:
     own = input_of(graph, place.task, place.tests, group, test_set)
     both = Scores({row: group.rows[row] for row in (own, place.name) if row})
     texts, _ = cells(both, test_set)

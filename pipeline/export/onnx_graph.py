@@ -54,7 +54,7 @@ def graph_of(model: Model, about: dict[str, str]) -> bytes:
     return graph.SerializeToString(deterministic=True)
 
 
-def difference(graph: bytes, model: Model) -> float:
+def onnx_difference(graph: bytes, model: Model) -> float:
     """By how much onnxruntime's answers for the graph differ at most from the model's own, for images of the sizes PROBES.
 
     Raises ValueError when that is more than TOLERANCE, or the sizes are others.

@@ -10,7 +10,7 @@ from pipeline.core.files import replacing
 from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.export.card import Export, card, items, truth_behind
-from pipeline.export.onnx_graph import OPSET, PROBES, TOLERANCE, difference, graph_of, versions
+from pipeline.export.onnx_graph import OPSET, PROBES, TOLERANCE, graph_of, onnx_difference, versions
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.restore.manifest import AbsentNetwork, in_words, leaves, read_manifest, tree_of
@@ -42,7 +42,7 @@ class Form(NamedTuple):
     """What is to be said of such a file besides."""
 
 
-def export(row: str, to: str, output: Path, models: Path = Path("models")) -> str:
+def export_row(row: str, to: str, output: Path, models: Path = Path("models")) -> str:
     """Write a row of params.yaml, or a network below `models`, to `output`, and its card to `output` with .md behind it.
 
     `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
@@ -79,7 +79,7 @@ def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dic
     model = named(row, models=models)
     weights = {f"weights of {name}": manifests[name]["weights"] for name in dict.fromkeys(leaves(tree))}
     graph = graph_of(model, {"row": row, "networks": in_words(tree), "scale": str(model.scale), **weights})
-    largest = difference(graph, model)
+    largest = onnx_difference(graph, model)
     sizes = ", ".join(f"{height} x {width}" for _, height, width in PROBES)
     enlarged = f", {model.scale} times as high and wide" if model.scale > 1 else ""
     inside = f"all networks, {in_words(tree)}, unrounded between; " if len(leaves(tree)) > 1 else ""

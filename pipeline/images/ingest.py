@@ -19,7 +19,7 @@ from pipeline.core.files import need_space, sha256_of_array, write_json
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import TRUTH, Ingest, Set
-from pipeline.images.contents import is_video, read, sizes_of
+from pipeline.images.contents import is_video, read_images, sizes_of
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage
 from pipeline.images.find import find_images, has_truth
 from pipeline.images.shards import ShardWriter
@@ -120,7 +120,7 @@ def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) ->
         if path in rejected:
             continue
         try:
-            for image_name, image in read(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels):
+            for image_name, image in read_images(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels):
                 yield name, image_name, image
         except BadImage as error:
             rejected[path] = str(error)

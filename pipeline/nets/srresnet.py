@@ -54,12 +54,12 @@ def build(scale: int, blocks: int = 16, features: int = 64, start: str = "random
         raise ValueError(f"srresnet: features is {features}, wanted at least 3 for start: bilinear")
     network = SRResNet(scale, blocks, features)
     if start == "bilinear":
-        begin_as_bilinear(network)
+        _begin_as_bilinear(network)
     return network
 
 
 @torch.no_grad()
-def begin_as_bilinear(network: SRResNet) -> None:
+def _begin_as_bilinear(network: SRResNet) -> None:
     """Set the first weights so that the untrained network already enlarges: three features carry the colours through.
 
     They are never negative, so PReLU lets them pass. nets/blocks.py says what this is for.

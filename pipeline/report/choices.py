@@ -7,7 +7,7 @@ from pipeline.score.names import CHOICE_SET
 from pipeline.score.registry import METRICS, diagnostics
 
 
-def markdown(choices: dict[str, dict], settings: Select) -> str:
+def choices_markdown(choices: dict[str, dict], settings: Select) -> str:
     """A section with a table for each system; `choices` as metrics/select/<task>.json holds them."""
     title = METRICS[settings.metric].title
     rule = (f"The lowest {title} among the networks whose drift is at most {settings.max_drift:g} and whose residual is at "

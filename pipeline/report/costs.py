@@ -58,7 +58,7 @@ def _placed(graph: Graph, network: str, behind: bool) -> Iterator[tuple[str, boo
         yield network, behind
 
 
-def table(graph: Graph, scores: dict[str, Scores]) -> pd.DataFrame:
+def cost_table(graph: Graph, scores: dict[str, Scores]) -> pd.DataFrame:
     """For each row that has networks, once, what HEADING says, as texts."""
     lines = {}
     for group in scores.values():
@@ -81,6 +81,6 @@ def meaning(graph: Graph, scores: dict[str, Scores]) -> list[str]:
 
 def section(graph: Graph, scores: dict[str, Scores]) -> list[str]:
     """Lines of Markdown: a table of the rows that have networks, each once; none without any."""
-    lines = table(graph, scores)
+    lines = cost_table(graph, scores)
     said = [line for text in meaning(graph, scores) for line in item(text)]
     return ["## Weights and training", "", *said, "", *pipes("row", lines), ""] if len(lines) else []

@@ -18,7 +18,7 @@ PICTURED = ("captures", "synthetic")
 """The first of these test sets that has images is the one that is cut."""
 
 
-class Crops:
+class SceneCrops:
     """The crops of one entry of the benchmark: of the test set's inputs, of their truth, and of the outputs of its rows."""
 
     def __init__(self, tests: Path, scale: int):

@@ -22,7 +22,7 @@ from pipeline.core.graph import Graph
 from pipeline.report import costs
 from pipeline.report.choices import scored
 from pipeline.report.gallery import gallery
-from pipeline.report.page_tables import table
+from pipeline.report.page_tables import score_table
 from pipeline.report.svg import chart
 from pipeline.report.tables import conventions, not_computed, reached
 from pipeline.report.tradeoff import plots
@@ -54,7 +54,7 @@ class Sources:
     """Network -> device and seconds of its training on this machine; empty in the stage, as they differ from run to run."""
 
 
-def render(sources: Sources) -> str:
+def render_page(sources: Sources) -> str:
     """The page."""
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)
@@ -105,7 +105,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     row = found.row or next(iter([*group.networks, *group.rows]), "")
     chain = group.networks.get(found.row, [])
     captures = params.tests[tests].captures
-    tables = [table(group, pairs[name], name, kind) for name in scored]
+    tables = [score_table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
@@ -139,7 +139,7 @@ def _choices(graph: Graph, choices: dict[str, dict]) -> dict:
 def _costs(graph: Graph, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
     """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
     return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
-            for line in costs.table(graph, scores).itertuples()]
+            for line in costs.cost_table(graph, scores).itertuples()]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
@@ -167,9 +167,9 @@ def _charts(path: Path) -> list[Markup]:
     """The curves of a training as SVG; none when nothing was trained."""
     if not path.is_file():
         return []
-    table, found = pd.read_csv(path, dtype=float), []
+    score_table, found = pd.read_csv(path, dtype=float), []
     for title, columns in PANELS.items():
-        curves = {name: table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in table}
+        curves = {name: score_table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in score_table}
         curves = {name: points for name, points in curves.items() if points}
         if curves:
             found.append(Markup(chart(curves, title)))

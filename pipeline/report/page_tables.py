@@ -12,7 +12,7 @@ from pipeline.score.registry import METRICS
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     text: str
     value: float | None
     """What it is sorted by; None where nothing was computed."""
@@ -25,7 +25,7 @@ class Line:
     row: str
     kind: str
     weights: int
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[TableCell] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Table:
     lines: list[Line]
 
 
-def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) -> Table:
+def score_table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) -> Table:
     """The rows in reading order. Ties are told from the first of the best by the images that both have scores of."""
     texts, best = cells(group, test_set)
     published, lines = figures(group, test_set, texts.index), []
@@ -47,9 +47,9 @@ def table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) ->
         for metric, text in texts.loc[row].items():
             tie = text and row not in group.oracles and _tie(paired, row, first[metric], metric)
             mark = "best" if best.at[row, metric] else "tie" if tie else ""
-            line.cells.append(Cell(text, group.rows[row][test_set].get(metric), mark))
+            line.cells.append(TableCell(text, group.rows[row][test_set].get(metric), mark))
         for figure in published.loc[row]:
-            line.cells.append(Cell("", None) if math.isnan(figure) else Cell(f"{figure:g}", figure))
+            line.cells.append(TableCell("", None) if math.isnan(figure) else TableCell(f"{figure:g}", figure))
         lines.append(line)
     headings = [(heading(metric), METRICS[metric].better) for metric in texts]
     headings += [(f"{METRICS[metric].title}, paper", METRICS[metric].better) for metric in published]

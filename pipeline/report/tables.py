@@ -65,7 +65,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
 
-def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
+def task_markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
              sections: Sequence[str] = ()) -> str:
     """The tables of a task, a heading for each test set; `scores` by entry of `tests`, `entries` the section itself.
 

@@ -115,7 +115,7 @@ def gained(metric: str, difference: Difference | None) -> bool:
     return apart(difference) and (difference.interval.value > 0) == (METRICS[metric].better == "up")
 
 
-def in_words(metric: str, difference: Difference) -> str:
+def interval_in_words(metric: str, difference: Difference) -> str:
     """Such as `PSNR ↑ +0.31 [+0.20, +0.42]`."""
     text, found = METRICS[metric].text, difference.interval
     limits = "no interval, as there is one scene"
@@ -136,7 +136,7 @@ def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Pa
             said.append(f"No other row that can be used has a better {METRICS[metric].title}.")
             continue
         differences = minus(paired, row, found.row, [metric, found.metric])
-        words = ", ".join(in_words(name, difference) for name, difference in differences.items())
+        words = ", ".join(interval_in_words(name, difference) for name, difference in differences.items())
         doubt = ", which needs no truth but is fooled by sharpening and noise" if METRICS[metric].family == "blind" else ""
         said.append(f"By {METRICS[metric].title}{doubt}, it would be `{row}`: against `{found.row}`, {words}.")
     return said
@@ -149,7 +149,7 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
     difference = differences[found.metric]
-    found.gain = words = in_words(found.metric, difference)
+    found.gain = words = interval_in_words(found.metric, difference)
     changed = "+" in base
     what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
@@ -175,7 +175,7 @@ def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str,
     differences = beyond(paired, found.row, scored, [found.metric], [])
     if found.metric not in differences:
         return
-    words = in_words(found.metric, differences[found.metric])
+    words = interval_in_words(found.metric, differences[found.metric])
     what = f"plain filters on `{start}`, the stage 1 it came from (sharpening, noise or the like, which learn nothing)"
     if gained(found.metric, differences[found.metric]):
         found.reasons.append(f"It is better than {what}: {words}.")
@@ -203,7 +203,7 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
                          f"{title} is fooled by sharpening and noise, so trust the pictures more.")
     if found.base and metric in paired.metrics:
         if difference := minus(paired, row, found.base, [metric]).get(metric):
-            found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")
+            found.reasons.append(f"On the test captures, minus `{found.base}`: {interval_in_words(metric, difference)}.")
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.core.baselines import Zssr
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.files import read_json, sha256, sha256_of
 from pipeline.core.params import PARAMS_FILE, load
 from pipeline.core.seeds import derive
@@ -26,7 +26,7 @@ FRAMES = 12  # of the enlarged size, as floats, besides: what an answer takes wh
 class Entry:
     """`key` of section `zssr` in params.yaml, with what else a result depends on."""
     key: str
-    settings: Zssr
+    settings: ZssrEntry
     seed: int
     threads: int
 
@@ -74,8 +74,8 @@ class Learnt:
                               f"{need / 1e9:.1f} GB, {free / 1e9:.1f} are free")
         share = height * width / (settings.gradual * (settings.max_steps + answers))
         colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-        restored, _ = zssr.restore(colour, self.scale, settings, derive(self.entry.seed, f"{self.entry.key}/restore"),
-                                   self.device, lambda: advance(share))
+        seed = derive(self.entry.seed, f"{self.entry.key}/restore")
+        restored, _ = zssr.restore_by_learning(colour, self.scale, settings, seed, self.device, lambda: advance(share))
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
         output[:] = quantise(restored if image.ndim == 3 else restored.mean(2), output.dtype)

@@ -5,32 +5,32 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.degrade.bicubic import quantise, resize_uint8
+from pipeline.degrade.bicubic import resize_uint8, round_to_uint8
 from pipeline.degrade.noise import add_noise
 
 SIGMA = 2  # pixels
 
 
-def sharpen(image: np.ndarray, amount: float, noise: float, rng: np.random.Generator) -> np.ndarray:
+def sharpened(image: np.ndarray, amount: float, noise: float, rng: np.random.Generator) -> np.ndarray:
     """uint8 HWC -> uint8 HWC: image + amount * (image - blurred image), then white noise of `noise` 8-bit levels."""
     image = image.astype(np.float32)
     blurred = cv2.GaussianBlur(image, (0, 0), SIGMA, borderType=cv2.BORDER_REFLECT)
-    return quantise(add_noise(image + np.float32(amount) * (image - blurred), noise, rng))
+    return round_to_uint8(add_noise(image + np.float32(amount) * (image - blurred), noise, rng))
 
 
-def mix(image: np.ndarray, degraded: np.ndarray, share: float) -> np.ndarray:
+def mix_with_input(image: np.ndarray, degraded: np.ndarray, share: float) -> np.ndarray:
     """uint8 HWC -> uint8 HWC: (1 - share) * image + share * the degraded image, enlarged by bicubic where it is smaller.
 
     Two estimates of about the same squared error have a mean of a lower one, by a quarter of their squared distance: a
     network may gain PSNR just by doing less.
     """
     enlarged = resize_uint8(degraded, *image.shape[:2]).astype(np.float32)
-    return quantise(np.float32(1 - share) * image + np.float32(share) * enlarged)
+    return round_to_uint8(np.float32(1 - share) * image + np.float32(share) * enlarged)
 
 
-def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     """uint8 HWC -> uint8 HWC: after a Gaussian of `sigma` pixels, mirrored at the borders."""
-    return quantise(cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
+    return round_to_uint8(cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
 
 
 class Tone(NamedTuple):
@@ -39,7 +39,7 @@ class Tone(NamedTuple):
     deviation: np.ndarray
 
 
-def tone(images) -> Tone:
+def set_tone(images) -> Tone:
     """Of uint8 HWC images of any sizes, at least one (a list or a Shard), read one at a time."""
     total, squares, count = 0, 0, 0
     for image in images:
@@ -56,4 +56,4 @@ def match_tone(image: np.ndarray, own: Tone, wanted: Tone) -> np.ndarray:
     deviation is shifted. Reinhard et al., "Color transfer between images", 2001, in sRGB and set to set.
     """
     slope = np.where(own.deviation > 0, wanted.deviation / np.where(own.deviation > 0, own.deviation, 1), 1)
-    return quantise((image - own.mean) * slope + wanted.mean)
+    return round_to_uint8((image - own.mean) * slope + wanted.mean)

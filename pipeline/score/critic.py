@@ -31,7 +31,7 @@ class Sample(NamedTuple):
     half: np.ndarray
 
 
-def sample(images: Shard, patch: int, seed: int) -> Sample:
+def sample_patches(images: Shard, patch: int, seed: int) -> Sample:
     """Random patches, of each uint8 image equally many. Sets of the same sizes are cut at the same places.
 
     Scenes fall into the halves alternately, in the order of their names. Raises ValueError where there are fewer than two

@@ -30,7 +30,7 @@ class TooFewPatches(ValueError):
     """NIQE needs the covariance of at least two patches, and they are not there."""
 
 
-class Model(NamedTuple):
+class NiqeModel(NamedTuple):
     """The Gaussian of pristine patches: mean (36,), covariance (36, 36), side of a patch in pixels (even)."""
 
     mean: np.ndarray
@@ -38,7 +38,7 @@ class Model(NamedTuple):
     patch: int
 
 
-def fit(images: Iterable[np.ndarray], patch: int) -> Model:
+def fit(images: Iterable[np.ndarray], patch: int) -> NiqeModel:
     """The model of pristine uint8 RGB HWC images, from patches over 0.75 times as sharp as their image's sharpest."""
     chosen = []
     for image in images:
@@ -46,10 +46,10 @@ def fit(images: Iterable[np.ndarray], patch: int) -> Model:
         if len(features):
             chosen.append(features[sharpness > SHARPNESS * sharpness.max()])
     features = np.concatenate(chosen) if chosen else np.empty((0, 36))
-    return Model(*_gaussian(features, patch, "the pristine images have"), patch)
+    return NiqeModel(*_gaussian(features, patch, "the pristine images have"), patch)
 
 
-def published(folder: Path | str) -> Model:
+def published(folder: Path | str) -> NiqeModel:
     """The authors' model, from `folder`/niqe_pris_params.npz.
 
     Raises FileNotFoundError when the file is not there and ValueError when it holds something else.
@@ -64,10 +64,10 @@ def published(folder: Path | str) -> Model:
         raise ValueError(f"{path}: not the published model of NIQE ({error})") from error
     if mean.shape != (36,) or covariance.shape != (36, 36):
         raise ValueError(f"{path}: mean {mean.shape} and covariance {covariance.shape}, wanted (36,) and (36, 36)")
-    return Model(mean, covariance, PUBLISHED_PATCH)
+    return NiqeModel(mean, covariance, PUBLISHED_PATCH)
 
 
-def score(image: np.ndarray, model: Model) -> float:
+def score(image: np.ndarray, model: NiqeModel) -> float:
     """NIQE of a uint8 RGB HWC image: at least 0, lower is more natural; comparable under one model only.
 
     sqrt((m - m')^T ((C + C') / 2)^+ (m - m')) with the means and covariances of its patches and of the model. Raises

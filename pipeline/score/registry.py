@@ -67,7 +67,7 @@ def to_choose_by() -> list[str]:
     return [name for name, metric in METRICS.items() if metric.better == "down" and "truth" not in metric.needs]
 
 
-def check(where: str, name: str, there: list[str]) -> None:
+def check_metric(where: str, name: str, there: list[str]) -> None:
     """Raise ParamsError, which names `where` in params the name stands, unless it is one of the metrics `there`."""
     if name not in there:
         raise ParamsError(f"{where}: no such metric, there are {', '.join(there)}; got {name!r}")

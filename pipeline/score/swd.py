@@ -29,10 +29,10 @@ def swd(images, references, patches: int, projections: int, seed: int) -> tuple[
     a set and itself, lower is closer. The sets need not pair. The smallest image of both says how many levels there are.
     Deterministic in `seed`. Raises ValueError for images of less than 32 pixels.
     """
-    return distances(sample(images, patches, seed), sample(references, patches, seed), projections, seed)
+    return distances(sample_pyramids(images, patches, seed), sample_pyramids(references, patches, seed), projections, seed)
 
 
-def sample(images, patches: int, seed: int) -> Sample:
+def sample_pyramids(images, patches: int, seed: int) -> Sample:
     """Random patches of a set (a list or a Shard); images give equally many.
 
     Images are read one at a time. Two sets of the same sizes are cut at the same places. Raises ValueError for an empty

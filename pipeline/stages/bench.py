@@ -16,18 +16,18 @@ import numpy as np
 
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, write_json
-from pipeline.core.graph import Graph, Row, graph
+from pipeline.core.graph import Graph, TableRow, graph
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.images.test_sets import FAR, test_images
-from pipeline.report.crops import Crops
+from pipeline.report.crops import SceneCrops
 from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
 from pipeline.restore.named import built
 from pipeline.restore.tiles import restore
-from pipeline.score.control import blur, match_tone, mix, sharpen, tone
+from pipeline.score.control import blurred, match_tone, mix_with_input, set_tone, sharpened
 from pipeline.score.cost import training_flop
 from pipeline.score.names import (
     CHOICE_SET,
@@ -37,7 +37,7 @@ from pipeline.score.names import (
     control_rows,
     input_control_rows,
 )
-from pipeline.score.registry import asked_for, check
+from pipeline.score.registry import asked_for, check_metric
 from pipeline.score.score import Result, Scorer
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
@@ -45,7 +45,7 @@ MODELS, TRUNKS = Path("models"), Path("data/trunks")
 Restorer = Callable[[np.ndarray], np.ndarray]  # uint8 HWC -> uint8 HWC
 
 
-def eligible(lineage: Graph, rows: list[Row]) -> list[str]:
+def eligible(lineage: Graph, rows: list[TableRow]) -> list[str]:
     """The rows among which a network may be chosen: no input, no control and no oracle."""
     return [row.name for row in rows
             if row.chain and not {lineage.nodes[name].kind for name in lineage.members(row.network)} & {"gan", "oracle"}]
@@ -76,7 +76,7 @@ def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
     return lambda image: restore(model, image), weights
 
 
-def scale_of(folder: Path) -> int:
+def scale_of_tests(folder: Path) -> int:
     """How many times larger the truth is than the input, from the first test set that has both; 1 when none has."""
     for name in TEST_SETS:
         inputs, targets = (test_images(folder, side, name) for side in ("inputs", "targets"))
@@ -85,7 +85,7 @@ def scale_of(folder: Path) -> int:
     return 1
 
 
-def run(process: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
+def restore_shard(process: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
     """The outputs for a whole test set, as a shard in `folder`."""
     with ShardWriter(folder) as writer:
         for entry, image in track(zip(inputs.images, inputs), what, len(inputs)):
@@ -95,14 +95,14 @@ def run(process: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
 
 def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
     """The outputs after a control; `clean` are images whose tone they may be given."""
-    tones = (tone(outputs), tone(clean)) if control.tone else ()
+    tones = (set_tone(outputs), set_tone(clean)) if control.tone else ()
     with ShardWriter(folder) as writer:
         for i, (entry, degraded, image) in enumerate(zip(outputs.images, inputs, outputs)):
-            image = mix(image, degraded, control.input) if control.input else image
-            image = blur(image, control.blur) if control.blur else image
+            image = mix_with_input(image, degraded, control.input) if control.input else image
+            image = blurred(image, control.blur) if control.blur else image
             image = match_tone(image, *tones) if control.tone else image
             writer.add(entry["name"], entry["scene"],
-                       sharpen(image, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
+                       sharpened(image, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
     return Shard(folder)
 
 
@@ -114,14 +114,14 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
                              f"{theirs['width']}x{theirs['height']}")
 
 
-def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) -> tuple[Result, dict[str, int], Crops]:
+def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Path) -> tuple[Result, dict[str, int], SceneCrops]:
     """The scores of an entry's rows, the number of weights behind each row, and crops of what was scored."""
-    params, result, parameters, scale = lineage.params, Result(), {}, scale_of(tests)
+    params, result, parameters, scale = lineage.params, Result(), {}, scale_of_tests(tests)
     device = pick(params.threads)
-    reference, crops = Shard(tests / "reference"), Crops(tests, scale)
+    reference, crops = Shard(tests / "reference"), SceneCrops(tests, scale)
     entry = params.tests[tests.name]
     for name in entry.metrics:
-        check(f"tests.{tests.name}.metrics", name, asked_for())
+        check_metric(f"tests.{tests.name}.metrics", name, asked_for())
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
     start = params.systems[key].start if key in params.systems else None
     for row, network in ((row.name, row.network) for row in rows):
@@ -147,7 +147,7 @@ def bench(lineage: Graph, key: str, rows: list[Row], tests: Path, work: Path) ->
             if folder := kept(network):
                 outputs = kept_outputs(folder / test_set, inputs)
             else:
-                outputs = run(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+                outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue

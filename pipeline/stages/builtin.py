@@ -20,7 +20,7 @@ import joblib
 import numpy as np
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space
 from pipeline.core.moire import Moire
 from pipeline.core.progress import track
@@ -55,16 +55,16 @@ def make(builtin: Builtin, seed: int, folder: Path, workers: int = -1) -> None:
     """Write everything below `folder`, replacing what is there, with `workers` processes (-1: one per core)."""
     for out in OUTS:
         shutil.rmtree(folder / out, ignore_errors=True)
-    jobs = plan(builtin)
+    jobs = scenes_to_make(builtin)
     images = len(jobs) * 2 * builtin.shots + CROPS * sum(map(len, PHOTOS.values())) * 2 * builtin.shots
     need_space(folder, images * builtin.size**2 * 3, "builtin")
     pool = joblib.Parallel(workers, return_as="generator_unordered")
-    done = pool(joblib.delayed(run)(*job, builtin, seed, folder) for job in jobs)
+    done = pool(joblib.delayed(make_scene)(*job, builtin, seed, folder) for job in jobs)
     for _ in track(done, "builtin: scenes", len(jobs)):
         pass
 
 
-def plan(builtin: Builtin) -> list[tuple[str, str, int]]:
+def scenes_to_make(builtin: Builtin) -> list[tuple[str, str, int]]:
     """(side, what, index) of all scenes: `what` is a kind of natural scene, "screen", or the file of a photograph."""
     jobs = [(side, file, 0) for side, files in PHOTOS.items() for file in files]
     jobs += [("clean", natural.kind_of(k), k) for k in range(builtin.natural_scenes)]
@@ -74,7 +74,7 @@ def plan(builtin: Builtin) -> list[tuple[str, str, int]]:
     return jobs
 
 
-def run(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: Path) -> None:
+def make_scene(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: Path) -> None:
     """Make one scene and write it, or its captures and their truth."""
     cv2.setNumThreads(1)
     scene, images = scene_images(side, what, index, seed, builtin.size)
@@ -110,7 +110,7 @@ def scene_images(side: str, what: str, index: int, seed: int, size: int) -> tupl
         return Path(what).stem, natural.crops(natural.photo(what), size, CROPS)
     scene = f"{what}-{LETTER[side]}{index:03d}"
     stream = rng(seed, f"builtin/{side}/{what}", index)
-    return scene, [screens.render(size, stream) if what == "screen" else natural.render(what, size, stream)]
+    return scene, [screens.render_screen(size, stream) if what == "screen" else natural.render_natural(what, size, stream)]
 
 
 if __name__ == "__main__":

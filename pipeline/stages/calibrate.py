@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import replacing, write_json
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.calibrate import calibrate
@@ -43,4 +43,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,7 +6,7 @@ builds. So an edit of a module runs the stages again that import it, and no othe
 """
 from pathlib import Path
 
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import sha256, write_json
 from pipeline.core.imports import imported
 from pipeline.nets.catalogue import architectures
@@ -36,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -9,7 +9,7 @@ their weights. The weights stay where they are.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import sha256_of, write_json
 from pipeline.restore.manifest import FORMAT, AbsentNetwork, read_manifest, save_absent
 
@@ -37,4 +37,4 @@ def main(section: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,12 +7,12 @@ Reads the file of the entry of `imports`; writes models/NAME.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.entries import Import
 from pipeline.core.files import sha256
-from pipeline.nets.layouts.convert import imported
+from pipeline.nets.layouts.convert import converted_network
 from pipeline.nets.layouts.files import read_weights
-from pipeline.nets.spandrel import network_of, options_of
+from pipeline.nets.spandrel import options_of, spandrel_network
 from pipeline.restore.network import save_network
 from pipeline.restore.row import saw_truth
 
@@ -24,9 +24,9 @@ def convert(name: str, entry: Import) -> None:
         raise ValueError(f"imports.{name}.saw_truth: got false, wanted true, as {entry.file} says that its network saw truth")
     try:
         if entry.layout == "spandrel":
-            network, options = network_of(state), options_of(state)
+            network, options = spandrel_network(state), options_of(state)
         else:
-            network = imported(state, entry.layout, entry.arch, options)
+            network = converted_network(state, entry.layout, entry.arch, options)
     except ValueError as error:
         raise ValueError(f"{entry.file}: {error}") from error
     save_network(Path("models", name), network, entry.arch, options, {
@@ -39,4 +39,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

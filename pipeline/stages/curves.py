@@ -7,7 +7,7 @@ Reads metrics/curves/*.csv of the networks in params that are trained; writes me
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.report.plots import draw_curve
 
 
@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

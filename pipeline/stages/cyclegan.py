@@ -8,7 +8,7 @@ metrics/curves/<name>.csv.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
 from pipeline.train import ranks
@@ -16,7 +16,7 @@ from pipeline.train.crops import Crops
 from pipeline.train.methods.cyclegan import CycleGan
 from pipeline.train.patchgan import PatchGan
 from pipeline.train.pool import Pool
-from pipeline.train.run import absent, first_weights, run
+from pipeline.train.run import absent, first_weights, train_network
 
 SIDES = ("clean", "captures")
 
@@ -43,7 +43,7 @@ def main(name: str) -> None:
         pools = [Pool(settings.pool, p.seed, f"{name}/pool of {side}") for side in SIDES]
         return CycleGan(settings, generators, discriminators, captures, clean, pools, device)
 
-    run(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
+    train_network(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
         {side: shard.sha256 for side, shard in shards.items()}, [])
 
 

@@ -12,9 +12,9 @@ from pipeline.core.files import read_json, replacing, write_json
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import ParamsError, load
 from pipeline.report.costs import section
-from pipeline.report.tables import markdown
+from pipeline.report.tables import task_markdown
 from pipeline.score.names import reading_order
-from pipeline.score.registry import check, contests
+from pipeline.score.registry import check_metric, contests
 
 
 def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
@@ -32,7 +32,7 @@ def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
         group.oracles = oracles(lineage, group)
     for key, row in params.rows.items():
         for name in row.published:
-            check(f"rows.{key}.published.{name}", name, contests())
+            check_metric(f"rows.{key}.published.{name}", name, contests())
     for row in lineage.rows(task):
         if row.key in params.rows and (figures := params.rows[row.key].published):
             scores[row.tests].published[row.name] = figures
@@ -52,7 +52,7 @@ def main(task: str) -> None:
     write_json(Path(f"metrics/{task}.json"), rows)
     with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
         about = params.tasks[task]
-        handle.write(markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
+        handle.write(task_markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
 
 BUILTIN = Path("data/builtin")
@@ -31,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -33,7 +33,7 @@ def main(key: str) -> None:
     if Path(entry.folder) == NONE:
         shutil.rmtree(out, ignore_errors=True)
         for folder in (out, out / TRUTH):
-            absent(folder, f"sets.{key}.folder is {NONE}")
+            _absent(folder, f"sets.{key}.folder is {NONE}")
         write_json(CONTENTS / f"{key}.json", {key: {}, f"{key}/{TRUTH}": {}})
         return
     contents = {f"{key}/{TRUTH}": {}}
@@ -44,7 +44,7 @@ def main(key: str) -> None:
             contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
         else:
             shutil.rmtree(out / TRUTH, ignore_errors=True)
-            absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
+            _absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
         write_json(CONTENTS / f"{key}.json", contents)
     except (SplitError, BadImage, OSError) as error:
         raise SystemExit(str(error)) from None
@@ -59,7 +59,7 @@ def tell(key: str, manifest: dict, contents: dict) -> dict:
     return contents
 
 
-def absent(out: Path, reason: str) -> None:
+def _absent(out: Path, reason: str) -> None:
     for part in SPLITS:
         write_absent(out / part, reason)
     write_json(out / "manifest.json", {"absent": reason})

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.core import params
 from pipeline.core.device import pick
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
@@ -67,4 +67,4 @@ def main(kind: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -10,10 +10,10 @@ from pathlib import Path
 from pipeline.compare.kinds import with_images
 from pipeline.compare.revisions import parse_images
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, replacing
 from pipeline.core.graph import Graph, graph
-from pipeline.report.page import Sources, render
+from pipeline.report.page import Sources, render_page
 from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
 
@@ -21,16 +21,16 @@ PAGE = Path("metrics/report/index.html")
 CROPS, PICTURES = Path("data/crops"), Path("metrics/pictures")
 
 
-def load() -> Graph:
+def load_sources() -> Graph:
     return with_images(graph(params.load()))
 
 
-def write(path: Path, times: dict[str, dict]) -> None:
+def write_page(path: Path, times: dict[str, dict]) -> None:
     """Write the page; `times` are network -> device and seconds of its training."""
-    lineage = load()
+    lineage = load_sources()
     tasks = lineage.params.tasks
     keys = [key for task in tasks for key in lineage.entries(task)]
-    page = render(Sources(
+    page = render_page(Sources(
         graph=lineage,
         scores={task: collect(lineage, task, Path("data/bench", task)) for task in tasks},
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
@@ -41,7 +41,7 @@ def write(path: Path, times: dict[str, dict]) -> None:
 
 
 def write_pictures() -> None:
-    lineage = load()
+    lineage = load_sources()
     PICTURES.mkdir(parents=True, exist_ok=True)
     for task in lineage.params.tasks:
         for tests, scores in collect(lineage, task, Path("data/bench", task)).items():
@@ -50,9 +50,9 @@ def write_pictures() -> None:
 
 
 def main() -> None:
-    write(PAGE, {})
+    write_page(PAGE, {})
     write_pictures()
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,7 +8,7 @@ metrics/curves/<name>.csv.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build
 from pipeline.restore.manifest import AbsentNetwork, read_manifest
@@ -17,7 +17,7 @@ from pipeline.train import ranks
 from pipeline.train.crops import Crops
 from pipeline.train.methods.rbsr import Rbsr
 from pipeline.train.pairs import validation_crops
-from pipeline.train.run import absent, first_weights, run
+from pipeline.train.run import absent, first_weights, train_network
 
 
 def main(name: str) -> None:
@@ -49,7 +49,7 @@ def main(name: str) -> None:
         with first_weights(p.seed, f"{name}/discriminator"):
             return Rbsr(settings, network, encoder, crops, fixed, device)
 
-    run(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
+    train_network(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
         {side: shard.sha256 for side, shard in train.items()} | {"encoder": entry.encoder, "encoder_weights": about["weights"]},
         [about["code"], *(shard.sha256 for shard in val.values())])
 

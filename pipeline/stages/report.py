@@ -12,7 +12,7 @@ from pipeline.compare.scores import Scores, read_csv
 from pipeline.compare.text import count, heading
 from pipeline.core.files import read_json, replacing
 from pipeline.core.params import ParamsError, load
-from pipeline.report.choices import markdown
+from pipeline.report.choices import choices_markdown
 from pipeline.report.tables import NOT_COMPUTED, cells
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
@@ -37,7 +37,7 @@ def main() -> None:
         params = load()
         texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
         choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
-        sections = [part for task in texts for part in (texts[task], markdown(choices[task], params.select)) if part]
+        sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
         with replacing(REPORT, "w") as handle:
             handle.write("\n".join(sections))
         scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}

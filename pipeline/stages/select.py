@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pipeline.compare.choice import choose
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, write_json
 from pipeline.core.graph import Graph, graph
 
 
-def decide(lineage: Graph, system: str, rows: dict, absent: list) -> dict:
+def choice_of(lineage: Graph, system: str, rows: dict, absent: list) -> dict:
     """What is chosen for a system and why. Nothing, when truth reached its stage 1, which bounds all others."""
     start = lineage.params.systems[system].start
     if reason := lineage.truth(start):
@@ -29,11 +29,11 @@ def main(task: str) -> None:
     rows = {row: scores for scored in blind.values() for row, scores in scored["rows"].items()}
     absent = [item for scored in blind.values() for item in scored["absent"]]
     systems = [key for key, system in p.systems.items() if system.task == task]
-    choices = {key: decide(lineage, key, rows, absent) | blind[key]["counts"] for key in systems}
+    choices = {key: choice_of(lineage, key, rows, absent) | blind[key]["counts"] for key in systems}
     for key, choice in choices.items():
         print(f"{key}: {choice.get('chosen', 'nothing chosen')}; {choice['reason']}", flush=True)
     write_json(f"metrics/select/{task}.json", choices)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
 from pipeline.core.params import Params
-from pipeline.score.registry import asked_for, check, contests, to_choose_by
+from pipeline.score.registry import asked_for, check_metric, contests, to_choose_by
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
@@ -76,13 +76,13 @@ def _some(entry, *fields: str) -> dict:
 
 def check_metrics(p: params.Params) -> None:
     """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
-    check("select.metric", p.select.metric, to_choose_by())
+    check_metric("select.metric", p.select.metric, to_choose_by())
     for key, entry in p.tests.items():
         for place, name in enumerate(entry.metrics):
-            check(f"tests.{key}.metrics.{place}", name, asked_for())
+            check_metric(f"tests.{key}.metrics.{place}", name, asked_for())
     for key, row in p.rows.items():
         for name in row.published:
-            check(f"rows.{key}.published.{name}", name, contests())
+            check_metric(f"rows.{key}.published.{name}", name, contests())
 
 
 def contents() -> dict[Path, dict]:
@@ -109,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

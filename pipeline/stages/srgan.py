@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
-from pipeline.train.content import Content, MissingTrunk
+from pipeline.core.edge import run_stage
+from pipeline.train.content import Content, MissingLayer
 from pipeline.train.methods.srgan import Srgan
 from pipeline.train.pairs import train_on_pairs
 from pipeline.train.run import absent
@@ -23,7 +23,7 @@ def main(name: str) -> None:
     entry = p.srgan[name]
     try:
         content = Content(TRUNKS, entry.backbone, entry.layer, entry.content)
-    except MissingTrunk as reason:
+    except MissingLayer as reason:
         return absent(name, str(reason))
     train_on_pairs(name, partial(Srgan, content=content), entry.settings, p.seed, p.threads, entry.inputs, entry.targets,
                    clean=entry.clean, start=entry.start, sources={"content": content.sources})

@@ -6,7 +6,7 @@ Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and me
 """
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.train.methods.supervised import Supervised
 from pipeline.train.pairs import train_on_pairs
 

@@ -9,7 +9,7 @@ Writes models/<name> and metrics/curves/<name>.csv; <name> is SYSTEM-stage2, SYS
 """
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.train.methods.by_name import METHODS
 from pipeline.train.pairs import train_on_pairs
 

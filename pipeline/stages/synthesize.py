@@ -36,7 +36,7 @@ IN_FLIGHT = 2**25  # pixels of targets between two waits for the workers: bounds
 PER_WORKER = 2**24  # pixels of targets that are worth the second it takes to start one more worker
 
 
-def check(shard: Shard, entry: Pairs, key: str, split: str) -> None:
+def check_split(shard: Shard, entry: Pairs, key: str, split: str) -> None:
     """Raise ValueError when pairs cannot be made of this split."""
     if shard.dtype != np.uint8:
         raise ValueError(f"sets.{entry.clean}: {split} holds {shard.dtype} images, wanted uint8")
@@ -59,7 +59,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
         for side in ("inputs", "targets"):
             write_absent(output / side / split, shard.absent)
         return {"absent": shard.absent}
-    check(shard, entry, key, split)
+    check_split(shard, entry, key, split)
     sizes = [image["height"] * image["width"] for image in shard.images]
     count, pixels = len(shard), sum(sizes)
     if is_cropped(entry, split):

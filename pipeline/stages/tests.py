@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.entries import Far, Tests
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.images.test_sets import FAR, folder_of
@@ -47,7 +47,7 @@ def sources(entry: Tests | Far) -> dict[str, tuple[Path, Path, str, str]]:
     }
 
 
-def scale_of(inputs: Path, targets: Path, what_inputs: str, what_targets: str) -> int | None:
+def scale_of_pair(inputs: Path, targets: Path, what_inputs: str, what_targets: str) -> int | None:
     """The scale from inputs to targets, None without truth. Raises ValueError when the two do not belong together."""
     inputs, targets = Shard(inputs), Shard(targets)
     if targets.absent:
@@ -61,7 +61,7 @@ def assemble(entry: Tests | Far, folder: Path) -> dict[str, int]:
     """Write the test sets of `entry` into `folder`, where they are made anew; returns the number of images of each."""
     found, scales = sources(entry), {}
     for inputs, targets, what_inputs, what_targets in found.values():
-        if (scale := scale_of(inputs, targets, what_inputs, what_targets)) is not None:
+        if (scale := scale_of_pair(inputs, targets, what_inputs, what_targets)) is not None:
             scales[scale] = f"{what_targets} is {scale} times as large as {what_inputs}"
     if len(scales) > 1:
         raise ValueError(f"the test sets are of different scales: {'; '.join(scales.values())}")
@@ -84,4 +84,4 @@ def main(section: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -2,7 +2,7 @@
 import torch
 from torch.nn import functional as F
 
-from pipeline.core.settings import Stage2
+from pipeline.core.settings import Stage2Settings
 from pipeline.train import ranks
 from pipeline.train.crops import Crops, reader
 from pipeline.train.discriminator import DISCRIMINATORS
@@ -12,7 +12,7 @@ from pipeline.train.scores import mean_scores
 class Adversary:
     """Discriminates restored patches from unpaired clean ones, and lends the network its opinion as a loss."""
 
-    def __init__(self, settings: Stage2, clean: Crops, device: torch.device):
+    def __init__(self, settings: Stage2Settings, clean: Crops, device: torch.device):
         self.settings, self.clean, self.device = settings, reader(clean, device), device
         self.network = DISCRIMINATORS[settings.discriminator](settings.d_features).to(device)
         if settings.channels_last:

@@ -48,11 +48,12 @@ def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoin
                 continue
             for past, record in enumerate(ranks.gather_records(unread), step - len(unread)):
                 if bad := not_finite(record):
-                    raise Diverged(explain(title, past - warmup, bad, method.names(past), checkpoint))
+                    raise Diverged(divergence_report(title, past - warmup, bad, method.names(past), checkpoint))
                 window.append(record)
             unread = []
             if row:
-                curve.append({"step": done, "lr": method.learning_rate(done - 1), **means(window), **method.summary(window)})
+                curve.append({"step": done, "lr": method.learning_rate(done - 1), **record_means(window),
+                              **method.summary(window)})
                 window = []
             note = "discriminator warm-up" if done <= 0 else f"loss {record['loss']:.5f}"
             bar.advance(note)
@@ -76,7 +77,7 @@ def not_finite(record: dict) -> str:
                      if isinstance(value, float) and not math.isfinite(value))
 
 
-def means(window: list[dict]) -> dict:
+def record_means(window: list[dict]) -> dict:
     """The mean of every scalar of the curve that was recorded since its last row."""
     columns = {}
     for record in window:
@@ -86,7 +87,7 @@ def means(window: list[dict]) -> dict:
     return {name: sum(values) / len(values) for name, values in sorted(columns.items())}
 
 
-def explain(title: str, step: int, values: str, names: list[str], checkpoint: Checkpoint) -> str:
+def divergence_report(title: str, step: int, values: str, names: list[str], checkpoint: Checkpoint) -> str:
     """What a diverged run says: where, on which images, and what is left."""
     kept = "there is no checkpoint yet"
     if last := checkpoint.load():

@@ -1,14 +1,14 @@
 """Training on pairs: what stage 1, stage 2, the oracle, further rounds and SRGAN have in common."""
 from pathlib import Path
 
-from pipeline.core.settings import Stage2, Training
+from pipeline.core.settings import Stage2Settings, Training
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build
 from pipeline.restore.manifest import AbsentNetwork, read_manifest
 from pipeline.restore.network import load_network
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.run import absent, first_weights, run
+from pipeline.train.run import absent, first_weights, train_network
 
 VAL_CROPS = 64
 
@@ -41,7 +41,7 @@ def train_on_pairs(name: str, method, settings: Training, seed: int, threads: in
             network = build(arch, options)
     if network.scale != scale:
         raise ValueError(f"{name}: {arch} enlarges {network.scale} times, but data/{targets} is {scale} times data/{inputs}")
-    adversarial = isinstance(settings, Stage2) and settings.lambda_ > 0
+    adversarial = isinstance(settings, Stage2Settings) and settings.lambda_ > 0
     unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
     if adversarial and unpaired.absent:
         return absent(name, unpaired.absent)
@@ -55,7 +55,7 @@ def train_on_pairs(name: str, method, settings: Training, seed: int, threads: in
         with first_weights(seed, f"{name}/discriminator"):
             return method(settings, network, crops, fixed, device, **more)
 
-    run(name, settings, seed, threads, arch, options, make,
+    train_network(name, settings, seed, threads, arch, options, make,
         {"start": start, "start_weights": weights, "clean": unpaired.sha256 if adversarial else None,
          **{side: shard.sha256 for side, shard in shards.items()}, **(sources or {})},
         [shard.sha256 for shard in val.values()])

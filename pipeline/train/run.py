@@ -20,7 +20,8 @@ from pipeline.train.loop import Diverged, train
 ROOT = Path(__file__).parents[2]
 
 
-def run(name: str, settings, seed: int, threads: int, arch: str, options: dict, make, sources: dict, also: list) -> None:
+def train_network(name: str, settings, seed: int, threads: int, arch: str, options: dict, make, sources: dict,
+                  also: list) -> None:
     """Train the network `name` by the method that `make(device)` gives; write it to models/ and its curve to metrics/curves/.
 
     `sources` are hashes and names of what the training is given, for the manifest. They, the arguments before them and `also`

@@ -4,14 +4,14 @@ import time
 
 import torch
 
-from pipeline.core.settings import Stage1
+from pipeline.core.settings import Stage1Settings
 from pipeline.nets.build import build
 from pipeline.train.methods.supervised import Supervised
 
 WARM_UP = 2
 
 
-def measure(arch: str, options: dict, settings: Stage1, device: torch.device, rounds: int,
+def time_steps(arch: str, options: dict, settings: Stage1Settings, device: torch.device, rounds: int,
             compile: bool = False) -> dict[tuple, float]:
     """{((setting, value), ...): median ms of a training step on one batch in memory} of channels_last and precision, and of
     compile too if asked for. They take turns, so that a machine that is busy with other things favours none."""
@@ -27,7 +27,7 @@ def measure(arch: str, options: dict, settings: Stage1, device: torch.device, ro
     return {variant: sorted(spent[WARM_UP:])[rounds // 2] for variant, spent in times.items()}
 
 
-def _step(arch: str, options: dict, settings: Stage1, device: torch.device):
+def _step(arch: str, options: dict, settings: Stage1Settings, device: torch.device):
     network = build(arch, options)
     method = Supervised(settings, network, None, None, device)
     inputs, targets = (torch.rand(settings.batch, 3, side, side, device=device).to(memory_format=method.layout)

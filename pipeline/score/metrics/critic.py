@@ -3,13 +3,13 @@ from pipeline.score.metric import Metric
 
 
 def _critic(scoring):
-    from pipeline.score.critic import critic_auc, sample
+    from pipeline.score.critic import critic_auc, sample_patches
 
     settings = scoring.settings
-    reference = sample(scoring.reference, settings.critic_patch, settings.seed)
+    reference = sample_patches(scoring.reference, settings.critic_patch, settings.seed)
 
     def measure(outputs):
-        return critic_auc(sample(outputs, settings.critic_patch, settings.seed), reference, settings, settings.seed)
+        return critic_auc(sample_patches(outputs, settings.critic_patch, settings.seed), reference, settings, settings.seed)
 
     return measure
 

@@ -26,7 +26,7 @@ from pipeline.train.method import Method, adam, update
 from pipeline.train.scores import d_auc
 
 
-class Reached(Exception):
+class _Reached(Exception):
     """Ends a forward pass at the layer whose input was wanted."""
 
 
@@ -36,11 +36,11 @@ def deep_features(encoder: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
     def take(_, inputs):
         found.extend(inputs)
-        raise Reached
+        raise _Reached
 
     handle = encoder.tail.register_forward_pre_hook(take)
     try:
-        with suppress(Reached):
+        with suppress(_Reached):
             encoder(images)
     finally:
         handle.remove()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.core.settings import Stage2 as Settings
+from pipeline.core.settings import Stage2Settings as Settings
 from pipeline.train.adversary import Adversary
 from pipeline.train.crops import Crops
 from pipeline.train.method import restored
