@@ -35,7 +35,7 @@ def init(
     """
     import yaml
 
-    from pipeline.cli.init_plan import explain
+    from pipeline.cli.init_plan import assumptions
     from pipeline.cli.init_survey import plan_project
     from pipeline.cli.init_text import params_text
     from pipeline.core.files import replacing
@@ -53,7 +53,7 @@ def init(
             handle.write(HEAD + before)
     with replacing(PARAMS_FILE, "w") as handle:
         handle.write(text)
-    for paragraph in explain(chosen):
+    for paragraph in assumptions(chosen):
         typer.echo(fill(paragraph, PIPED_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     typer.echo(f"Written: {PARAMS_FILE}, {len(text.splitlines())} lines."
                + (" `python -m pipeline preset demo` brings the one before back." if before else ""))
