@@ -176,6 +176,8 @@ def names(paths) -> set[str]:
     ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}},
      {"synthesize/sr", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
     ("sets", {"twin": {"folder": "a"}}, {"folders"} | MADE),
+    ("sets", {"sr-truth": VALUES["sets"]["sr-truth"] | {"folder": "data/none"}}, {"folders", "ingest/sr-truth"} | EVALUATED),
+    ("sets", {"clean": VALUES["sets"]["clean"] | {"folder": "data/builtin/sr-truth"}}, {"folders", "ingest/clean"} | MADE),
     ("bench", {"border": 5}, BENCH | EVALUATED),
     ("tasks", {"sr": {"title": "other"}}, {"evaluate/sr", "select/sr", "page", "report"}),
     ("ingest", {"max_rejected": 1}, {f"ingest/{name}" for name in VALUES["sets"]}),
@@ -217,7 +219,7 @@ MOIRE = {"synthesize/demoire", "builtin/demo", "folders"} | MADE
     ("sources", "    multiple: Count = 1", "    multiple: Count = 2",
      {f"synthesize/{key}" for key in VALUES["pairs"] if key != "blindsr-x2"} | MADE),
     ("sources", "    size: Count = 128", "    size: Count = 64",
-     {f"ingest/{key}" for key in VALUES["sets"]} | {"folders"} | MADE),
+     {f"ingest/{key}" for key in VALUES["sets"]} | {"folders"} | EVALUATED),
     ("moire", "= (0.8, 1.5)", "= (0.8, 1.6)", MOIRE),
     ("entries", "    match_tone: bool = False", "    match_tone: bool = True",
      {name for name in BENCH if "demoire" not in name} | MADE),
@@ -248,9 +250,9 @@ def test_a_default_that_is_written_out_changes_no_file(tmp_path, monkeypatch, pr
 
 @pytest.mark.parametrize("script, handed", [("folders", sections.READ["folders"]), ("page", sections.READ["page"]),
                                             ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"]),
-                                            ("select", [*sections.READ_OF_A_TASK["select"], "tasks"])])
+                                            ("select", [*sections.READ_OF_A_TASK["select"], "tasks", "sets"])])
 def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatch):
-    """Those that read most of what the modules they import name."""
+    """Those that read most of what the modules they import name. A choice is handed what the graph makes of the sets."""
     monkeypatch.chdir(ROOT)
     module = f"pipeline.stages.{script}"
     text = "".join(file.read_text() for file in imported([module])[module] - code.NOT_TRACKED)

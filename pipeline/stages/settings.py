@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
+from pipeline.core.graph import graph
 from pipeline.core.params import Params
 from pipeline.score.registry import asked_for, check_metric, contests, to_choose_by
 
@@ -30,9 +31,10 @@ READ = {
 """Stage -> the sections it reads whole."""
 READ_OF_A_TASK = {
     "evaluate": [*GRAPH, "bench"],
-    "select": [*GRAPH, "select"],
+    "select": [*(name for name in GRAPH if name != "sets"), "select"],
 }
-"""The same for stages that run once for each task, and read the task's own entry of `tasks` besides."""
+"""The same for stages that run once for each task, and read the task's own entry of `tasks` besides. A choice reads of the sets
+which of them are truth, so that the truth's folder can go without its being made again."""
 
 
 def _tests_of(p: Params, key: str) -> dict:
@@ -89,12 +91,12 @@ def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
     p = params.load()
     check_metrics(p)  # so that a mistake is named by the first stage that runs
-    resolved = p.resolved()
+    resolved, truths = p.resolved(), graph(p).truths
     found = {SETTINGS / f"{stage}.json": {name: resolved[name] for name in names} for stage, names in READ.items()}
     for stage, names in READ_OF_A_TASK.items():
         for task in p.tasks:
             found[SETTINGS / stage / f"{task}.json"] = {name: resolved[name] for name in names} | {
-                "tasks": {task: resolved["tasks"][task]}}
+                "tasks": {task: resolved["tasks"][task]}} | ({"truths": truths} if stage == "select" else {})
     for group, (section, read) in GROUPS.items():
         for key in getattr(p, section):
             found[SETTINGS / group / f"{key}.json"] = read(p, key)
