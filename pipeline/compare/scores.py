@@ -49,7 +49,9 @@ class Scores:
         self.manifests |= bench.get("manifests", {})
 
     def sort(self, order: list[str]) -> None:
+        """The rows, and those of their networks, in this order."""
         self.rows = {row: self.rows[row] for row in order if row in self.rows}
+        self.networks = {row: self.networks[row] for row in order if row in self.networks}
 
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
