@@ -56,8 +56,7 @@ def restore(
         fail(f"{error} (networks in {MODELS}/: {there or 'none'})")
     if restorer.remark:
         typer.echo(restorer.remark)
-    tile = restorer.tile
-    outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
+    tile, outcome = restorer.tile, restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
         typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
     for photo, reason in outcome.failed.items():
