@@ -1,6 +1,7 @@
 # make repro   build everything from params.yaml: data, networks, tables
-# make test    run the tests
-# Both first make .venv and install requirements.txt into it (versions in constraints.txt), once.
+# make test    check the style with ruff, then run the tests
+# make lint    check the style alone
+# Each first make .venv and install requirements.txt into it (versions in constraints.txt), once.
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,12 +9,15 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 # so that `python` in a stage's command is the right one
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1
 
-.PHONY: repro test
+.PHONY: repro test lint
 repro: .venv/installed
 	$(IN_VENV) dvc repro
 
-test: .venv/installed
+test: .venv/installed lint
 	$(IN_VENV) python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+lint: .venv/installed
+	$(IN_VENV) ruff check pipeline tests bench
 
 .venv/installed: requirements.txt constraints.txt
 	$(if $(PYTHON),,$(error no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3.11))

@@ -21,7 +21,7 @@ from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs
 from pipeline.degrade.moire import simulate
 from pipeline.degrade.pairs import make_pair, make_pairs
-from pipeline.images.screens import render
+from pipeline.images.screens import render_screen
 from pipeline.images.shards import ShardWriter
 
 STEPS = {"Geometry": "geometry", "resize_uint8": "zoom", "mosaic": "1, 2 sub-pixel mosaic", "_samples": "3, 4 pose and lens",
@@ -100,7 +100,7 @@ def several_processes(recipe: Moire, jobs: int, count: int, alone: float) -> Non
         clean = Path(folder) / "train"
         with ShardWriter(clean) as writer:
             for index in range(8):
-                writer.add(f"screen{index}", f"screen{index}", render(512, rng(1, "bench screens", index)))
+                writer.add(f"screen{index}", f"screen{index}", render_screen(512, rng(1, "bench screens", index)))
         entry = Pairs(clean="clean", recipe="moire", scale=1, patches=count, size=128)
         arguments = clean, entry, recipe, None, 1, "bench", "train"
         with joblib.Parallel(jobs) as pool:  # starts the workers
@@ -122,7 +122,7 @@ def main(name: str = "moire", jobs: str = "2") -> None:
     keep_memory()
     recipe = recipe_of(name)
     few = recipe.downsample is not None  # takes ten times as long: several camera pixels for each of the capture
-    display = render(1024, rng(1, "bench screen"))
+    display = render_screen(1024, rng(1, "bench screen"))
     alone = one_process(recipe, display, 128, 20 if few else 100)
     one_process(recipe, display, 1024, 2 if few else 10)
     print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, "

@@ -24,11 +24,11 @@ from torch import nn
 
 from pipeline.core.memory import keep_memory
 from pipeline.nets.build import build
-from pipeline.restore.chain import Chain
+from pipeline.restore.memory import tile_for
+from pipeline.restore.model import Model, in_bf16, model_of
 from pipeline.restore.network import load_network
 from pipeline.restore.restorer import Restorer
-from pipeline.restore.room import tile_for
-from pipeline.restore.tiles import restore_into
+from pipeline.restore.tiles import in_one_pass, restore_into
 
 BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
 PLAIN_TILE, PLAIN_PAD = 256, 10
@@ -37,15 +37,17 @@ BARE_EVERY, BARE_SIDE = 4, 192  # windows; pixels of the bare network's, so smal
 MB = 1e6
 
 
-class Counted(Chain):
-    """Counts what it is given and the products that its convolutions take for it, and after every so many windows lets the bare
-    network have a turn, timed and counted by itself."""
+class Counted(Model):
+    """A model of one network. Counts what it is given and the products that its convolutions take for it, and after every so
+    many windows lets the bare network have a turn, timed and counted by itself."""
 
-    def __init__(self, *arguments, **keywords):
-        super().__init__(*arguments, **keywords)
+    def __init__(self, model: Model):
+        (network, _), = model.networks
+        super().__init__([model], model.scale, model.multiple, model.radius, model.networks)
+        self.model, self.network = model, network
         self.resident = torch.rand(1, 3, BARE_SIDE, BARE_SIDE).contiguous(memory_format=torch.channels_last)
         self.products, self.window = 0, None
-        for layer in self.networks[0].modules():
+        for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 layer.register_forward_hook(self.count)
         self.begin()
@@ -66,10 +68,10 @@ class Counted(Chain):
         """In pixels, as many as the bare network could have taken in with the products of the convolutions."""
         return self.used / self.bare_used * BARE_SIDE**2
 
-    def together(self, windows, keep=None):
+    def forward(self, x, keep=None):
         self.products = 0
-        restored, start = super().together(windows, keep), time.perf_counter()
-        self.used, self.window = self.used + self.products, windows[0].shape[:2]
+        restored, start = self.model(x, keep), time.perf_counter()
+        self.used, self.window = self.used + self.products, tuple(x.shape[2:])
         if self.windows % BARE_EVERY == 0:
             self.products = 0
             self.bare.append(self.pass_alone())
@@ -82,8 +84,7 @@ class Counted(Chain):
     def pass_alone(self) -> float:
         """Seconds."""
         start = time.perf_counter()
-        with torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-            self.networks[0](self.resident)
+        self.model(self.resident)
         return time.perf_counter() - start
 
 
@@ -100,21 +101,26 @@ def network_of(name: str | None) -> torch.nn.Module:
     return build("edsr", BASELINE).eval().requires_grad_(False)
 
 
+def model(options) -> Model:
+    single = model_of(network_of(options.network))
+    return in_bf16(single) if options.precision == "bf16" else single
+
+
 def restoring(options, photo: np.ndarray) -> dict:
     """What the process of `restore` can be asked to do, by name."""
     keep_memory()
-    chain = Counted([network_of(options.network)], precision=options.precision)
-    tile = options.tile or tile_for(chain)
+    counted = Counted(model(options))
+    tile = options.tile or tile_for(counted)
 
     def restore():
-        chain.begin()
+        counted.begin()
         start = time.perf_counter()
-        output = np.empty((photo.shape[0] * chain.scale, photo.shape[1] * chain.scale, 3), np.uint8)
-        used = restore_into(output, chain, photo, tile)
-        seconds = time.perf_counter() - start - chain.apart
-        return {"seconds": seconds, "processed": chain.pixels / 1e6, "work": chain.work / 1e6,
-                "bare": float(np.mean(chain.bare)) / BARE_SIDE**2 * 1e6, "window": chain.window,
-                "tile": used, "margin": chain.margin, "scale": chain.scale}
+        output = np.empty((photo.shape[0] * counted.scale, photo.shape[1] * counted.scale, 3), np.uint8)
+        used = restore_into(output, counted, photo, tile)
+        seconds = time.perf_counter() - start - counted.apart
+        return {"seconds": seconds, "processed": counted.pixels / 1e6, "work": counted.work / 1e6,
+                "bare": float(np.mean(counted.bare)) / BARE_SIDE**2 * 1e6, "window": counted.window,
+                "tile": used, "margin": counted.margin, "scale": counted.scale}
 
     return {"restore": restore}
 
@@ -192,14 +198,14 @@ def compare(options, megapixels: float) -> None:
 def together(options) -> None:
     """Small photos through the network in one pass beside one by one."""
     keep_memory()
-    chain, draw = Chain([network_of(options.network)], precision=options.precision), np.random.default_rng(0)
+    single, draw = model(options), np.random.default_rng(0)
     for side in SIDES:
         photos, times = [draw.integers(0, 256, (side, side, 3), np.uint8) for _ in range(TOGETHER)], []
         for _ in range(options.repeats + 1):
             start = time.perf_counter()
-            alone = [chain(photo) for photo in photos]
+            alone = [in_one_pass(single, [photo])[0] for photo in photos]
             middle = time.perf_counter()
-            most = max(np.abs(one - other).max() for one, other in zip(alone, chain.together(photos)))
+            most = max(np.abs(one - other).max() for one, other in zip(alone, in_one_pass(single, photos)))
             times.append((middle - start, time.perf_counter() - middle))
         alone, joined = np.array(times[1:]).T / TOGETHER * 1000
         print(f"{side}x{side}: {spread(alone)} ms a photo one by one, {spread(joined)} ms {TOGETHER} at once, "

@@ -21,7 +21,7 @@ import yaml
 
 from pipeline.core.seeds import rng
 from pipeline.images.encode import write_png
-from pipeline.images.natural import kind_of, render
+from pipeline.images.natural import kind_of, render_natural
 
 ROOT = Path(__file__).parent.parent
 SIZES = ("1000", "10000", "60000")
@@ -83,7 +83,7 @@ def main(*sizes: str) -> None:
     with tempfile.TemporaryDirectory() as top:
         scenes = Path(top, "scenes")
         for index in range(SCENES):
-            write_png(scenes / f"{index:02d}.png", render(kind_of(index), SIDE, rng(1, "bench scale", index)))
+            write_png(scenes / f"{index:02d}.png", render_natural(kind_of(index), SIDE, rng(1, "bench scale", index)))
         for count in sorted(map(int, sizes or SIZES)):
             with tempfile.TemporaryDirectory(dir=top) as folder:
                 Path(folder, "params.yaml").write_text(yaml.safe_dump(params(count, scenes)))

@@ -21,13 +21,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.peers import basicsr
 from pipeline.core import params
 from pipeline.core.device import pick
-from pipeline.core.settings import Stage2, override
+from pipeline.core.model import override
 from pipeline.images.shards import Shard, ShardWriter
 from pipeline.nets.build import build
 from pipeline.train import loop
-from pipeline.train.adversary import Adversary
 from pipeline.train.checkpoint import Checkpoint
 from pipeline.train.crops import Crops
+from pipeline.train.methods.stage2 import Stage2
+from pipeline.train.methods.supervised import Supervised
 
 ROOT = Path(__file__).parent.parent
 SCALE, IMAGES, SIDE = 4, 32, 480  # of the target images, enough that each fits the largest patch
@@ -42,17 +43,12 @@ CASES = {  # of the papers' sizes, and much smaller
 GPU_TURN = 20  # iterations in a row on a GPU, which is asked for the time at their end alone
 
 
-def bare_step(network, settings, inputs, targets, clean, device):
-    """A function that trains `network` on these tensors once, by the same losses as the loop."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=settings.lr, fused=True)
-    opponent = Adversary(settings, lambda step: [clean], device) if clean is not None else None
-    fidelity = getattr(network, "fidelity", None)
-    loop.to_training_mode(network, settings)
+def bare_step(method, inputs, targets, clean):
+    """A function that trains the method's network on these tensors once, by its losses."""
+    settings, opponent = method.settings, getattr(method, "adversary", None)
 
     def step():
-        with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-            outputs = loop.in_float(network(inputs))
+        outputs = method.outputs(inputs)
         if opponent:
             opponent.network.requires_grad_(True)
             real, fake = opponent.network(clean), opponent.network(outputs.detach())
@@ -61,10 +57,10 @@ def bare_step(network, settings, inputs, targets, clean, device):
             opponent.optimizer.zero_grad()
             d_loss.backward()
             opponent.optimizer.step()
-        loss = loop.losses(outputs, targets, settings, opponent, fidelity)[1]
-        optimizer.zero_grad()
+        loss = method.loss(outputs, targets)[1]
+        method.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        method.optimizer.step()
 
     return step
 
@@ -104,23 +100,21 @@ def compare(case: str, small: bool, shards: dict, changes: dict, iterations: int
     settings = override(settings, changes | {"steps": (iterations + 2) * turn + 1}, "bench")
     if case == "gan" and not small:
         settings = override(settings, {"d_features": 64}, "bench")
-    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-    networks = [build(arch, options).to(device, memory_format=layout) for _ in range(2)]
+    networks = [build(arch, options) for _ in range(2)]
     scale = networks[0].scale
     patch = settings.patch * SCALE // scale  # as many pixels of the target for all
     aligned = [(shards["inputs" if scale > 1 else "targets"], 1), (shards["targets"], scale)]
     crops = Crops(aligned, patch, settings.batch, 1, "bench")
     clean = Crops([(shards["targets"], 1)], patch * scale, settings.batch, 1, "bench clean")
-    adversary = Adversary(settings, clean, device) if isinstance(settings, Stage2) else None
-    resident = [batch.to(device, memory_format=layout) for batch in crops(0)]
-    resident.append(clean(0)[0].to(device) if adversary else None)
-    bare = bare_step(networks[1], settings, *resident, device)
+    kind, more = (Stage2, {"clean": clean}) if case == "gan" else (Supervised, {})
+    method, other = (kind(settings, network, crops, None, device, **more) for network in networks)
+    bare = bare_step(other, *other.batch(0), clean(0)[0].to(device))
     with FlopCounterMode(display=False) as counter:
         bare()
     turns = Turns(bare, device)
     networks[0].register_forward_pre_hook(turns)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        loop.train(networks[0], settings, loop.Data(crops, None), adversary, Checkpoint(Path(folder)), device, case)
+        loop.train(method, settings.steps, settings.validate_every, Checkpoint(Path(folder)), case)
     ours, theirs = (1000 * np.array(times[-iterations:]) for times in (turns.ours, turns.theirs))
     (ms, cpu), (bare_ms, bare_cpu) = (np.median(times, axis=0) for times in (ours, theirs))
     rate = counter.get_total_flops() / bare_ms / 1e6

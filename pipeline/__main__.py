@@ -1,4 +1,4 @@
 """`python -m pipeline COMMAND`."""
-from pipeline.cli import app
+from pipeline.cli.app import app
 
 app(prog_name="python -m pipeline")

@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,14 +12,21 @@ from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
-from pipeline.core.params import parse
+from pipeline.compare.revisions import parse_images
+from pipeline.core.files import read_json
+from pipeline.core.graph import graph
+from pipeline.core.params import load, parse
 from pipeline.degrade.bicubic import resize_uint8
+from pipeline.images import test_sets
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure.names import TEST_SETS, Control, control_rows, reading_order
-from pipeline.measure.score import Scorer
 from pipeline.nets.build import build
-from pipeline.restore.network import save_absent, save_network
-from pipeline.stages import bench
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.named import named
+from pipeline.restore.network import save_network
+from pipeline.restore.tiles import restore as model_restore
+from pipeline.score.names import TEST_SETS, Control, control_rows, reading_order
+from pipeline.score.score import Scorer
+from pipeline.stages import bench, combine
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
@@ -35,19 +43,26 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
     for name in TEST_SETS:
-        folder = tmp_path / "data/tests/sr" / name
         large = {f"{name}{i}": noisy(rng, 66 + 2 * i, 50) for i in range(2)}
         small = {n: cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for n, x in large.items()}
-        write_shard(folder / "inputs", small)
-        write_shard(folder / "targets", large)
-    shutil.rmtree(tmp_path / "data/tests/sr/captures-far/targets")
-    write_absent(tmp_path / "data/tests/sr/captures-far/targets", "sets.sr-far-truth.folder is data/none")
+        write_shard(side("inputs", name), small)
+        write_shard(side("targets", name), large)
+    remove(side("targets", "captures-far"), "sets.sr-far-truth.folder is data/none")
     write_shard(tmp_path / "data/tests/sr/reference", {"r0": noisy(rng, 80, 64), "r1": noisy(rng, 64, 80)})
     for i, name in enumerate(("sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2")):
         torch.manual_seed(i)
         save_network(tmp_path / "models" / name, build("edsr", OPTIONS), "edsr", OPTIONS, {})
     save_absent(tmp_path / "models/sr-edsr-oracle", "sets.sr-truth.folder is data/none")
     return tmp_path
+
+
+def side(inputs_or_targets, name):
+    return test_sets.folder_of(Path("data/tests/sr"), inputs_or_targets, name)
+
+
+def remove(folder, reason):
+    shutil.rmtree(folder)
+    write_absent(folder, reason)
 
 
 def noisy(rng, height, width):
@@ -67,7 +82,8 @@ def per_image(key):
 
 def test_a_system_has_its_rows_and_says_what_is_missing(project):
     bench.main("systems", "sr-edsr")
-    found = scores("sr-edsr")
+    bench.main("rows", "sr-edsr-oracle")
+    found, oracle = scores("sr-edsr"), scores("sr-edsr-oracle")
     controls = {Control(sharpen=a, noise=n).of("sr-edsr") for a in (0.3, 0.7) for n in (0, 3)} | {"sr-edsr+input25"}
     assert "sr-edsr+sharpen70+noise3" in controls
     assert set(found["rows"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"} | controls
@@ -79,7 +95,10 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert set(found["rows"]["sr-edsr"]["synthetic"]) == paired | single
     assert set(found["rows"]["sr-edsr"]["captures-far"]) == single
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
-    assert missing["sr-edsr-oracle", "*", "*"] == "sets.sr-truth.folder is data/none"
+    assert not oracle["rows"] and oracle["absent"] == [
+        {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "sets.sr-truth.folder is data/none"}]
+    assert not len(Shard(project / "data/crops/sr/sr-edsr-oracle/outputs"))
+    assert parse_images((project / "metrics/images/sr-edsr-oracle.csv").read_text()).empty
     assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
     assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
     assert "niqe_pris_params.npz is not there" in missing["sr-edsr", "captures", "niqe_published"]
@@ -91,11 +110,26 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert not [item for item in found["absent"] if item["metric"] in blind]  # what is not wanted is not missing
 
 
+def test_without_an_entry_of_far_its_test_set_is_neither_scored_nor_missed(project):
+    """What an entry that is gone has left on the disk is not scored."""
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    del values["far"]["sr"]
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    for _ in range(2):
+        bench.main("rows", "sr-input")
+        found = scores("sr-input")
+        assert set(found["rows"]["input"]) == set(TEST_SETS) - {"captures-far"}
+        assert "captures-far" not in {item["test_set"] for item in found["absent"]} | {
+            line["test_set"] for line in per_image("sr-input")}
+        for each in ("inputs", "targets"):
+            shutil.rmtree(side(each, "captures-far").parent, ignore_errors=True)
+
+
 def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(project):
     bench.main("rows", "sr-input")
     found = scores("sr-input")
     assert list(found["rows"]) == ["input"] and found["parameters"] == {"input": 0}
-    inputs, targets = (Shard(project / "data/tests/sr/synthetic" / side) for side in ("inputs", "targets"))
+    inputs, targets = (Shard(side(name, "synthetic")) for name in ("inputs", "targets"))
     values = []
     for small, large in zip(inputs, targets):
         image = torch.from_numpy(small.copy()).permute(2, 0, 1)[None].float()
@@ -118,7 +152,7 @@ def test_crops_of_what_was_scored_are_kept_for_the_report(project):
     assert {(entry["row"], entry["scene"]) for entry in found["outputs"].images} == {
         (row, scene) for row in scores("sr-edsr")["rows"] for scene in ("captures0", "captures1")}
     assert {entry["test_set"] for entry in found["outputs"].images} == {"captures"}
-    whole = Shard(project / "data/tests/sr/captures/inputs")
+    whole = Shard(side("inputs", "captures"))
     for i in range(2):  # the smaller side of the truth, of 50 pixels, is all there
         small, large = found["inputs"][i], other["outputs"][i]
         assert small.shape == (25, 25, 3) and large.shape == found["targets"][i].shape == (50, 50, 3)
@@ -142,7 +176,7 @@ def test_channels_border_and_rounding_are_those_of_the_params(project):
     assert luma_only == {key: value for key, value in both.items() if key not in ("psnr", "ssim")}
     wider = scored(border=5)
     assert wider["psnr_y"] != both["psnr_y"] and wider["niqe"] == both["niqe"]
-    small, large = (Shard(project / "data/tests/sr/synthetic" / side) for side in ("inputs", "targets"))
+    small, large = (Shard(side(name, "synthetic")) for name in ("inputs", "targets"))
     grey = [[image[5:-5, 5:-5] @ np.array([65.481, 128.553, 24.966]) / 255 for image in pair] for pair in (
         [resize_uint8(image, 2 * image.shape[0], 2 * image.shape[1]) for image in small], large)]
     wanted = np.mean([10 * np.log10(255**2 / np.mean((a - b) ** 2)) for a, b in zip(*grey)])
@@ -177,8 +211,7 @@ def test_what_the_choice_sees_is_the_same_without_truth(project):
     assert of_input == {"rows": {}, "absent": [], "counts": {"images": 2, "scenes": 2}}
     assert set(seen["rows"]["sr-edsr"]) == {"swd", "swd_0", "swd_low", "niqe", "critic_auc", "drift", "residual", "sharpness"}
     for name in TEST_SETS:
-        shutil.rmtree(project / "data/tests/sr" / name / "targets")
-        write_absent(project / "data/tests/sr" / name / "targets", "gone")
+        remove(side("targets", name), "gone")
     assert run() == before and "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
 
 
@@ -189,9 +222,9 @@ def test_metrics_are_computed_where_the_tests_ask_for_them(project):
     flat = np.full((64, 64, 3), 99, np.uint8)
     flat[30:32] = 60
     inputs = {"flat": flat[::2, ::2] + 9, "textured": noisy(np.random.default_rng(1), 32, 32)}
-    write_shard(project / "data/tests/sr/captures/inputs", inputs)
+    write_shard(side("inputs", "captures"), inputs)
     targets = {"flat": flat, "textured": noisy(np.random.default_rng(2), 64, 64)}
-    write_shard(project / "data/tests/sr/captures/targets", targets)
+    write_shard(side("targets", "captures"), targets)
     values = yaml.safe_load((project / "params.yaml").read_text())
     values["tests"]["sr"]["metrics"] = ["moire_energy", "psnr_aligned"]
     (project / "params.yaml").write_text(yaml.safe_dump(values))
@@ -228,7 +261,7 @@ def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatc
     monkeypatch.setattr(bench, "controlled", spy)
     bench.main("systems", "sr-edsr")
     rows = scores("sr-edsr")["rows"]
-    assert [row for row in reading_order(parse(values), "sr") if row in kept] == [
+    assert [row for row in reading_order(graph(parse(values)), "sr") if row in kept] == [
         "sr-edsr+tone", "sr-edsr+blur1.5", "sr-edsr+blur0.5"]
     assert kept.keys() < rows.keys() and set(rows["sr-edsr+tone"]) == {"captures", "captures-val"}
     outputs, changed = kept["sr-edsr+blur1.5"]
@@ -237,8 +270,7 @@ def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatc
     clean = np.concatenate([image.reshape(-1, 3) for image in Shard(project / "data/tests/sr/reference")])
     toned = np.concatenate([image.reshape(-1, 3) for image in kept["sr-edsr+tone"][1]])
     np.testing.assert_allclose(toned.mean(axis=0), clean.mean(axis=0), atol=5)  # clipping
-    shutil.rmtree(project / "data/tests/sr/reference")
-    write_absent(project / "data/tests/sr/reference", "no set is named here")
+    remove(project / "data/tests/sr/reference", "no set is named here")
     bench.main("systems", "sr-edsr")
     found = scores("sr-edsr")
     assert "sr-edsr+tone" not in found["rows"] and "sr-edsr+blur0.5" in found["rows"]
@@ -255,7 +287,7 @@ def test_the_input_is_blurred_and_toned_but_no_candidate_and_a_chain_has_no_cont
     found = scores("sr-input")
     assert found["parameters"] == {"input": 0, "input+tone": 0, "input+blur0.7": 0}  # not sharpened, nor with noise
     assert [set(found["rows"][row]) for row in found["parameters"]] == [set(TEST_SETS), *[{"captures", "captures-val"}] * 2]
-    inputs, targets = (Shard(project / "data/tests/sr/captures" / side) for side in ("inputs", "targets"))
+    inputs, targets = (Shard(side(name, "captures")) for name in ("inputs", "targets"))
     values = []
     for small, large in zip(inputs, targets):
         bigger = resize_uint8(small, *large.shape[:2]).astype(float)
@@ -279,21 +311,78 @@ def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(projec
     assert found[0] == found[1]
 
 
+def add(section, **entries):
+    """Add entries to a section of params.yaml, and for each a row that scores it."""
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values[section] |= entries
+    values["rows"] |= {key: {"task": "sr", "tests": "sr", "network": key} for key in entries}
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    for key in entries if section in combine.ARCH else ():
+        combine.main(section, key)
+
+
+def save(name, **options):
+    save_network(Path("models", name), build("edsr", OPTIONS | options), "edsr", OPTIONS | options, {})
+
+
+def rows_of(key):
+    return {row.name: row.chain for row in graph(load()).rows("sr") if row.key == key}
+
+
 def test_a_chain_runs_its_networks_in_turn(project):
-    save_network(project / "models/map", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["finetunes"]["map"] = values["finetunes"]["sr-edsr-round2"]
-    values["rows"]["chain"] = {"task": "sr", "tests": "sr", "first": "map", "second": "sr-edsr"}
-    params = parse(values)
-    assert bench.rows_of(params, "rows", "chain") == {"chain": ["map", "sr-edsr"]}
-    restore, weights = bench.restorer(["map", "sr-edsr"], 2, "cpu")
-    image = Shard(project / "data/tests/sr/captures/inputs")[0]
+    save("map", scale=1)
+    add("finetunes", map=yaml.safe_load(Path("params.yaml").read_text())["finetunes"]["sr-edsr-round2"])
+    add("chains", chain={"first": "map", "then": "sr-edsr"}, longer={"first": "map", "then": "chain"})
+    assert rows_of("chain") == {"chain": ("map", "sr-edsr")} and rows_of("longer") == {"longer": ("map", "map", "sr-edsr")}
+    restore, weights = bench.restorer("chain", 2, "cpu")
+    image = Shard(side("inputs", "captures"))[0]
     assert restore(image).shape == (2 * image.shape[0], 2 * image.shape[1], 3)
-    single = {name: bench.restorer([name], 2, "cpu") for name in ("map", "sr-edsr")}
+    single = {name: bench.restorer(name, 2, "cpu") for name in ("map", "sr-edsr")}
     assert weights == single["map"][1] + single["sr-edsr"][1]
     two_steps = single["sr-edsr"][0](single["map"][0](image)).astype(int)
     assert abs(two_steps - restore(image)).max() <= 30  # the chain does not round in between
     assert (restore(image) != single["sr-edsr"][0](image)).any()
+    of_chains, of_all = bench.restorer("longer", 2, "cpu")
+    assert of_all == weights  # of a network that is there twice once
+    assert (of_chains(image) == model_restore(named("map", "map", "sr-edsr"), image)).all()
+
+
+def test_an_ensemble_is_scored_as_one_network_the_mean_of_its_members(project):
+    save("map", scale=1)
+    add("finetunes", map=yaml.safe_load(Path("params.yaml").read_text())["finetunes"]["sr-edsr-round2"])
+    add("chains", chain={"first": "map", "then": "sr-edsr"})
+    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-stage2"}, mixed={"first": "chain", "second": "both"})
+    image = Shard(side("inputs", "captures"))[0]
+    exact = {name: model_restore(named(name), image, "float32") for name in ("sr-edsr", "sr-edsr-stage2", "chain")}
+    for name, members in (("both", ("sr-edsr", "sr-edsr-stage2")), ("mixed", ("chain", "sr-edsr", "sr-edsr-stage2"))):
+        restore, weights = bench.restorer(name, 2, "cpu")
+        mean = np.mean([exact[member] for member in members], axis=0)
+        assert abs(restore(image) - 255 * mean.clip(0, 1)).max() <= 0.501
+        behind = {each for member in members for each in (("map", "sr-edsr") if member == "chain" else (member,))}
+        assert weights == sum(bench.restorer(each, 2, "cpu")[1] for each in behind)
+    assert rows_of("mixed") == {"mixed": ("mixed",)}
+    bench.main("rows", "mixed")
+    found = scores("mixed")
+    assert set(found["rows"]["mixed"]) == set(TEST_SETS) and found["networks"] == {"mixed": ["mixed"]}
+    assert found["parameters"] == {"mixed": bench.restorer("mixed", 2, "cpu")[1]}
+    assert set(found["manifests"]) == set(found["flop"]) == {"map", "sr-edsr", "sr-edsr-stage2"}
+
+
+def test_what_is_made_of_a_network_that_is_absent_is_absent_too(project):
+    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-oracle"})
+    bench.main("rows", "both")
+    found = scores("both")
+    assert not found["rows"] and not found["networks"]
+    assert [item["reason"] for item in found["absent"]] == ["sr-edsr-oracle is absent: sets.sr-truth.folder is data/none"]
+
+
+def test_an_ensemble_with_an_oracle_is_none_that_may_be_chosen(project):
+    save("sr-edsr-oracle")
+    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-oracle"},
+        fair={"first": "sr-edsr", "second": "sr-edsr-stage2"})
+    for key, rows in (("both", set()), ("fair", {"fair"})):
+        bench.main("rows", key)
+        assert read_json(Path(f"data/blind/sr/{key}.json"))["rows"].keys() == rows
 
 
 def test_outputs_of_the_wrong_size_are_refused(project):
@@ -304,8 +393,7 @@ def test_outputs_of_the_wrong_size_are_refused(project):
 
 
 def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
-    shutil.rmtree(project / "data/tests/sr/reference")
-    write_absent(project / "data/tests/sr/reference", "no set is named here")
+    remove(project / "data/tests/sr/reference", "no set is named here")
     bench.main("rows", "sr-input")
     found = scores("sr-input")
     assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim", "psnr_y", "ssim_y"}
@@ -315,10 +403,9 @@ def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
 
 
 def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
-    folder = project / "data/tests/sr/synthetic"
     grey, noise = np.full((32, 32, 3), 99, np.uint8), noisy(np.random.default_rng(1), 64, 64)
-    write_shard(folder / "inputs", {"flat": grey, "textured": cv2.resize(noise, (32, 32))})
-    write_shard(folder / "targets", {"flat": np.full((64, 64, 3), 99, np.uint8), "textured": noise})
+    write_shard(side("inputs", "synthetic"), {"flat": grey, "textured": cv2.resize(noise, (32, 32))})
+    write_shard(side("targets", "synthetic"), {"flat": np.full((64, 64, 3), 99, np.uint8), "textured": noise})
     bench.main("rows", "sr-input")
     text = (project / "data/bench/sr/sr-input.json").read_text()
     assert "NaN" not in text and "Infinity" not in text and "null" not in text
@@ -339,8 +426,8 @@ def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
         shutil.copy(data_folder / "weights" / name, project / "data/trunks")
     rng = np.random.default_rng(0)
     large = noisy(rng, 194, 210)  # NIQE's published model has patches of 96
-    write_shard(project / "data/tests/sr/captures/inputs", {"large": cv2.resize(large, (105, 97))})
-    write_shard(project / "data/tests/sr/captures/targets", {"large": large})
+    write_shard(side("inputs", "captures"), {"large": cv2.resize(large, (105, 97))})
+    write_shard(side("targets", "captures"), {"large": large})
     bench.main("rows", "sr-input")
     found, line = scores("sr-input"), [line for line in per_image("sr-input") if line["image"] == "large"][0]
     row = found["rows"]["input"]
@@ -356,12 +443,12 @@ def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
 
 def test_rows_are_read_from_input_to_oracle():
     params = parse(yaml.safe_load((ROOT / "params.yaml").read_text()))
-    order = reading_order(params, "sr")
+    order = reading_order(graph(params), "sr")
     system = [row for row in order if row.startswith("sr-edsr") and not row.startswith(("sr-edsr-random", "sr-edsr-cal"))]
     assert order[0] == "input"
     networks = ["sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2", "sr-edsr-oracle"]
     assert [row for row in system if "+" not in row] == networks
-    srresnet = [row for row in reading_order(parse(params_with_all_systems()), "sr") if row.startswith("sr-srresnet")]
+    srresnet = [row for row in reading_order(graph(parse(params_with_all_systems())), "sr") if row.startswith("sr-srresnet")]
     networks = ["sr-srresnet", *(f"sr-srresnet-{kind}" for kind in ("adabn", "gan", "stage2", "oracle"))]
     assert [row for row in srresnet if "+" not in row] == networks
     assert system[1:9] == list(control_rows("sr-edsr", params.bench, params.tests["sr"]))

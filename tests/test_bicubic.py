@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.degrade.bicubic import downscale, quantise, resize, resize_uint8
+from pipeline.degrade.bicubic import downscale, resize, resize_uint8, round_to_uint8
 
 
 def direct_sum(line, size, scale):
@@ -63,7 +63,7 @@ def test_float_results_are_not_clipped_and_uint8_results_are():
 
 
 def test_halves_are_rounded_up():
-    assert quantise(np.array([-3.0, 0.49, 0.5, 1.5, 2.5, 254.5, 300])).tolist() == [0, 0, 1, 2, 3, 255, 255]
+    assert round_to_uint8(np.array([-3.0, 0.49, 0.5, 1.5, 2.5, 254.5, 300])).tolist() == [0, 0, 1, 2, 3, 255, 255]
 
 
 @pytest.mark.parametrize("height, width, first", [(12, 18, 0), (12, 12, 0), (18, 12, 1)])
@@ -75,7 +75,7 @@ def test_uint8_is_rounded_after_each_axis_and_the_more_shrunk_axis_is_first(heig
         wanted = np.floor(np.clip(wanted, 0, 255) + 0.5)
     got = resize_uint8(image, height, width)
     assert (got == wanted).mean() > 0.999  # ties may fall either way
-    assert (got == quantise(resize(image, height, width))).mean() < 0.95
+    assert (got == round_to_uint8(resize(image, height, width))).mean() < 0.95
 
 
 def test_sizes_that_do_not_divide_are_refused_by_name():

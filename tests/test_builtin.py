@@ -13,7 +13,7 @@ from pipeline.images.decode import decode
 from pipeline.images.shards import Shard
 from pipeline.stages import builtin, ingest
 
-SMALL = load(ROOT / "params.yaml").builtin.model_copy(update={
+SMALL = load(ROOT / "params.yaml").builtin["demo"].model_copy(update={
     "natural_scenes": 8, "screen_scenes": 3, "capture_scenes": 4, "far_scenes": 3, "size": 64, "shots": 2, "scale": 4})
 ONE_EACH = {"natural_scenes": 1, "screen_scenes": 1, "capture_scenes": 1, "far_scenes": 1}
 
@@ -49,12 +49,12 @@ def test_another_seed_gives_other_scenes(made, tmp_path):
 
 def test_trainings_of_any_seed_share_the_scenes(tmp_path, monkeypatch):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["seed"], values["builtin"]["seed"] = 7, 3
+    values["seed"], values["builtin"]["demo"]["seed"] = 7, 3
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
     seeds = []
     monkeypatch.setattr(builtin, "make", lambda params, seed, folder: seeds.append(seed))
-    builtin.main()
+    builtin.main("demo")
     assert seeds == [3]
 
 
@@ -98,11 +98,12 @@ def test_a_photographed_screen_lies_on_its_truth(made, captures, truths):
 
 def test_what_differs_from_further_away_is_checked():
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["builtin"]["far_screen"]["scale"] = [0.1, 1]
+    values["builtin"]["demo"]["far_screen"]["scale"] = [0.1, 1]
     with pytest.raises(ParamsError, match=r"far_screen.scale: got \[0.1, 1\], wanted .* 0.3 <="):
         parse(values)
-    values["builtin"]["far_screen"] = {"glass": 1}
-    with pytest.raises(ParamsError, match=r"builtin: far_screen.glass: no such key; allowed are kind, layouts"):
+    values["builtin"]["demo"]["far_screen"] = {"glass": 1}
+    allowed = "allowed are fitted_with_truth, kind, layouts"
+    with pytest.raises(ParamsError, match=rf"builtin.demo: far_screen.glass: no such key; {allowed}"):
         parse(values)
 
 
@@ -114,7 +115,7 @@ def test_two_shots_of_a_scene_share_the_truth_and_differ(made):
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_other_scales(tmp_path, scale):
-    builtin.run("captures", "leaves", 0, SMALL.model_copy(update={"scale": scale}), 1, tmp_path)
+    builtin.make_scene("captures", "leaves", 0, SMALL.model_copy(update={"scale": scale}), 1, tmp_path)
     seen, truth = (decode(tmp_path / side / "leaves-c000-view0.png", 1) for side in ("sr-captures", "sr-truth"))
     assert truth.shape[0] == scale * seen.shape[0] == 64 // scale * scale
 
@@ -138,7 +139,7 @@ def test_ingested_with_the_default_params_no_scene_is_in_two_splits(made, tmp_pa
 @pytest.mark.parametrize("kind", sorted(set(natural.KINDS)))
 @pytest.mark.parametrize("size", [64, 112])
 def test_natural_scenes(kind, size):
-    first, again, other = (natural.render(kind, size, rng(1, "t", k)) for k in (0, 0, 1))
+    first, again, other = (natural.render_natural(kind, size, rng(1, "t", k)) for k in (0, 0, 1))
     assert first.shape == (size, size, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.std() > 5
@@ -149,7 +150,7 @@ def test_dead_leaves_have_the_spectrum_of_natural_images():
     f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size))
     band = (f > 0.03) & (f < 0.35)
     for k in range(6):
-        grey = natural.render("leaves", size, rng(1, "t", k)).mean(-1)
+        grey = natural.render_natural("leaves", size, rng(1, "t", k)).mean(-1)
         power = np.abs(np.fft.fft2((grey - grey.mean()) * np.outer(np.hanning(size), np.hanning(size)))) ** 2
         slopes.append(np.polyfit(np.log(f[band]), np.log(power[band]), 1)[0])
     assert -3.6 < np.median(slopes) < -2  # photographs: -2.6, from -3.8 to -1.6
@@ -175,8 +176,8 @@ def test_crops_do_not_overlap_and_have_contrast():
 
 @pytest.mark.parametrize("size", [64, 192])
 def test_screens_are_sharp_and_varied(size):
-    pictures = [screens.render(size, rng(1, "t", k)) for k in range(24)]
-    assert np.array_equal(pictures[3], screens.render(size, rng(1, "t", 3)))
+    pictures = [screens.render_screen(size, rng(1, "t", k)) for k in range(24)]
+    assert np.array_equal(pictures[3], screens.render_screen(size, rng(1, "t", 3)))
     steepest = [np.abs(np.diff(picture.astype(int).mean(-1), axis=1)).max() for picture in pictures]
     assert np.median(steepest) > 100  # levels from one pixel to the next: text and edges are not blurred
     brightness = [picture.mean() for picture in pictures]

@@ -7,8 +7,9 @@ from conftest import smooth_image, write_shard
 from PIL import Image
 from skimage.color import rgb2ycbcr
 
+from pipeline.core.recipes import Calibrated
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Calibrated, Calibration
+from pipeline.core.sources import Calibration
 from pipeline.degrade.calibrate import Estimate, calibrate, fit_transfer, flat_noise
 from pipeline.degrade.calibrated import degrade_calibrated
 from pipeline.degrade.quality import jpeg_quality, luma_table

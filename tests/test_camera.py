@@ -6,7 +6,16 @@ from scipy.ndimage import gaussian_filter
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Camera
 from pipeline.degrade import camera as module
-from pipeline.degrade.camera import capture, demosaic, mosaic, point_spread, sample, shot_noise, to_linear, to_srgb
+from pipeline.degrade.camera import (
+    bayer_mosaic,
+    bilinear_demosaic,
+    capture,
+    point_spread,
+    sample_camera,
+    shot_noise,
+    to_linear,
+    to_srgb,
+)
 
 IDEAL = {"psf_sigma": (0, 0), "psf_ratio": (1, 1), "shot_variance": (0, 0), "read_sigma": (0, 0),
          "jpeg_quality": (100, 100), "motion_length": (0, 0), "sharpen": (0, 0), "mosaic": False}
@@ -65,7 +74,7 @@ def test_at_scale_one_the_ideal_camera_sees_the_scene(no_jpeg):
 def test_a_sensor_cell_sees_its_centre(scale, rows):
     light = np.random.default_rng(0).uniform(size=(5 * scale, 7 * scale, 3)).astype(np.float32)
     cells = light.reshape(5, scale, 7, scale, 3)[:, rows][:, :, :, rows]
-    assert np.allclose(sample(light, scale), cells.mean((1, 3)), atol=1e-6)
+    assert np.allclose(sample_camera(light, scale), cells.mean((1, 3)), atol=1e-6)
 
 
 def moments(kernel):
@@ -140,16 +149,16 @@ def test_sharpening_against_scipy(no_jpeg):
 def test_mosaic_is_rggb():
     light = np.zeros((4, 6, 3), np.float32)
     light[:] = (0.1, 0.2, 0.3)
-    assert np.allclose(mosaic(light), np.tile([[0.1, 0.2], [0.2, 0.3]], (2, 3)))
+    assert np.allclose(bayer_mosaic(light), np.tile([[0.1, 0.2], [0.2, 0.3]], (2, 3)))
 
 
 @pytest.mark.parametrize("height, width", [(32, 48), (31, 47), (3, 5)])
 def test_demosaicing_restores_constants_exactly_and_soft_images_nearly(height, width):
     constant = np.full((height, width, 3), (0.1, 0.5, 0.9), np.float32)
-    assert np.abs(demosaic(mosaic(constant)) - constant).max() < 2e-5
+    assert np.abs(bilinear_demosaic(bayer_mosaic(constant)) - constant).max() < 2e-5
     soft = to_linear(soft_scene(64, 96))[:height, :width]
     if height > 10:
-        error = np.abs(demosaic(mosaic(soft)) - soft)[2:-2, 2:-2]
+        error = np.abs(bilinear_demosaic(bayer_mosaic(soft)) - soft)[2:-2, 2:-2]
         assert error.max() < 0.03  # a sample off by one pixel errs by 0.08
 
 

@@ -15,13 +15,13 @@ from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.check import changes, findings
+from pipeline.check.findings import Finding
+from pipeline.cli.app import app
 from pipeline.core.files import json_text, write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png
-from pipeline.measure import lpips
-from pipeline.report import ready, stale
-from pipeline.report.ready import Finding
+from pipeline.score import lpips
 from pipeline.stages import code, settings
 
 
@@ -51,13 +51,13 @@ def change(section: str, key: str, **fields) -> None:
 
 
 def test_folders_are_named_by_their_param(project):
-    assert [*ready.folders(load())] == [Finding("ok", "sets.sr-captures.folder: 2 images in photos")]
+    assert [*findings.folders(load())] == [Finding("ok", "sets.sr-captures.folder: 2 images in photos")]
     change("sets", "sr-truth", folder="nowhere")
     change("sets", "sr-far", folder="photos/notes.txt")
     Path("empty").mkdir()
     change("sets", "sr-far-truth", folder="empty")
     change("sets", "clean", folder="data/none")
-    found = {finding.text.partition(":")[0]: finding for finding in ready.folders(load())}
+    found = {finding.text.partition(":")[0]: finding for finding in findings.folders(load())}
     assert set(found) == {f"sets.{key}.folder" for key in ("sr-captures", "sr-truth", "sr-far", "sr-far-truth")}
     assert [finding.level for finding in found.values()].count("fix") == 3
     assert found["sets.sr-truth.folder"].text.endswith("nowhere is nothing")
@@ -66,32 +66,32 @@ def test_folders_are_named_by_their_param(project):
 
 
 def test_what_the_sets_take_is_told_from_headers(project, monkeypatch):
-    assert ready.space(load()) == 2 * 20 * 30 * 3
+    assert findings.space(load()) == 2 * 20 * 30 * 3
     Path("photos/broken.png").write_bytes(b"none")  # counted as the others are; ingest refuses it
     change("sets", "sr-captures", patches=10, size=16)
-    assert ready.space(load()) == 3 * 20 * 30 * 3 + 10 * 16 * 16 * 3
-    levels = {finding.text.split(":")[0]: finding.level for finding in ready.machine(load())}
+    assert findings.space(load()) == 3 * 20 * 30 * 3 + 10 * 16 * 16 * 3
+    levels = {finding.text.split(":")[0]: finding.level for finding in findings.machine(load())}
     assert levels["disk"] == "ok" and levels["memory"] in ("ok", "note")
-    monkeypatch.setattr(ready.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
-    assert next(iter(ready.machine(load()))).level == "fix"
+    monkeypatch.setattr(findings.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    assert next(iter(findings.machine(load()))).level == "fix"
 
 
 def test_missing_trunks_are_named(project):
-    assert {net: f"{name}_features.pth" for net, name in lpips.TRUNKS.items()} == ready.TRUNKS
-    assert [finding.text.split(":")[0] for finding in ready.trunks(load())] == ["bench.lpips"]
+    assert {net: f"{name}_features.pth" for net, name in lpips.TRUNKS.items()} == findings.TRUNKS
+    assert [finding.text.split(":")[0] for finding in findings.trunks(load())] == ["bench.lpips"]
     Path("data/trunks").mkdir(parents=True)
     Path("data/trunks/alexnet_features.pth").touch()
-    assert not [*ready.trunks(load())]
+    assert not [*findings.trunks(load())]
 
 
 def test_the_device_is_told_without_torch_where_there_is_no_gpu(monkeypatch):
-    monkeypatch.setattr(ready, "DRIVERS", ())
+    monkeypatch.setattr(findings, "DRIVERS", ())
     monkeypatch.delenv("RESTAGE_DEVICE", raising=False)
-    assert ready.device() == Finding("ok", "device: the CPU, as there is no GPU")
+    assert findings.device() == Finding("ok", "device: the CPU, as there is no GPU")
     monkeypatch.setenv("RESTAGE_DEVICE", "cpu")
-    assert ready.device().text.endswith("as RESTAGE_DEVICE says")
+    assert findings.device().text.endswith("as RESTAGE_DEVICE says")
     monkeypatch.setenv("RESTAGE_DEVICE", "cuda")
-    assert ready.device().level == ("ok" if torch.cuda.is_available() else "fix")
+    assert findings.device().level == ("ok" if torch.cuda.is_available() else "fix")
 
 
 def test_what_follows_from_a_change_runs_too():
@@ -99,18 +99,20 @@ def test_what_follows_from_a_change_runs_too():
     stages = {name: Stage(name) for name in ("stage1@a", "stage2@a", "evaluate", "stage1@b", "gan@a")}
     needs = [("stage2@a", "stage1@a"), ("evaluate", "stage2@a"), ("evaluate", "stage1@b"), ("gan@a", "stage1@a")]
     graph.add_edges_from((stages[a], stages[b]) for a, b in needs)
-    assert stale.pending(graph, {"stage2@a"}, set()) == ["stage2@a", "evaluate"]
-    assert stale.pending(graph, {"stage1@a", "gan@a"}, {"stage1@a"}) == ["stage1@a", "gan@a"]
+    assert changes.pending(graph, {"stage2@a"}, set()) == ["stage2@a", "evaluate"]
+    assert changes.pending(graph, {"stage1@a", "gan@a"}, {"stage1@a"}) == ["stage1@a", "gan@a"]
 
 
 def test_the_plan_tells_what_changed_from_what_may_follow():
     times = {"a": {"seconds": 60}, "a-stage2": {"seconds": 30.0}}
-    words = ready.plan(["stage1@a", "stage1@b", "stage2@a", "evaluate"], {"stage1@a", "stage1@b"}, times).text
+    trained = {"stage1@a": "a", "stage1@b": "b", "stage2@a": "a-stage2", "oracle@a": "a-oracle"}
+    stages = ["stage1@a", "stage1@b", "stage2@a", "evaluate"]
+    words = findings.what_will_run(stages, {"stage1@a", "stage1@b"}, times, trained).text
     assert words.endswith(": 2 stage1; then, where these come out other than they were: stage2, evaluate; of its trainings, "
                           "3, 2 took 1.5 minutes when they last ran here")
-    assert "1, none has run here yet" in ready.plan(["oracle@a"], {"oracle@a"}, {}).text
-    assert ready.plan(["evaluate"], {"evaluate"}, {}).text.endswith(": evaluate")
-    assert ready.plan([], set(), {}).text.startswith("nothing to run")
+    assert "1, none has run here yet" in findings.what_will_run(["oracle@a"], {"oracle@a"}, {}, trained).text
+    assert findings.what_will_run(["evaluate"], {"evaluate"}, {}, trained).text.endswith(": evaluate")
+    assert findings.what_will_run([], set(), {}, trained).text.startswith("nothing to run")
 
 
 def test_changes_are_those_that_dvc_sees(tmp_path, monkeypatch):
@@ -128,7 +130,7 @@ stages:
 
     def compared() -> set[str]:
         with Repo(".") as repo:
-            found = stale.changed(repo.index.stages, {})
+            found = changes.changed(repo.index.stages, {})
             assert found == set(repo.status())
         return found
 
@@ -136,10 +138,10 @@ stages:
     with Repo(".") as repo:
         repo.reproduce()
     assert compared() == set()
-    changes = {"params.yaml": ("a: {b: 1, none: null}\nc: [2.0e-05, x]\nd: 3\n", {"second", "third"}),
-               "code.py": ("two", {"first", "second"}), "all": ("none", {"third"}), "folder/more": ("new", {"first", "second"}),
-               "dvc.yaml": (Path("dvc.yaml").read_text().replace("cp folder", "cp -f folder"), {"second"})}
-    for name, (text, stages) in changes.items():
+    edits = {"params.yaml": ("a: {b: 1, none: null}\nc: [2.0e-05, x]\nd: 3\n", {"second", "third"}),
+             "code.py": ("two", {"first", "second"}), "all": ("none", {"third"}), "folder/more": ("new", {"first", "second"}),
+             "dvc.yaml": (Path("dvc.yaml").read_text().replace("cp folder", "cp -f folder"), {"second"})}
+    for name, (text, stages) in edits.items():
         before = Path(name).read_text() if Path(name).exists() else None
         Path(name).unlink(missing_ok=True)  # a link into the cache is not written to
         Path(name).write_text(text)
@@ -162,7 +164,8 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
     graph = {name: stages[name] for name in ("code", "settings")}
     for name, key in {"stage1": "sr-edsr", "stage2": "sr-edsr", "evaluate": "sr", "page": ""}.items():
         stage = stages[name].get("do", stages[name])
-        deps = [dep.replace("${key}", key) for dep in stage["deps"] if dep.startswith(("data/code", "data/settings"))]
+        deps = [dep.replace("${key}", key).replace("${item.arch}", "edsr") for dep in stage["deps"]
+                if dep.startswith(("data/code", "data/settings"))]
         params = [param for param in stage.get("params", []) if "$" not in param]
         graph[name] = {"cmd": f"touch {name}", "deps": deps, "params": params, "outs": [name]}
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
@@ -171,7 +174,7 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
     def predicted_and_run() -> tuple[set[str], set[str]]:
         foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
         with Repo(".") as repo:
-            plan = stale.pending(repo.index.graph, stale.changed(repo.index.stages, foretold), {"code", "settings"})
+            plan = changes.pending(repo.index.graph, changes.changed(repo.index.stages, foretold), {"code", "settings"})
         with Repo(".") as repo:
             run = {stage.addressing for stage in repo.reproduce()}
         assert {path: path.read_text() for path in foretold} == foretold
@@ -179,12 +182,12 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
 
     assert predicted_and_run() == (set(graph), set(graph))
     for file, runs in {"train/loop.py": {"code", "stage1", "stage2"}, "report/page.py": {"code", "page"},
-                       "stages/settings.py": {"code", "settings"}, "commands/check.py": {"code"}}.items():
+                       "stages/settings.py": {"code", "settings"}, "cli/check.py": {"code"}}.items():
         with open(f"pipeline/{file}", "a") as handle:
             handle.write("# edited\n")
         assert predicted_and_run() == (runs, runs), file
     for change, runs in {"seed=2": {"settings", "stage1", "stage2", "page"}, "bench.border=5": {"settings", "evaluate", "page"},
-                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.seed=2": {"settings"},
+                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.demo.seed=2": {"settings"},
                          "stage2.lambda=0.1": {"settings", "stage2", "evaluate", "page"}}.items():
         apply_overrides("params.yaml", [change])
         assert predicted_and_run() == (runs, runs), change
@@ -200,7 +203,7 @@ def test_only_outs_of_entries_that_are_gone_are_left_over(project):
     for name in ("metrics/old.json", "data/bench/sr/old.json", "data/bench/sr/kept.json"):
         write_json(name, {})
     outs = {Path(name) for name in ("models/kept", "data/bench/sr/kept.json", "data/pairs/kept/inputs")}
-    assert ready.leftovers(outs) == [Path("data/bench/sr/old.json"), Path("metrics/old.json"), Path("models/old")]
+    assert findings.leftovers(outs) == [Path("data/bench/sr/old.json"), Path("metrics/old.json"), Path("models/old")]
 
 
 def test_the_command_says_what_to_mend_and_prunes_when_told(project):
@@ -223,6 +226,7 @@ def test_the_command_says_what_to_mend_and_prunes_when_told(project):
 
 def test_videos_are_counted_where_they_are_asked_for(project):
     Path("photos/clip.mp4").touch()
-    assert {finding.text for finding in ready.folders(load())} >= {"sets.sr-captures.folder: 2 images in photos"}
+    assert {finding.text for finding in findings.folders(load())} >= {"sets.sr-captures.folder: 2 images in photos"}
     change("sets", "sr-captures", video_every=5)
-    assert {finding.text for finding in ready.folders(load())} >= {"sets.sr-captures.folder: 2 images and 1 videos in photos"}
+    assert {finding.text for finding in findings.folders(load())} >= {
+        "sets.sr-captures.folder: 2 images and 1 videos in photos"}

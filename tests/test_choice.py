@@ -5,11 +5,12 @@ import pytest
 import yaml
 from conftest import params_with_all_systems
 
-from pipeline.compare.choice import Candidate, candidates, choose
+from pipeline.compare.choice import choose
 from pipeline.core.files import write_json
+from pipeline.core.graph import Candidate, graph
 from pipeline.core.params import parse
 from pipeline.core.settings import Select
-from pipeline.report.choice import markdown
+from pipeline.report.choices import choices_markdown
 from pipeline.stages import select
 
 DEFAULTS = params_with_all_systems()
@@ -71,7 +72,7 @@ def test_scores_that_leave_images_out_are_noted():
         {"row": "row2", "test_set": "captures-val", "metric": "niqe", "reason": left_out},
         {"row": "row2", "test_set": "captures-val", "metric": "swd", "reason": "not looked at"}])
     assert [line.get("note") for line in choice["candidates"]] == [None, None, f"niqe: {left_out}"]
-    assert f"; niqe: {left_out}" in " ".join(markdown({"s": choice | {"images": 4, "scenes": 2}}, SETTINGS).split())
+    assert f"; niqe: {left_out}" in " ".join(choices_markdown({"s": choice | {"images": 4, "scenes": 2}}, SETTINGS).split())
 
 
 def test_cleaner_but_blurrier_is_remarked_on_against_the_network_it_starts_from():
@@ -86,7 +87,7 @@ def with_finetunes(**entries):
     values = copy.deepcopy(DEFAULTS)
     for name, changes in entries.items():
         values["finetunes"][name] = values["finetunes"]["sr-edsr-round2"] | changes
-    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures", "ensemble": False}
+    values["labels"]["by-oracle"] = {"network": "sr-edsr-oracle", "inputs": "sets/sr-captures"}
     return parse(values)
 
 
@@ -94,10 +95,10 @@ def test_candidates_are_stage_1_stage_2_and_its_rounds_and_nothing_that_saw_trut
     params = with_finetunes(third={"start": "sr-edsr-round2"}, truthful={"targets": "sets/sr-truth"},
                             after={"start": "truthful"}, taught={"targets": "labels/by-oracle"},
                             synthetic={"start": "sr-edsr-gan"}, other={"start": "sr-edsr-random-stage2"})
-    assert candidates(params, "sr-edsr") == [
+    assert graph(params).candidates("sr-edsr") == [
         Candidate("sr-edsr", None, "sr-edsr"), Candidate("sr-edsr-stage2", "sr-edsr", "sr-edsr-stage2"),
         Candidate("sr-edsr-round2", "sr-edsr-stage2", "sr-edsr-round2"), Candidate("third", "sr-edsr-round2", None)]
-    assert [candidate.network for candidate in candidates(params, "sr-edsr-random")][2:] == ["other"]
+    assert [candidate.network for candidate in graph(params).candidates("sr-edsr-random")][2:] == ["other"]
 
 
 @pytest.fixture
@@ -131,9 +132,9 @@ def test_the_stage_writes_a_choice_for_each_system(project, capsys):
 
 def test_the_section_names_choices_and_reasons(project):
     select.main("sr")
-    text = markdown(json.loads((project / "metrics/select/sr.json").read_text()), parse(DEFAULTS).select)
+    text = choices_markdown(json.loads((project / "metrics/select/sr.json").read_text()), parse(DEFAULTS).select)
     assert "### sr-edsr: sr-edsr-stage2 (4 images of 2 scenes)" in text and "### sr-edsr-random: no choice" in text
     assert "| **sr-edsr-stage2** | 6.70 | 1.000 |    2.000 |     0.500 |" in text
     assert "- sr-edsr-round2 is refused: drift 9 > " in text
     assert max(map(len, text.splitlines())) <= 120 and text.endswith("\n") and not text.endswith("\n\n")
-    assert markdown({}, parse(DEFAULTS).select) == ""
+    assert choices_markdown({}, parse(DEFAULTS).select) == ""

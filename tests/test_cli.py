@@ -10,15 +10,17 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.files import write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png
 from pipeline.images.shards import write_absent
 from pipeline.nets.build import build
 from pipeline.report.crops import most_detail
-from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import load_network, save_absent, save_network
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.model import model_of
+from pipeline.restore.network import load_network, save_network
+from pipeline.restore.tiles import restore
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
@@ -49,7 +51,7 @@ def test_restore_writes_what_the_network_makes_of_the_photo(project):
     result = run("restore", "photos/a.png", "-o", "out/b.png", "--model", "sr-edsr")
     assert result.exit_code == 0, result.output
     network = load_network(project / "models/sr-edsr")
-    assert (read(project / "out/b.png") == quantise(apply([network], read(project / "photos/a.png")))).all()
+    assert (read(project / "out/b.png") == restore(model_of(network), read(project / "photos/a.png"))).all()
 
 
 def test_restore_in_small_tiles_and_through_a_chain(project):
@@ -110,7 +112,7 @@ def test_restore_with_what_was_chosen_for_a_system_says_which(project):
     result = run("restore", "photos/a.png", "-o", "b.png", "--system", "sr-edsr")
     assert result.exit_code == 0 and "sr-edsr-stage2, chosen without truth: niqe 6.4 is the lowest" in result.output
     network = load_network(project / "models/sr-edsr-stage2")
-    assert (read(project / "b.png") == quantise(apply([network], read(project / "photos/a.png")))).all()
+    assert (read(project / "b.png") == restore(model_of(network), read(project / "photos/a.png"))).all()
 
 
 @pytest.mark.parametrize("options, message", [
@@ -138,7 +140,8 @@ def test_presets_build_on_each_other_or_none_is_merged(project):
     assert run("preset", "p2", "nope").exit_code == 1 and (project / "params.yaml").read_text() == before
     alone = run("preset", "p2-paper")  # some forty keys are missing without p2
     assert alone.exit_code == 1 and len(alone.output) < 600
-    assert "networks.blindsr-x4.arch: is missing" in alone.output and "p2-paper.yaml says at its top which preset comes" in alone.output
+    assert "networks.blindsr-x4.arch: is missing" in alone.output
+    assert "p2-paper.yaml says at its top which preset comes" in alone.output
     assert run("preset", "p2", "bsds").exit_code == 0
     wanted = yaml.safe_load((project / "presets/bsds.yaml").read_text())["networks"]["blindsr-direct-edsr"]["stage1"]["steps"]
     assert load().networks["blindsr-direct-edsr"].stage1["steps"] == wanted
@@ -170,9 +173,9 @@ def test_fetch_trunks_takes_files_from_a_folder(project):
 def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     rng = np.random.default_rng(4)
     large = {f"s{i}": smooth_image(rng, 100, 120) for i in range(2)}
-    folder = project / "data/tests/sr/captures"
-    write_shard(folder / "inputs", {name: image[::2, ::2].copy() for name, image in large.items()})
-    write_shard(folder / "targets", large)
+    tests = project / "data/tests/sr"
+    write_shard(tests / "inputs/near/captures", {name: image[::2, ::2].copy() for name, image in large.items()})
+    write_shard(tests / "targets/near/captures", large)
     result = run("picture", "sr-edsr", "-o", "p.png", "--scene", "s1")
     assert result.exit_code == 0, result.output
     picture = read(project / "p.png")
@@ -181,8 +184,8 @@ def test_picture_shows_input_stage_1_stage_2_and_truth(project):
     windows = np.lib.stride_tricks.sliding_window_view(large["s1"], (96, 96, 3)).reshape(-1, 96, 96, 3)
     assert (windows == truth).all(axis=(1, 2, 3)).any()
     assert "scene 'x' is not among the test captures: s0, s1" in run("picture", "sr-edsr", "--scene", "x").output
-    shutil.rmtree(folder / "targets")
-    write_absent(folder / "targets", "none")
+    shutil.rmtree(tests / "targets/near/captures")
+    write_absent(tests / "targets/near/captures", "none")
     run("picture", "sr-edsr", "-o", "p.png")
     assert read(project / "p.png").shape[1] == 3 * (3 * 96 + 6) + 6
     assert "systems.nope: no such entry" in run("picture", "nope").output

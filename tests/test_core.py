@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from rich.console import Console
 
-from pipeline.core import progress
+from pipeline.core import device, progress
 
 
 def run(code: str, **env) -> str:
@@ -66,6 +66,18 @@ def test_keeping_memory_can_be_switched_off_and_changes_no_number():
 def test_threads_hardly_spin_unless_told_otherwise():
     code = "import pipeline.core.device, os; print(os.environ['GOMP_SPINCOUNT'])"
     assert run(code) == "3000" and run(code, GOMP_SPINCOUNT="7") == "7"
+
+
+@pytest.mark.parametrize("cuda, mps, chosen", [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_device_is_the_first_there_is_unless_named(monkeypatch, cuda, mps, chosen):
+    monkeypatch.setattr(device.torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(device.torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.delenv("RESTAGE_DEVICE", raising=False)
+    assert device.device_name() == chosen
+    monkeypatch.setenv("RESTAGE_DEVICE", "cpu")
+    assert device.device_name() == "cpu" == device.pick().type
+    with pytest.raises(ValueError, match="device cuda:99: this device cannot be used"):
+        device.pick(name="cuda:99")
 
 
 def test_an_unusable_device_is_named():

@@ -6,12 +6,13 @@ import yaml
 from conftest import ROOT, with_presets
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.compare.scores import Scores
+from pipeline.core.graph import graph
 from pipeline.core.params import Params, parse
-from pipeline.core.settings import Stage2
-from pipeline.measure.cost import training_flop
+from pipeline.core.settings import Stage2Settings
 from pipeline.nets.build import build
-from pipeline.report.tables import Scores
-from pipeline.report.training import costs, section, trainings
+from pipeline.report.costs import costs, section
+from pipeline.score.cost import training_flop
 from pipeline.train.discriminator import DISCRIMINATORS
 
 
@@ -32,8 +33,8 @@ def architecture(params: Params, network: str):
 
 
 def cost_of(params: Params, chain: list[str]):
-    networks = {name: architecture(params, name) for name in chain}
-    return costs(params, chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
+    networks = {each: architecture(params, each) for name in chain for each in graph(params).members(name)}
+    return costs(graph(params), chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
 
 
 @cache
@@ -65,10 +66,10 @@ def test_every_architecture_can_be_counted(arch, options):
 
 def test_what_a_chain_was_given_is_counted_apart():
     p = params_with("p2")
-    assert list(trainings(p, "blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
-    assert list(trainings(p, "sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
-    assert list(trainings(params_with("all"), "sr-srresnet-adabn")) == ["sr-srresnet"]
-    assert trainings(p, "sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr")
+    assert list(graph(p).trainings("blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
+    assert list(graph(p).trainings("sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    assert list(graph(params_with("all")).trainings("sr-srresnet-adabn")) == ["sr-srresnet"]
+    assert graph(p).trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr-oracle")
     steps = {name: p.stage1_of(name).steps for name in p.networks} | {name: p.finetune_of(name).steps for name in p.finetunes}
     for chain, own, given in (
             (["blindsr-map", "blindsr-x4"], ["blindsr-map"], ["blindsr-x4"]),
@@ -83,15 +84,33 @@ def test_what_a_chain_was_given_is_counted_apart():
         assert (everything.flop > cost.flop) == bool(given)
 
 
+def test_all_members_of_an_ensemble_are_counted_and_those_behind_another_network_as_given():
+    values = yaml.safe_load(with_presets("p2"))
+    values["ensembles"] |= {"two": {"first": "blindsr-direct-edsr", "second": "blindsr-x4"},
+                            "three": {"first": "two", "second": "mapped"},
+                            "other": {"first": "blindsr-direct-edsr", "second": "mapped"}}
+    values["chains"] |= {"mapped": {"first": "blindsr-map", "then": "blindsr-x4"}}
+    p = parse(values)
+    steps = {name: p.stage1_of(name).steps for name in p.networks}
+    for chain, own, given in (
+            (["two"], ["blindsr-direct-edsr", "blindsr-x4"], []),
+            (["blindsr-map", "two"], ["blindsr-map"], ["blindsr-direct-edsr", "blindsr-x4"]),
+            (["other"], ["blindsr-direct-edsr", "blindsr-map"], ["blindsr-x4"]),
+            (["three"], ["blindsr-direct-edsr", "blindsr-x4", "blindsr-map"], [])):
+        cost, everything = cost_of(p, chain)
+        assert (cost.steps, everything.steps) == (sum(map(steps.get, own)), sum(map(steps.get, own + given))), chain
+        assert (everything.flop > cost.flop) == bool(given)
+
+
 def test_references_are_counted():
     p = params_with("p2")
     settings = p.rbsr["blindsr-rbsr"].settings
-    cost, everything = costs(p, ["blindsr-rbsr", "blindsr-x4"], {"blindsr-rbsr": 10, "blindsr-x4": 7})
+    cost, everything = costs(graph(p), ["blindsr-rbsr", "blindsr-x4"], {"blindsr-rbsr": 10, "blindsr-x4": 7})
     assert cost.steps == settings.steps and cost.flop == settings.steps * settings.batch * settings.patch**2 * 10
     assert everything.steps == settings.steps + p.stage1_of("blindsr-x4").steps
     p = params_with("all")
     settings = p.cyclegans["demoire-cyclegan"].settings
-    cost, everything = costs(p, ["demoire-cyclegan"], {"demoire-cyclegan": 10})
+    cost, everything = costs(graph(p), ["demoire-cyclegan"], {"demoire-cyclegan": 10})
     # of either generator: what it makes, that made back, and the identity
     assert cost == everything and cost.flop == settings.steps * settings.batch * settings.patch**2 * 6 * 10
 
@@ -101,20 +120,20 @@ def test_the_section_has_a_line_per_row_with_networks():
     scores = Scores(rows={"input": {}}, parameters={"input": 0, "blindsr-map-x4": 1234567},
                     networks={"blindsr-map-x4": chain}, flop=dict.fromkeys(chain, 10**6))
     p = params_with("p2")
-    text = "\n".join(section(p, {"blindsr": scores}))
+    text = "\n".join(section(graph(p), {"blindsr": scores}))
     x4 = p.stage1_of("blindsr-x4")
     each = f"{x4.steps * x4.batch * x4.patch**2 / 1e6:,.1f}"
     line = next(line for line in text.splitlines() if line.startswith("| blindsr-map-x4"))
     assert [cell.strip() for cell in line.strip("|").split("|")][1:] == [
         "blindsr-map → blindsr-x4", "1,234,567", "500", each, "1,000", f"{2 * float(each):,.1f}"]
-    assert "off-the-shelf" in text and section(p, {"sr": Scores()}) == []
+    assert "off-the-shelf" in text and section(graph(p), {"sr": Scores()}) == []
 
 
 @pytest.mark.parametrize("presets", [("p2",), ("p2", "p2-paper")])
 def test_the_direct_control_has_the_weights_and_the_training_of_the_largest_chain(presets):
     p = params_with(*presets)
-    chains = {key: [name for name in (row.first, row.second, row.third) if name != "none"]
-              for key, row in p.rows.items() if row.tests == "blindsr" and row.first != "none"}
+    chains = {row.key: [*row.chain] for row in graph(p).rows("blindsr") if row.tests == "blindsr" and row.chain}
+    assert max(map(len, chains.values())) == 3
     control = chains.pop("blindsr-direct-matched")
     spent = {key: cost_of(p, chain)[1].flop for key, chain in chains.items()}
     size = {key: sum(weights(each.arch, yaml.safe_dump(each.options))
@@ -134,9 +153,9 @@ def discriminating(kind: str, features: int) -> float:
 
 def hours(params: Params, network: str) -> float:
     """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
-    settings, base = next(iter(trainings(params, network).values())), next(reversed(trainings(params, network)))
+    settings, base = next(iter(graph(params).trainings(network).values())), next(reversed(graph(params).trainings(network)))
     per_pixel = flop(params.networks[base].arch, yaml.safe_dump(params.networks[base].options))
-    if isinstance(settings, Stage2):
+    if isinstance(settings, Stage2Settings):
         scale = params.networks[base].options.get("scale", 1)
         per_pixel += scale**2 * discriminating(settings.discriminator, settings.d_features)
     return settings.steps * settings.batch * settings.patch**2 * per_pixel / 15e12 / 3600
@@ -146,7 +165,7 @@ def test_the_gpu_preset_takes_the_hours_that_it_tells():
     p = params_with("gpu")
     told = {"SR": 0, "DM-Net": 0, "blind SR": 0, "deblurring": 0, "stage 2": 0}
     groups = {"sr": "SR", "demoire": "DM-Net", "blindsr": "blind SR", "deblur": "deblurring"}
-    for name in set(p.network_names()) - set(p.adabn):
+    for name in p.trained() - set(p.adabn):
         group = groups[name.split("-")[0]] if name in p.networks else "stage 2"
         told[group] += hours(p, name)
     text = " ".join((ROOT / "presets/gpu.yaml").read_text().replace("#", "").split())
@@ -168,5 +187,5 @@ def test_the_gpu_preset_has_the_networks_of_the_papers():
 
 def test_every_training_of_the_gpu_preset_is_in_bf16_with_batches_of_16():
     p = params_with("gpu")
-    every = [next(iter(trainings(p, name).values())) for name in set(p.network_names()) - set(p.adabn)]
+    every = [next(iter(graph(p).trainings(name).values())) for name in p.trained() - set(p.adabn)]
     assert {(settings.precision, settings.batch) for settings in every} == {("bf16", 16)}

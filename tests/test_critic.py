@@ -7,8 +7,8 @@ import torch
 from scipy.stats import mannwhitneyu
 from skimage import data
 
-from pipeline.measure.auc import auc
-from pipeline.measure.critic import PATCHES, critic_auc, sample
+from pipeline.score.auc import auc
+from pipeline.score.critic import PATCHES, critic_auc, sample_patches
 
 SETTINGS = SimpleNamespace(critic_steps=60, critic_batch=16, critic_patch=24, critic_features=8)
 PHOTOGRAPHS = (data.astronaut(), data.coffee(), data.chelsea(), data.rocket())
@@ -42,7 +42,7 @@ def blurred(images: Images, sigma: float) -> Images:
 
 def told(outputs: Images, clean: Images, seed: int = 1, **changes) -> float:
     settings = SimpleNamespace(**vars(SETTINGS) | changes)
-    return critic_auc(*(sample(images, settings.critic_patch, seed) for images in (outputs, clean)), settings, seed)
+    return critic_auc(*(sample_patches(images, settings.critic_patch, seed) for images in (outputs, clean)), settings, seed)
 
 
 def test_auc_equals_the_rank_statistic():
@@ -90,19 +90,19 @@ def test_what_is_learnt_by_heart_does_not_help():
 def test_patches_are_shared_out_and_scenes_stay_in_one_half():
     images = pieces(40)
     images.scenes = [f"scene{i // 3}" for i in range(len(images))]
-    patches, half = sample(images, 24, 1)
+    patches, half = sample_patches(images, 24, 1)
     assert patches.shape == (PATCHES, 3, 24, 24) and patches.dtype == torch.uint8
     ends = np.cumsum([3 * 43, 3 * 43, 2 * 43 + 42])  # four scenes of three images; 512 patches of twelve images
     assert [set(group) for group in np.split(half, ends)] == [{0}, {1}, {0}, {1}]
     windows = np.lib.stride_tricks.sliding_window_view(images[0], (24, 24, 3)).reshape(-1, 24, 24, 3)
     assert (windows == patches[0].permute(1, 2, 0).numpy()).all(axis=(1, 2, 3)).any()
     many = Images(np.zeros((16, 16, 3), np.uint8) for _ in range(PATCHES + 3))
-    assert len(sample(many, 16, 1).patches) == PATCHES + 3
+    assert len(sample_patches(many, 16, 1).patches) == PATCHES + 3
 
 
 def test_what_it_cannot_do_it_says():
     one = Images(pieces(40), ["a"] * 12)
     with pytest.raises(ValueError, match="2 scenes on each side; one has 1"):
-        sample(one, 24, 1)
+        sample_patches(one, 24, 1)
     with pytest.raises(ValueError, match="bench.critic_patch is 64 pixels, an image is 57x61"):
-        sample(pieces(40), 64, 1)
+        sample_patches(pieces(40), 64, 1)

@@ -14,8 +14,8 @@ from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, write_absent
 from pipeline.restore.network import load_network
 from pipeline.stages import cyclegan
-from pipeline.train import steps
-from pipeline.train.cyclegan import CycleGan, learning_rate
+from pipeline.train import loop
+from pipeline.train.methods.cyclegan import CycleGan
 from pipeline.train.patchgan import PatchGan
 from pipeline.train.pool import Pool
 
@@ -108,10 +108,10 @@ def test_a_score_is_of_one_patch(layers, patch):
 
 
 def test_the_learning_rate_is_constant_and_then_falls_to_zero():
-    settings = parse_settings(steps=10, decay=4, lr=1.0)
-    assert [learning_rate(settings, step) for step in range(11)] == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
-    settings = parse_settings(steps=10, decay=0, lr=1.0)
-    assert [learning_rate(settings, step) for step in range(10)] == [1] * 10
+    method = stub(steps=10, decay=4, lr=1.0)
+    assert [method.learning_rate(step) for step in range(11)] == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
+    method = stub(steps=10, decay=0, lr=1.0)
+    assert [method.learning_rate(step) for step in range(10)] == [1] * 10
 
 
 def parse_settings(**settings):
@@ -196,7 +196,7 @@ def test_steps_are_those_of_the_authors_written_out():
         loss.backward()
         optimizers[1].step()
         record = method.step(step)
-        assert record["d_loss"] == pytest.approx(loss.item(), abs=1e-5)
+        assert record["d_loss"].item() == pytest.approx(loss.item(), abs=1e-5)
     found = [method.network.a, method.back.a, method.of_clean.b, method.of_captures.b]
     assert [weight.item() for weight in found] == pytest.approx([weight.item() for weight in (g, f, dx, dy)], abs=1e-5)
     assert abs(found[0].item() - 0.2) > 0.003  # they did move
@@ -240,7 +240,7 @@ def test_stopped_and_resumed_the_result_is_the_same_and_the_pool_is_part_of_it(p
     cyclegan.main(NAME)
     wanted = results()
     for state in ("whole", "without pool"):
-        monkeypatch.setattr(steps, "Stop", StopsAfterThree)
+        monkeypatch.setattr(loop, "Stop", StopsAfterThree)
         for done in (3, 6):
             with pytest.raises(SystemExit) as stopped:
                 cyclegan.main(NAME)

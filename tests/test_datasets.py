@@ -86,7 +86,7 @@ def make(preset: str, folder: str, *sets: str, also: Sequence[str] = ()) -> None
 
 def patches(inputs: str, targets: str, number: int) -> list[str]:
     """Overrides that cut as many patches from both sets, of 8 and of 32 pixels."""
-    return [f"sets.{name}.{key}={value}" for name, size in ((inputs, 8), (targets, 32))
+    return [f"++sets.{name}.{key}={value}" for name, size in ((inputs, 8), (targets, 32))
             for key, value in (("patches", number), ("size", size))]
 
 
@@ -103,10 +103,10 @@ def check(inputs: str, targets: str, scale: int = 4) -> None:
             assert np.array_equal(enlarged(small, scale), large)
 
 
-def message(stage, key: str) -> str:
+def message(stage, *arguments: str) -> str:
     """How a stage refuses the data: one line."""
     with pytest.raises((SystemExit, ValueError)) as error:
-        stage.main(key)
+        stage.main(*arguments)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -181,10 +181,10 @@ def test_trained_on_div2k_and_tested_on_set5_and_set14(project):
         ingest.main(name)
     synthesize.main("set14")
     p = load()
-    assert {row.tests for row in p.rows.values() if row.first == "div2k-edsr"} == {"div2k", "set5", "set14"}
+    assert {row.tests for row in p.rows.values() if row.network == "div2k-edsr"} == {"div2k", "set5", "set14"}
     for key, test_set in (("set5", "captures"), ("set14", "synthetic")):
-        assemble.main(key)
-        inputs, targets = (Shard(f"data/tests/{key}/{test_set}/{side}") for side in ("inputs", "targets"))
+        assemble.main("tests", key)
+        inputs, targets = (Shard(f"data/tests/{key}/{side}/near/{test_set}") for side in ("inputs", "targets"))
         assert len(inputs) == 2 and check_pairing(inputs, targets, None, "inputs", "targets") == 4
         assert len(Shard(f"data/tests/{key}/reference")) == 2
     assert targets[0].shape == (40, 52, 3)
@@ -214,11 +214,12 @@ def test_trained_on_one_camera_of_realsr_and_tested_on_the_other(project, versio
         wanted = {split: [name.format(camera) for name in found] for split, found in CAMERA.items()}
         assert names(f"realsr-{camera.lower()}") == names(f"realsr-{camera.lower()}-hr") == wanted
         check(f"realsr-{camera.lower()}", f"realsr-{camera.lower()}-hr", larger)
-    assemble.main("realsr")
-    for test_set, camera in (("captures", "Canon"), ("captures-far", "Nikon")):
-        assert Shard(f"data/tests/realsr/{test_set}/inputs").names == [f"Test/{camera}_00{n}" for n in (1, 2)]
+    for section, test_set, camera in (("tests", "near/captures", "Canon"), ("far", "far/captures-far", "Nikon")):
+        assemble.main(section, "realsr")
+        assert Shard(f"data/tests/realsr/inputs/{test_set}").names == [f"Test/{camera}_00{n}" for n in (1, 2)]
     p = load()
-    assert {row.first for row in p.rows.values() if row.tests == "realsr"} == {"none", "realsr-edsr-canon", "realsr-edsr-nikon"}
+    scored = {row.network for row in p.rows.values() if row.tests == "realsr"}
+    assert scored == {"none", "realsr-edsr-canon", "realsr-edsr-nikon"}
 
 
 def test_both_cameras_of_realsr_as_one_set(project):
@@ -246,7 +247,7 @@ def save_folders(count: int = 12) -> None:
 
 def pair_up(*also: str) -> None:
     make("", "pairs", "sr-captures", "sr-truth",
-         also=("sets.sr-captures.include=LR/*x4", "sets.sr-truth.include=HR/*", *also))
+         also=("+sets.sr-captures.include=LR/*x4", "+sets.sr-truth.include=HR/*", *also))
 
 
 def test_folders_of_pairs(project):
@@ -288,7 +289,7 @@ def test_a_missing_partner_names_the_file_and_both_sets(project):
     Path("DIV2K/DIV2K_train_LR_unknown/X4/0002x4.png").unlink()
     ingest.main("div2k-unknown")
     assert ("sets.div2k-hr.folder has 1 image(s) without a partner in sets.div2k-unknown.folder, the first is 'valid/0802' "
-            "(DIV2K_valid_HR/0802.png)") in message(assemble, "div2k")
+            "(DIV2K_valid_HR/0802.png)") in message(assemble, "tests", "div2k")
 
 
 def test_a_missing_view_names_its_truth(project):
@@ -340,7 +341,7 @@ def test_patches_do_not_hide_a_wrong_size(project):
 ])
 def test_patches_that_do_not_fit(project, setting, wanted):
     save_folders()
-    pair_up(*patches("sr-captures", "sr-truth", 60), f"sets.sr-truth.{setting}",
+    pair_up(*patches("sr-captures", "sr-truth", 60), f"++sets.sr-truth.{setting}",
             "networks.sr-edsr.inputs=sets/sr-captures", "networks.sr-edsr.targets=sets/sr-truth")
     assert re.search(wanted, message(stage1, "sr-edsr"))
 
@@ -348,7 +349,7 @@ def test_patches_that_do_not_fit(project, setting, wanted):
 def test_splits_that_differ_are_told_as_such(project):
     save_folders()
     pair_up("sets.sr-truth.test=0.1", "tests.sr.synthetic=none")
-    refusal = message(assemble, "sr")
+    refusal = message(assemble, "tests", "sr")
     assert "sets.sr-captures.folder and sets.sr-truth.folder hold the same images in different splits, the first is" in refusal
     assert refusal.endswith("scene, val, test and holdout have to be the same in both")
 
@@ -382,7 +383,7 @@ def test_the_wrong_folder_is_told_with_what_lies_there(project, preset, folder, 
 def test_the_overrides_of_the_docs_are_accepted(project, file):
     text = (ROOT / file).read_text()
     Path("params.yaml").write_text(with_presets(*re.findall(r"python -m pipeline preset (\w+)", text)))
-    overrides = [quoted or plain for quoted, plain in re.findall(r"-S (?:'([^']+)'|([\w.-]+=[^\s'`]+))", text)]
+    overrides = [quoted or plain for quoted, plain in re.findall(r"-S (?:'([^']+)'|(\+?[\w.-]+=[^\s'`]+))", text)]
     assert len(overrides) >= 4
     apply_overrides(Path("params.yaml"), overrides)
     assert set(re.findall(r"evaluate@(\w+)", text)) <= set(load().tasks)

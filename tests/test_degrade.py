@@ -1,16 +1,21 @@
+import json
+
 import numpy as np
 import pytest
-from conftest import smooth_image
+import yaml
+from conftest import ROOT, smooth_image
 from scipy import ndimage
 
+from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError
+from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
 from pipeline.core.seeds import rng
-from pipeline.core.sources import Bicubic, Blur, Random, Unknown, UpDown
-from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
+from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.noise import add_noise, sigma_at
-from pipeline.degrade.recipe import degrade, hidden_camera
+from pipeline.degrade.recipe import FRAMES, KINDS, How, degrade, hidden_camera
 
 WIDE = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
               jpeg_quality=(60, 97))
@@ -62,7 +67,7 @@ def test_jpeg_keeps_the_channels_in_order_and_loses_more_at_lower_quality():
 
 def test_bicubic_is_the_plain_downscale():
     image = smooth_image(np.random.default_rng(0), 36, 28)
-    made, drawn = degrade(image, Bicubic(kind="bicubic"), 4, rng(1, "test"))
+    made, _, drawn = degrade(image, rng(1, "test"), How(Bicubic(kind="bicubic"), 4))
     assert (made == downscale(image, 4)).all() and drawn == {}
 
 
@@ -70,9 +75,9 @@ def test_updown_returns_to_the_size_by_the_drawn_factor():
     image = smooth_image(np.random.default_rng(0), 41, 30)
     recipe, factors = UpDown(kind="updown", factors=(2, 2.5, 3)), set()
     for index in range(20):
-        made, drawn = degrade(image, recipe, 1, rng(1, "test", index))
+        made, _, drawn = degrade(image, rng(1, "test", index), How(recipe, 1))
         small = resize(image, round(41 / drawn["factor"]), round(30 / drawn["factor"]))
-        assert (made == quantise(resize(small, 41, 30))).all()
+        assert (made == round_to_uint8(resize(small, 41, 30))).all()
         factors.add(drawn["factor"])
     assert factors == {2.0, 2.5, 3.0}
 
@@ -80,7 +85,7 @@ def test_updown_returns_to_the_size_by_the_drawn_factor():
 def test_random_draws_lie_in_their_ranges_and_fill_them():
     image, draws = smooth_image(np.random.default_rng(0), 24, 32), []
     for index in range(60):
-        made, drawn = degrade(image, WIDE, 4, rng(1, "test", index))
+        made, _, drawn = degrade(image, rng(1, "test", index), How(WIDE, 4))
         assert made.shape == (6, 8, 3) and made.dtype == np.uint8
         draws.append(drawn)
     for field in ("blur_sigma", "blur_ratio", "resize", "noise_sigma", "jpeg_quality"):
@@ -92,26 +97,26 @@ def test_random_draws_lie_in_their_ranges_and_fill_them():
 
 def test_random_is_blur_then_both_resizes_then_noise_then_jpeg_of_the_drawn_values():
     image, draw = smooth_image(np.random.default_rng(0), 48, 64), rng(1, "test")
-    made, drawn = degrade(image, WIDE, 4, rng(1, "test"))
+    made, _, drawn = degrade(image, rng(1, "test"), How(WIDE, 4))
     for low, high in (WIDE.blur_sigma, WIDE.blur_ratio, (0, np.pi), WIDE.resize, WIDE.noise_sigma, WIDE.jpeg_quality):
         draw.uniform(low, high)
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
     detour = resize(blur(image, kernel), round(48 * drawn["resize"]), round(64 * drawn["resize"]))
     noise = drawn["noise_sigma"] * draw.standard_normal((12, 16, 3), dtype=np.float32)
-    assert (made == jpeg(quantise(resize(detour, 12, 16) + noise.astype(np.float32)), drawn["jpeg_quality"])).all()
+    assert (made == jpeg(round_to_uint8(resize(detour, 12, 16) + noise.astype(np.float32)), drawn["jpeg_quality"])).all()
 
 
 def test_random_with_nothing_to_draw_is_bicubic_and_jpeg():
     image = smooth_image(np.random.default_rng(0), 24, 32)
     still = Random(kind="random", blur_sigma=(0, 0), blur_ratio=(1, 1), resize=(1, 1), noise_sigma=(0, 0),
                    jpeg_quality=(90, 90))
-    made, _ = degrade(image, still, 2, rng(1, "test"))
-    assert (made == jpeg(quantise(resize(image, 12, 16)), 90)).all()
+    made, _, _ = degrade(image, rng(1, "test"), How(still, 2))
+    assert (made == jpeg(round_to_uint8(resize(image, 12, 16)), 90)).all()
 
 
 def test_the_same_stream_gives_the_same_bytes_and_another_gives_others():
     image = smooth_image(np.random.default_rng(0), 24, 32)
-    first, again, other = (degrade(image, WIDE, 2, rng(1, "test", index))[0] for index in (0, 0, 1))
+    first, again, other = (degrade(image, rng(1, "test", index), How(WIDE, 2))[0] for index in (0, 0, 1))
     assert (first == again).all() and (first != other).any()
 
 
@@ -148,7 +153,7 @@ def test_fixed_kernels_have_their_shape_and_size_and_sum_one(size):
 
 def test_a_kernel_blurs_as_scipy_does():
     image = smooth_image(np.random.default_rng(0), 37, 29)
-    made, drawn = degrade(image, Blur(kind="blur", shape="box", size=9, snr_db=None), 1, rng(1, "test"))
+    made, _, drawn = degrade(image, rng(1, "test"), How(Blur(kind="blur", shape="box", size=9, snr_db=None), 1))
     wanted = ndimage.uniform_filter(image.astype(float), (9, 9, 1), mode="reflect")
     assert made.dtype == np.uint8 and np.abs(made - wanted).max() < 0.51 and drawn == {"noise_sigma": 0}
 
@@ -161,7 +166,7 @@ def test_noise_has_the_blurred_signal_to_noise_ratio_it_was_asked_for():
     assert sigma_at(image + 50, 40) == pytest.approx(sigma_at(image, 20) / 10) and sigma_at(np.ones((4, 5, 3)), 40) == 0
     image = smooth_image(np.random.default_rng(0), 97, 90)
     recipe = Blur(kind="blur", shape="gaussian", size=7, snr_db=25)
-    made, drawn = degrade(image, recipe, 1, rng(1, "test"))
+    made, _, drawn = degrade(image, rng(1, "test"), How(recipe, 1))
     clean = blur(image, fixed_kernel("gaussian", 7))
     assert drawn["noise_sigma"] == pytest.approx(np.sqrt(clean.var(axis=(0, 1)).mean()) * 10**-1.25)
     assert np.std(made - clean) == pytest.approx(np.hypot(drawn["noise_sigma"], 12**-0.5), rel=0.03)  # and the rounding's
@@ -178,21 +183,49 @@ def test_a_hidden_camera_is_one_for_all_images_and_another_for_another_seed():
     step = np.zeros((64, 64, 3), np.uint8)
     step[:, 32:] = 200
     still = HIDDEN.model_copy(update={"read_sigma": (0, 0)})
-    made = [degrade(step, still, 4, rng(seed, "test", index))[0] for seed, index in ((1, 0), (2, 7))]
+    made = [degrade(step, rng(seed, "test", index), How(still, 4))[0] for seed, index in ((1, 0), (2, 7))]
     assert (made[0] == made[1]).all() and made[0].shape == (16, 16, 3)
 
 
 def test_a_hidden_camera_sees_through_its_point_spread_without_a_shift():
     image = smooth_image(np.random.default_rng(0), 48, 64)
     recipe = Unknown(kind="unknown", seed=3, psf_sigma=(2, 2), psf_ratio=(1, 1), read_sigma=(0, 0))
-    made, drawn = degrade(image, recipe, 4, rng(1, "test"))
+    made, _, drawn = degrade(image, rng(1, "test"), How(recipe, 4))
     light = ndimage.gaussian_filter(image.astype(float), (2, 2, 0), mode="reflect", truncate=4)
     centres = light.reshape(12, 4, 16, 4, 3)[:, 1:3, :, 1:3].mean((1, 3))
     assert np.abs(made - centres).max() < 0.51 and drawn == {}
-    flat, _ = degrade(np.full((400, 404, 3), 90, np.uint8), HIDDEN.model_copy(update={"read_sigma": (3, 3)}), 4, rng(1, "test"))
+    noisy = HIDDEN.model_copy(update={"read_sigma": (3, 3)})
+    flat, _, _ = degrade(np.full((400, 404, 3), 90, np.uint8), rng(1, "test"), How(noisy, 4))
     assert np.std(flat - 90.0) == pytest.approx(np.hypot(3, 12**-0.5), rel=0.02)
 
 
 def test_sizes_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="15x16 pixels cannot be divided by 4"):
-        degrade(np.zeros((16, 15, 3), np.uint8), WIDE, 4, rng(1, "test"))
+        degrade(np.zeros((16, 15, 3), np.uint8), rng(1, "test"), How(WIDE, 4))
+
+
+RECIPES = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
+FLAT = Estimate(frequency=[0, 0.5, 0.8], measured=[[1, 1, 1]] * 3, bump=[[1, 1, 1]] * 3, tail=[[1, 0.5, 0.3]] * 3,
+                noise=[[0, 1, 1]] * 3, white=1.0, contrast=[400.0, 50.0, 50.0], quality=[90], captures=4,
+                clean=4)
+SETTINGS = {
+    "bicubic": Bicubic(kind="bicubic"), "updown": UpDown(kind="updown", factors=(2, 2.5)), "random": WIDE, "unknown": HIDDEN,
+    "blur": Blur(kind="blur", shape="disk", size=7, snr_db=30), "moire": Moire(**RECIPES["moire"]),
+    "calibrated": Calibrated(kind="calibrated", bump=(0, 1), tail_sd=0.1, stretch_sd=0.1, noise=(0.5, 1), white=(0, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_degradation_makes_input_target_and_draw_and_leaves_the_image(kind):
+    scale = 1 if kind in ("blur", "moire") else 2
+    image = smooth_image(np.random.default_rng(0), 66, 74)
+    how, before = How(SETTINGS[kind], scale, FLAT, 40 if kind in FRAMES else None), image.copy()
+    first, again = (degrade(image, rng(1, "test"), how) for _ in range(2))
+    made, target, drawn = first
+    assert made.dtype == target.dtype == np.uint8 and (image == before).all()
+    assert tuple(scale * side for side in made.shape[:2]) == target.shape[:2] and json.loads(json.dumps(drawn)) == drawn
+    assert (made == again[0]).all() and (target == again[1]).all() and drawn == again[2]
+    if kind in FRAMES:
+        assert target.shape == (40, 40, 3) and {"top", "left", "height", "width"} <= drawn.keys()
+    else:
+        assert (target == image).all()

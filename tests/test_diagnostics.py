@@ -5,7 +5,7 @@ from conftest import smooth_image
 from scipy import ndimage
 
 from pipeline.degrade.bicubic import resize, resize_uint8
-from pipeline.measure.diagnostics import drift, mean_energy, residual, sharpness
+from pipeline.score.diagnostics import drift, mean_energy, residual, sharpness
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.train.discriminator import DISCRIMINATORS, Srgan
+from pipeline.train.discriminator import DISCRIMINATORS, SrganDiscriminator
 
 
 @pytest.mark.parametrize("name", sorted(DISCRIMINATORS))
@@ -12,11 +12,11 @@ def test_any_patch_size_gives_one_opinion_per_image(name, size):
 
 
 def test_srgan_has_the_layers_of_the_paper():
-    convolutions = [layer for layer in Srgan(64).body if isinstance(layer, torch.nn.Conv2d)]
+    convolutions = [layer for layer in SrganDiscriminator(64).body if isinstance(layer, torch.nn.Conv2d)]
     assert [layer.out_channels for layer in convolutions] == [64, 64, 128, 128, 256, 256, 512, 512]
     assert [layer.stride[0] for layer in convolutions] == [1, 2, 1, 2, 1, 2, 1, 2]
-    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in Srgan(64).body) == 7
-    assert Srgan(64).head[0].out_features == 1024
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in SrganDiscriminator(64).body) == 7
+    assert SrganDiscriminator(64).head[0].out_features == 1024
 
 
 def test_highpass_sees_detail_a_mean_would_hide():

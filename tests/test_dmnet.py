@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from pipeline.degrade.bicubic import resize
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network
+from pipeline.restore.tiles import restore
 from pipeline.stages import adabn, label, stage1, stage2
 from pipeline.train.crops import Crops
 
@@ -98,9 +99,9 @@ def test_the_radius_is_the_receptive_field(blocks, layers):
 def test_tiles_give_what_the_whole_image_gives_at_any_size(shape):
     network = seasoned("dmnet", SMALL)
     image = smooth_image(np.random.default_rng(0), *shape)
-    whole = apply([network], image)
+    whole = restore(model_of(network), image, "float32")
     assert whole.shape == image.shape
-    np.testing.assert_allclose(apply([network], image, tile=18), whole, atol=1e-5)
+    np.testing.assert_allclose(restore(model_of(network), image, "float32", tile=18), whole, atol=1e-5)
     x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         np.testing.assert_allclose(network(x)[0].permute(1, 2, 0), whole, atol=1e-5)
@@ -201,9 +202,10 @@ def test_fine_tuning_begins_with_equation_8_against_its_targets(project, kind):
     label.main("systems", "sr-edsr")
     for section in ("stage2", "supervised"):
         change(**{section: {"validate_every": 1, "steps": 1, "ema": 0.0}})
-    stage2.main(kind, "sr-edsr")
-    settings = {"stage2": ("labels/sr-edsr", F.mse_loss), "oracle": ("sets/sr-truth", F.l1_loss)}
-    folder, distance = settings[kind]
+    settings = {"stage2": ("sr-edsr", "labels/sr-edsr", F.mse_loss),
+                "oracle": ("sr-edsr-oracle", "sets/sr-truth", F.l1_loss)}
+    key, folder, distance = settings[kind]
+    stage2.main(kind, key)
     shards = [Shard(Path("data", path, "train")) for path in ("sets/sr-captures", folder)]
     x, targets = Crops([(shard, 1) for shard in shards], 12, 2, 1, f"sr-edsr-{kind}/crops")(0)
     network = load_network(Path("models/sr-edsr"))

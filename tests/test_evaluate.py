@@ -4,11 +4,11 @@ import pytest
 import yaml
 from conftest import ROOT, params_with_all_systems
 
+from pipeline.compare.scores import Scores, read_csv
 from pipeline.core.files import write_json
 from pipeline.core.params import parse
-from pipeline.measure.names import DIAGNOSTICS, METRICS, WHEN_ASKED
-from pipeline.measure.score import ASKED, PER_IMAGE
-from pipeline.report.tables import DIGITS, EXPLAINED, TITLES, Scores, cells, conventions, markdown, read_csv
+from pipeline.report.tables import cells, conventions, task_markdown
+from pipeline.score.registry import contests
 from pipeline.stages import evaluate, report
 
 COUNTS = {"captures": {"images": 4, "scenes": 2}, "synthetic": {"images": 3, "scenes": 3},
@@ -26,8 +26,8 @@ def project(tmp_path, monkeypatch):
     """Scores of two systems, the input and a later round, and a file that a removed entry left behind."""
     monkeypatch.chdir(tmp_path)
     values = params_with_all_systems()
-    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": ("sr-input", "sr-edsr-round2"),
-                          "tasks": ("sr",)}.items():
+    rows = ("sr-input", "sr-edsr-round2", "sr-edsr-oracle", "sr-edsr-random-oracle")
+    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": rows, "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     no_truth = [{"row": "sr-edsr-random-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]
@@ -35,8 +35,9 @@ def project(tmp_path, monkeypatch):
                 for row in ("sr-edsr", "sr-edsr-gan") for test_set in ("captures", "synthetic")]
     bench = {
         "sr-input": {"input": {"captures": {"psnr": 22.7, "swd": 30.0}, "synthetic": {"psnr": 25.9}}},
-        "sr-edsr": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}},
-                    "sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
+        "sr-edsr-oracle": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}}},
+        "sr-edsr-random-oracle": {},
+        "sr-edsr": {"sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
                     "sr-edsr+sharpen30": {"captures": {"psnr": 22.5, "swd": 25.0}},
                     "sr-edsr-gan": {"captures": {"psnr": 22.8, "swd": 26.0}},
                     "sr-edsr-stage2": {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}},
@@ -45,7 +46,7 @@ def project(tmp_path, monkeypatch):
         "removed": {"removed": {"captures": {"psnr": 99.0}}},
     }
     for key, rows in bench.items():
-        absent = {"sr-edsr-random": no_truth, "sr-edsr": no_trunk}.get(key, ())
+        absent = {"sr-edsr-random-oracle": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
     return tmp_path
@@ -99,7 +100,7 @@ def test_csv_keeps_the_scores_and_leaves_empty_what_is_missing(project):
 
 
 def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
-    everything = {metric: 10.0 + i for i, metric in enumerate((*METRICS, "swd_0", "swd_1", "swd_low"))}
+    everything = {metric: 10.0 + i for i, metric in enumerate((*contests(), "swd_0", "swd_1", "swd_low"))}
     write_json(project / "data/bench/sr/sr-input.json", file({"input": {"captures": everything}}))
     evaluate.main("sr")
     header = next(line for line in (project / "metrics/tables/sr.md").read_text().splitlines() if line.startswith("| row"))
@@ -126,10 +127,7 @@ def test_metrics_that_nobody_asked_for_are_not_spoken_of(project):
 
 def test_a_metric_is_shown_where_the_one_that_stands_for_it_was_not_computed():
     scores = Scores(rows={"a": {"captures": {"psnr_y": 20.0, "niqe_published": 5.0, "swd": 3.0, "swd_0": 3.0}}})
-    assert cells(scores, "captures")[0] == ["psnr_y", "swd", "niqe_published"]
-    assert set(METRICS) == set(TITLES) == set(DIGITS)
-    assert set(WHEN_ASKED) == set(ASKED) == set(EXPLAINED) <= set(METRICS)
-    assert set(PER_IMAGE) == set(METRICS) - {"swd", "critic_auc"} | set(DIAGNOSTICS)
+    assert list(cells(scores, "captures")[0]) == ["psnr_y", "swd", "niqe_published"]
 
 
 @pytest.mark.parametrize("changes, said, unsaid", [
@@ -173,9 +171,11 @@ def test_controls_of_the_input_stand_after_it(project):
 
 def test_ties_are_all_bold_and_a_metric_nobody_has_gives_no_column():
     values = {"a": 20.001, "b": 20.002, "c": 19.99, "d-oracle": 20.0}
-    scores = Scores(rows={row: {"captures": {"psnr": value}} for row, value in values.items()})
+    scores = Scores(rows={row: {"captures": {"psnr": value}} for row, value in values.items()}, oracles={"d-oracle": ""})
     shown = {"a": [("20.00", True)], "b": [("20.00", True)], "c": [("19.99", False)], "d-oracle": [("20.00", False)]}
-    assert cells(scores, "captures") == (["psnr"], shown)
+    texts, best = cells(scores, "captures")
+    assert list(texts) == list(best) == ["psnr"]
+    assert {row: [(texts.at[row, "psnr"], best.at[row, "psnr"])] for row in texts.index} == shown
 
 
 def test_entries_scored_on_several_tests_get_tables_of_their_own(project):
@@ -239,4 +239,4 @@ def test_a_task_without_entries_gives_an_empty_table(project):
     write_json(project / "metrics/select/deblur.json", {})
     report.main()
     assert "# Deblurring" in (project / "metrics/report/tables.md").read_text()
-    assert "nothing" in markdown("Deblurring", {}, None, {})
+    assert "nothing" in task_markdown("Deblurring", {}, None, {})

@@ -9,23 +9,25 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, change, smooth_image
-from networks import seasoned
+from networks import in_one_pass, seasoned
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
+from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.files import write_json
+from pipeline.export import write as module
+from pipeline.export.onnx_graph import OPSET, graph_of, onnx_difference
 from pipeline.images.encode import write_png
-from pipeline.report import export as module
-from pipeline.report.tables import Scores, write_csv
-from pipeline.restore.apply import apply, to_tensor
-from pipeline.restore.chain import Chain
-from pipeline.restore.graph import OPSET, difference, graph_of
-from pipeline.restore.network import read_manifest, save_absent, save_network
+from pipeline.restore.manifest import read_manifest, save_absent
+from pipeline.restore.model import mean_of, model_of
+from pipeline.restore.network import load_network, save_network
+from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
 from pipeline.restore.row import read_row
+from pipeline.stages import combine
 
 SMALL = {
     "resnet": {"blocks": 1, "features": 4}, "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
@@ -53,6 +55,8 @@ def project(tmp_path, monkeypatch):
     for name, arch, options in (("blindsr-map", "edsr", MAP), ("blindsr-x2", "msrresnet", LARGER),
                                 ("sr-edsr-stage2", "edsr", LARGER)):
         save_network(Path("models", name), seasoned(arch, options), arch, options, made)
+    for chain in ("blindsr-unmapped-x2x2", "blindsr-map-x2x2"):
+        combine.main("chains", chain)
     save_absent("models/sr-edsr-oracle", "no truth to train with")
     write_png(Path("photo.png"), smooth_image(np.random.default_rng(2), 37, 53))
     return tmp_path
@@ -61,15 +65,20 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.parametrize("arch", SMALL)
 def test_a_graph_computes_what_the_network_does_at_any_size(arch):
     network = seasoned(arch, SMALL[arch])
-    graph = graph_of(Chain([network]), {"row": "x"})
-    assert difference(graph, Chain([network])) < 1e-5
+    graph = graph_of(model_of(network), {"row": "x"})
+    assert onnx_difference(graph, model_of(network)) < 1e-5
     session = onnx(graph)
     for height, width in ((29, 50), (20, 7)):
         images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
         got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
-        wanted = np.stack([apply([network], image) for image in images])
+        wanted = np.stack([in_one_pass([network], image) for image in images])
         np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
     assert str(ROOT).encode() not in graph and b"site-packages" not in graph
+
+
+def test_a_mean_is_one_graph():
+    model = mean_of([model_of(seasoned("edsr", MAP), seasoned("edsr", LARGER, seed)) for seed in range(2)])
+    assert onnx_difference(graph_of(model, {}), model) < 1e-5
 
 
 def test_a_chain_is_one_graph(project):
@@ -82,15 +91,15 @@ def test_a_chain_is_one_graph(project):
     about = session.get_modelmeta().custom_metadata_map
     assert about["scale"] == "4" and about["weights of blindsr-x2"] == read_manifest("models/blindsr-x2")["weights"]
     image = smooth_image(np.random.default_rng(3), 21, 34)
-    wanted = apply(Restorer("blindsr-map-x2x2").chain.networks, image)
+    wanted = in_one_pass([network for network, _ in Restorer("blindsr-map-x2x2").model.networks], image)
     got = session.run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
     assert f"opset {OPSET}" in Path("out/c.onnx.md").read_text()
 
 
 def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatch):
-    other = graph_of(Chain([seasoned("edsr", LARGER, seed=1)]), {})
-    monkeypatch.setattr(module, "graph_of", lambda chain, about: other)
+    other = graph_of(model_of(seasoned("edsr", LARGER, seed=1)), {})
+    monkeypatch.setattr(module, "graph_of", lambda model, about: other)
     done = run("export", "sr-edsr-stage2", "--to", "onnx", "-o", "out/c.onnx")
     assert done.exit_code == 1 and "onnxruntime's answers differ by up to " in done.output and not Path("out").exists()
     done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
@@ -111,7 +120,7 @@ class Undecided(nn.Module):
 
 def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
     with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
-        graph_of(Chain([Undecided()]), {})
+        graph_of(model_of(Undecided()), {})
     assert not any(capfd.readouterr())
 
 
@@ -140,10 +149,87 @@ def test_a_row_in_a_file_restores_without_its_project(project, tmp_path_factory,
     assert run("restore", "photo.png", "-o", "wanted.png", "--model", "blindsr-map-x2x2").exit_code == 0
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     restored = "restore", project / "photo.png", "-o", "got.png", "--model", project / "c.safetensors"
-    assert run(*restored).exit_code == 0 and len(read_row(project / "c.safetensors")) == 3
+    assert run(*restored).exit_code == 0 and len(read_row(project / "c.safetensors").networks) == 3
     with Image.open(project / "wanted.png") as wanted, Image.open("got.png") as got:
         assert wanted.tobytes() == got.tobytes() and "Restage c.safetensors " in got.getexif()[305]
     assert "0 restored, 1 there already" in run(*restored).output
+
+
+@pytest.fixture
+def nested(project):
+    """Rows of which the networks are an ensemble, an ensemble of it and another, and a chain that ends with a chain."""
+    for seed, name in enumerate(("sr-edsr", "sr-edsr-random"), 1):
+        save_network(Path("models", name), seasoned("edsr", LARGER, seed), "edsr", LARGER, {})
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-random"}, "three": {"first": "sr-edsr-stage2", "second": "two"}}
+    chains = {"behind": {"first": "two", "then": "blindsr-x2"}, "longer": {"first": "blindsr-map", "then": "behind"}}
+    rows = {f"row-{name}": values["rows"]["sr-edsr-round2"] | {"network": name} for name in (*ensembles, *chains)}
+    change(ensembles=ensembles, chains=chains, rows=rows)
+    for section, entries in (("ensembles", ensembles), ("chains", chains)):
+        for name in entries:
+            combine.main(section, name)
+    return project
+
+
+def of_members(row: str, image: np.ndarray) -> np.ndarray:
+    """What a row of `nested` makes of an image: each network once, and means of their answers by NumPy."""
+    def once(name, x):
+        x = x.transpose(2, 0, 1)[None]
+        with torch.no_grad():
+            return load_network(Path("models", name))(torch.from_numpy(np.ascontiguousarray(x)))[0].permute(1, 2, 0).numpy()
+
+    x = image.astype(np.float32) / 255
+    if row in ("row-two", "row-three"):
+        names = ["sr-edsr", "sr-edsr-random", *(["sr-edsr-stage2"] if row == "row-three" else [])]
+        return np.mean([once(name, x) for name in names], axis=0)
+    x = once("blindsr-map", x) if row == "row-longer" else x
+    return once("blindsr-x2", np.mean([once(name, x) for name in ("sr-edsr", "sr-edsr-random")], axis=0))
+
+
+NESTED = {"row-two": "mean of (sr-edsr, sr-edsr-random)", "row-three": "mean of (sr-edsr-stage2, sr-edsr, sr-edsr-random)",
+          "row-behind": "mean of (sr-edsr, sr-edsr-random) -> blindsr-x2",
+          "row-longer": "blindsr-map -> mean of (sr-edsr, sr-edsr-random) -> blindsr-x2"}
+
+
+@pytest.mark.parametrize("row", NESTED)
+def test_ensembles_and_chains_of_them_restore_alike_from_a_row_and_from_its_file(nested, row, tmp_path_factory, monkeypatch):
+    image = smooth_image(np.random.default_rng(2), 38, 54)  # even sides: blindsr-map takes no others without padding
+    write_png(Path("photo.png"), image)
+    assert run("restore", "photo.png", "-o", "wanted.png", "--model", row).exit_code == 0
+    done = run("export", row, "--to", "safetensors", "-o", "e.safetensors")
+    assert done.exit_code == 0 and f"e.safetensors: {NESTED[row]}, for `restore" in done.output, done.output
+    with Image.open("wanted.png") as wanted:
+        assert np.abs(np.asarray(wanted) - 255 * of_members(row, image).clip(0, 1)).max() < 0.51
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    done = run("restore", nested / "photo.png", "-o", "got.png", "--model", nested / "e.safetensors")
+    assert done.exit_code == 0, done.output
+    with Image.open(nested / "wanted.png") as wanted, Image.open("got.png") as got:
+        assert wanted.tobytes() == got.tobytes()
+
+
+def test_a_chain_that_holds_an_ensemble_is_one_graph_whose_card_tells_its_parts(nested):
+    done = run("export", "row-longer", "--to", "onnx", "-o", "e.onnx")
+    assert done.exit_code == 0 and f"{NESTED['row-longer']} as one graph" in done.output, done.output
+    image = smooth_image(np.random.default_rng(3), 22, 34)
+    got = onnx(Path("e.onnx")).run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
+    np.testing.assert_allclose(got, of_members("row-longer", image), atol=1e-5)
+    text = Path("e.onnx.md").read_text()
+    words = " ".join(text.split())
+    assert f"made of several networks: {NESTED['row-longer']}." in words
+    for name in ("blindsr-map", "sr-edsr", "sr-edsr-random", "blindsr-x2"):
+        assert words.count(f"- `{name}`: ") == 2  # what it is, and what made it
+        assert read_manifest(Path("models", name))["weights"] in words
+    done = run("export", "row-two", "--to", "basicsr", "-o", "a.pth")
+    assert done.exit_code == 1 and "it is 2 networks (sr-edsr, sr-edsr-random)" in done.output
+
+
+def test_the_card_names_an_ensemble_that_labelled(nested):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "two"}})
+    words = " ".join(exported_card().split())
+    assert "`two`: mean of several networks; of `sr-edsr` and `sr-edsr-random`." in words
+    for name in ("two", "sr-edsr", "sr-edsr-random"):
+        assert read_manifest(Path("models", name))["weights"] in words
 
 
 @pytest.mark.parametrize("name, message", [

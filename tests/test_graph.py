@@ -1,6 +1,7 @@
 """dvc.yaml against the code: a stage depends on exactly the modules it imports and the params it reads."""
 import ast
 import inspect
+import json
 import os
 import re
 import shutil
@@ -12,12 +13,14 @@ from typing import get_args
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, with_presets
 from dvc.utils.hydra import apply_overrides
 
-from pipeline.core import settings
+from pipeline.core import entries, settings
 from pipeline.core.imports import imported
 from pipeline.core.params import Params, load
+from pipeline.images import test_sets
+from pipeline.nets.catalogue import architectures
 from pipeline.stages import code
 from pipeline.stages import settings as sections
 
@@ -43,16 +46,45 @@ def deps_of(group: str) -> list[str]:
     return GRAPH[group].get("do", GRAPH[group])["deps"]
 
 
+# what the metrics of the registry import when they are computed
+COMPUTING = {f"pipeline/score/{name}.py" for name in (
+    "aligned_psnr", "auc", "critic", "diagnostics", "flat", "flat_noise", "highpass", "lpips", "luma", "moire_energy", "niqe",
+    "psnr", "ssim", "swd", "torchvision_shim")} | {"pipeline/core/seeds.py", "pipeline/degrade/bicubic.py",
+                                                    "pipeline/images/shards.py"}
+
+
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
-def test_a_stage_depends_on_its_code_and_the_sections_it_reads(group):
-    script, deps = script_of(group), deps_of(group)
+def test_a_stage_depends_on_its_code_and_on_what_it_reads_of_params(group):
+    script, deps, section = script_of(group), deps_of(group), GRAPH[group].get("foreach", "").strip("${}")
     told = [f"data/code/{script}.json"]
-    if script in sections.READ:
-        told.append(f"data/settings/{script}.json")
-    if script in sections.READ_OF_A_TASK:
-        told.append(f"data/settings/{script}/${{key}}.json")
+    if group in sections.READ:
+        told.append(f"data/settings/{group}.json")
+    if group in sections.READ_OF_A_TASK:
+        told.append(f"data/settings/{group}/${{key}}.json")
+        assert section == "tasks"
+    if group in sections.GROUPS:
+        told.append(f"data/settings/{group}/${{key}}.json")
+        assert section == sections.GROUPS[group][0]
+    if section and "arch" in entry_of(section).model_fields:
+        told.append("data/code/nets/${item.arch}.json")
     assert [dep for dep in deps if dep.startswith(("data/code", "data/settings"))] == told
-    assert {dep for dep in deps if dep.startswith("pipeline")} <= {"pipeline/nets/${item.arch}.py", "pipeline/report/web"}
+    assert len(told) > 1 or group == "settings" and "params.yaml" in deps
+    assert {dep for dep in deps if dep.startswith("pipeline")} <= {"pipeline/report/web"}
+    shared = set(GRAPH[group].get("do", GRAPH[group]).get("params", ()))  # without a key: as `dvc params diff` shows them
+    assert shared <= set(Params.model_fields) | {"${item.settings}"}
+
+
+def entry_of(section: str) -> type:
+    """The class of a section's entries."""
+    return get_args(Params.model_fields[section].annotation)[1]
+
+
+def test_dvc_names_no_field_that_has_a_default():
+    """Its templates know none: where an entry leaves the field out, DVC fails with its own words."""
+    for group, stage in GRAPH.items():
+        named = set(re.findall(r"\$\{item\.(\w+)\}", yaml.safe_dump(stage)))
+        for field in named:
+            assert entry_of(stage["foreach"].strip("${}")).model_fields[field].is_required(), (group, field)
 
 
 def test_what_data_code_lists_is_what_a_stage_loads(monkeypatch):
@@ -61,24 +93,36 @@ def test_what_data_code_lists_is_what_a_stage_loads(monkeypatch):
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     loaded = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
     later = {"ingest": {"pipeline/images/faces.py", "pipeline/images/cascade.py"}}
-    listed = {path.stem: set(value) for path, value in code.contents().items()}
+    later |= dict.fromkeys(("bench", "evaluate", "page", "report", "settings"), COMPUTING)
+    listed = {path.stem: set(value) for path, value in code.contents().items() if path.parent == code.CODE}
     unlisted = {path.as_posix() for path in code.NOT_TRACKED}
-    assert listed == {script: files - unlisted | later.get(script, set()) for script, files in loaded.items()}
+    params = {path.as_posix() for path in code.PARAMS}
+    assert listed == {script: files - (unlisted - params if script == "settings" else unlisted) | later.get(script, set())
+                      for script, files in loaded.items()}
+    assert params <= loaded["settings"]  # none is left out of all stages
+
+
+def test_data_code_lists_each_architecture_with_what_it_imports(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    listed = {path.stem: set(value) for path, value in code.contents().items() if path.parent == code.CODE / "nets"}
+    assert set(listed) == set(architectures())
+    assert listed["edsr"] == {"pipeline/nets/edsr.py", "pipeline/nets/blocks.py"}
+    for arch, files in listed.items():
+        assert f"pipeline/nets/{arch}.py" in files and not [file for file in files if file.startswith("pipeline/stages")]
 
 
 def test_what_imports_do_not_tell(monkeypatch):
     """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
     texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
     by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
-    assert by_name == {"pipeline/nets/build.py", "pipeline/restore/graph.py"}  # the latter: optional packages
+    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py"}  # the latter: optional packages
     assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
-        "pipeline/__init__.py", "pipeline/commands/__init__.py"}
+        "pipeline/__init__.py", "pipeline/cli/__init__.py"}
     assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
     for group in GRAPH:
         section = GRAPH[group].get("foreach", "").strip("${}")
-        entry = get_args(Params.model_fields[section].annotation)[1] if section else None
-        built = entry and "arch" in entry.model_fields
-        assert ("pipeline/nets/${item.arch}.py" in deps_of(group)) == bool(built), group
+        built = section and "arch" in entry_of(section).model_fields
+        assert ("data/code/nets/${item.arch}.json" in deps_of(group)) == bool(built), group
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +134,13 @@ def unedited() -> dict[Path, dict[str, str]]:
 
 @pytest.mark.parametrize("file, scripts", [
     ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
+    ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
+    ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", set()), ("commands/check.py", set()), ("nets/edsr.py", set()), ("report/web/page.css", set())])
+    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
+    ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
+    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
+    ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
@@ -99,32 +148,111 @@ def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkey
     with open(tmp_path / "pipeline" / file, "a") as handle:
         handle.write(text)  # with the second it is no Python any more: those that do not import it can still run
     after = code.contents()
-    assert {path.stem for path in unedited if unedited[path] != after[path]} == scripts
+    changed = {path for path in unedited if unedited[path] != after[path]}
+    assert {path.relative_to(code.CODE).with_suffix("").as_posix() for path in changed} == scripts
     assert all(f"pipeline/{file}" in unedited[Path(f"data/code/{script}.json")] for script in scripts)
 
 
+VALUES = yaml.safe_load((ROOT / "params.yaml").read_text())
+TASKS = ("sr", "demoire", "blindsr", "deblur")
+EVALUATED = {*(f"evaluate/{task}" for task in TASKS), "page"}
+MADE = EVALUATED | {f"select/{task}" for task in TASKS}
+"""The files of the stages that ask what made what."""
+STAGE2 = {"finetune/sr-edsr-round2"} | {f"{kind}/{system}" for kind in ("stage2", "gan") for system in VALUES["systems"]}
+BENCH = {f"bench/{row}" for row in VALUES["rows"]} | {f"bench-system/{system}" for system in VALUES["systems"]}
+
+
+def names(paths) -> set[str]:
+    return {Path(path).relative_to("data/settings").with_suffix("").as_posix() for path in paths}
+
+
 @pytest.mark.parametrize("section, change, files", [
-    ("select", {"metric": "swd"}, {"select/sr", "select/demoire", "select/blindsr", "select/deblur", "page", "report"}),
-    ("stage2", {"lambda": 0.1}, {"evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
-    ("bench", {"border": 5}, {"bench", "evaluate/sr", "evaluate/demoire", "evaluate/blindsr", "evaluate/deblur", "page"}),
+    ("select", {"metric": "swd"}, MADE - EVALUATED | {"page", "report"}),
+    ("stage1", {"lr": 0.1}, {f"stage1/{network}" for network in VALUES["networks"]} | MADE),
+    ("stage2", {"lambda": 0.1}, STAGE2 | MADE),
+    ("supervised", {"steps": 3}, {"oracle/sr-edsr-oracle", "oracle/demoire-dmnet-oracle"} | MADE),
+    ("labels", {"sr-edsr-round2": {"network": "sr-edsr", "inputs": "sets/sr-captures", "self_ensemble": True}},
+     {"label/sr-edsr-round2"} | MADE),
+    ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}},
+     {"synthesize/sr", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
+    ("sets", {"twin": {"folder": "a"}}, {"folders"} | MADE),
+    ("sets", {"sr-truth": VALUES["sets"]["sr-truth"] | {"folder": "data/none"}}, {"folders", "ingest/sr-truth"} | EVALUATED),
+    ("sets", {"clean": VALUES["sets"]["clean"] | {"folder": "data/builtin/sr-truth"}}, {"folders", "ingest/clean"} | MADE),
+    ("bench", {"border": 5}, BENCH | EVALUATED),
     ("tasks", {"sr": {"title": "other"}}, {"evaluate/sr", "select/sr", "page", "report"}),
-    ("ingest", {"max_rejected": 1}, set())])
+    ("ingest", {"max_rejected": 1}, {f"ingest/{name}" for name in VALUES["sets"]}),
+    ("rows", {"sr-input": VALUES["rows"]["sr-input"] | {"published": {"psnr": 1}}}, MADE),
+    ("far", {"sr": {"captures": "sr-far", "truth": "none"}}, {"far/sr"} | MADE),
+    ("oracles", {"sr-edsr-oracle": VALUES["oracles"]["sr-edsr-oracle"] | {"truth": "sr-captures/truth"}},
+     {"oracle/sr-edsr-oracle", "curves"} | MADE)])
 def test_a_changed_param_changes_the_files_of_what_reads_it(tmp_path, monkeypatch, section, change, files):
     monkeypatch.chdir(tmp_path)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    Path("params.yaml").write_text(yaml.safe_dump(values))
+    Path("params.yaml").write_text(yaml.safe_dump(VALUES))
     before = sections.contents()
-    values[section] |= change
-    Path("params.yaml").write_text(yaml.safe_dump(values))
+    Path("params.yaml").write_text(yaml.safe_dump(VALUES | {section: VALUES[section] | change}))
     after = sections.contents()
-    changed = {path for path in before if before[path] != after[path]}
-    assert {path.relative_to("data/settings").with_suffix("").as_posix() for path in changed} == files
+    assert names(path for path in before if before[path] != after[path]) == files
+
+
+def contents_of(folder: Path) -> dict[str, dict]:
+    """What the stage `settings` of the code in a folder writes of the params.yaml there."""
+    script = ("import json; from pipeline.stages.settings import contents; "
+              "print(json.dumps({str(path): value for path, value in contents().items()}))")
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def as_it_is() -> dict[str, dict]:
+    return contents_of(ROOT)
+
+
+MOIRE = {"synthesize/demoire", "builtin/demo", "folders"} | MADE
+
+
+@pytest.mark.parametrize("file, old, new, files", [
+    ("settings", '    """Liu et al., eq. 6', '    clip: NonNegative = 0.25\n    """Liu et al., eq. 6', STAGE2 | MADE),
+    ("settings", "    d_real: Annotated[float, Field(gt=0.5, le=1)] = 0.9", "    d_real: float = 0.8\n    d_new: int = 1",
+     STAGE2 | MADE),
+    ("settings", "    betas: tuple[Fraction, Fraction] = (0.9, 0.99)", "    betas: tuple[Fraction, Fraction] = (0.9, 0.9)",
+     STAGE2 | MADE | {f"stage1/{network}" for network in VALUES["networks"]} | {f"oracle/{key}" for key in VALUES["oracles"]}),
+    ("sources", "    multiple: Count = 1", "    multiple: Count = 2",
+     {f"synthesize/{key}" for key in VALUES["pairs"] if key != "blindsr-x2"} | MADE),
+    ("sources", "    size: Count = 128", "    size: Count = 64",
+     {f"ingest/{key}" for key in VALUES["sets"]} | {"folders"} | EVALUATED),
+    ("moire", "= (0.8, 1.5)", "= (0.8, 1.6)", MOIRE),
+    ("entries", "    match_tone: bool = False", "    match_tone: bool = True",
+     {name for name in BENCH if "demoire" not in name} | MADE),
+    ("entries", "    match_tone: bool", "    about: str = ''\n    match_tone: bool", BENCH | MADE),
+])
+def test_a_changed_default_changes_the_files_of_what_it_touches_and_no_other(as_it_is, tmp_path, file, old, new, files):
+    """By an edit of the code, as a default changes."""
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    path = tmp_path / "pipeline/core" / f"{file}.py"
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    after = contents_of(tmp_path)
+    assert after.keys() == as_it_is.keys()
+    assert names(path for path in after if after[path] != as_it_is[path]) == files
+
+
+@pytest.mark.parametrize("presets", [(), ("p2", "all"), ("optics",), ("paper",)], ids="+".join)
+def test_a_default_that_is_written_out_changes_no_file(tmp_path, monkeypatch, presets):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(with_presets(*presets))
+    before, p = sections.contents(), load()
+    written = yaml.safe_dump(p.resolved())
+    assert len(written.splitlines()) > 100 + len(yaml.safe_dump(yaml.safe_load(with_presets(*presets))).splitlines())
+    Path("params.yaml").write_text(written)
+    assert sections.contents() == before
 
 
 @pytest.mark.parametrize("script, handed", [("folders", sections.READ["folders"]), ("page", sections.READ["page"]),
-                                            ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"])])
+                                            ("evaluate", [*sections.READ_OF_A_TASK["evaluate"], "tasks"]),
+                                            ("select", [*sections.READ_OF_A_TASK["select"], "tasks", "sets"])])
 def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatch):
-    """Those that read most of what the modules they import name."""
+    """Those that read most of what the modules they import name. A choice is handed what the graph makes of the sets."""
     monkeypatch.chdir(ROOT)
     module = f"pipeline.stages.{script}"
     text = "".join(file.read_text() for file in imported([module])[module] - code.NOT_TRACKED)
@@ -133,19 +261,21 @@ def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatc
 
 
 def test_curves_are_handed_every_section_of_trainings():
-    names = inspect.getsource(Params.network_names) + inspect.getsource(Params._trained)
-    asked = set(re.findall(r"self\.([a-z0-9]+)\b", names)) & set(Params.model_fields)
-    assert asked == {*sections.READ["curves"], "imports", "adabn"}  # these have no curve
+    text = inspect.getsource(Params.network_names) + inspect.getsource(Params.trained)
+    asked = set(re.findall(r"self\.([a-z0-9]+)\b", text)) & set(Params.model_fields)
+    assert asked == {*sections.READ["curves"], "imports", "adabn", "chains", "ensembles"}  # these have no curve
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "measure", "compare", "restore", "train", "report", "stages", "commands"]
-    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "measure": 3, "restore": 3}
-    for file in (ROOT / "pipeline").glob("*/*.py"):
+    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
+             "cli"]
+    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
+    for file in (ROOT / "pipeline").glob("*/**/*.py"):
+        place = file.relative_to(ROOT / "pipeline").parts[0]
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pipeline."):
                 other = node.module.split(".")[1]
-                assert level[other] <= level[file.parent.name], f"{file.relative_to(ROOT)} imports {node.module}"
+                assert level[other] <= level[place], f"{file.relative_to(ROOT)} imports {node.module}"
 
 
 @pytest.mark.parametrize("stage", ["code", "settings", "builtin", "folders", "ingest", "synthesize", "tests", "evaluate",
@@ -155,16 +285,31 @@ def test_stages_that_need_no_torch_do_not_import_it(stage):
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
+def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
+    """Importing it takes half a second, as long as the whole start of such a stage, or of restoring a photo."""
+    monkeypatch.chdir(ROOT)
+    modules = [f"pipeline.{path.parent.name}.{path.stem}" for folder in ("stages", "cli")
+               for path in Path("pipeline", folder).glob("[!_]*.py") if path.stem != "app"]
+    found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
+             if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
+    assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
+        f"cli.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
+    script = "import sys, pipeline.stages.bench, pipeline.cli.app; sys.exit('pandas' in sys.modules)"  # nor by another package
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
 def test_no_stage_of_training_or_labelling_sees_the_truth():
-    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "cyclegan", "rbsr", "srgan", "zssr"):
+    for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "finetune", "cyclegan", "rbsr", "srgan", "zssr",
+                  "chain", "ensemble"):
         assert not [dep for dep in GRAPH[group]["do"]["deps"] if "truth" in dep]
-    told, *seen = deps_of("zssr")
-    assert told == "data/code/zssr.json"
-    assert seen == [f"data/tests/${{item.tests}}/{name}/inputs" for name in get_args(settings.TestSet)]
+    assert deps_of("zssr") == ["data/code/zssr.json", "data/settings/zssr/${key}.json", "data/tests/${item.tests}/inputs"]
+    for name in get_args(settings.TestSet):
+        assert test_sets.folder_of(Path("data/tests/x"), "targets", name).is_relative_to("data/tests/x/targets")
     assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/blind/${key}"]
     p = load(ROOT / "params.yaml")
-    truths = {name for test in p.tests.values() for name in (test.truth, test.far_truth)} - {"none"}
+    truths = {entry.truth for entry in (*p.tests.values(), *p.far.values())} - {"none"}
     assert truths == {f"{task}-{name}" for task in ("sr", "demoire") for name in ("truth", "far-truth")}
+    assert {entry.truth for entry in p.oracles.values()} <= truths
     read = [(entry.inputs, entry.targets, f"sets/{entry.clean}") for entry in p.finetunes.values()]
     read += [(entry.inputs,) for entry in p.labels.values()] + [(entry.inputs, entry.targets) for entry in p.networks.values()]
     read += [(f"sets/{entry.captures}", f"sets/{entry.clean}") for entry in p.systems.values()]
@@ -180,23 +325,42 @@ def test_dvc_reads_the_graph():
     assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "select@sr", "report"} <= set(listing.stdout.split())
 
 
-def test_an_order_that_deps_cannot_tell_is_tracked_as_params():
+@pytest.mark.parametrize("section, key, one, other, file", [
+    ("chains", "deblur-7-map-net9", "first", "then", "chain/deblur-7-map-net9"),
+    ("ensembles", "mean", "first", "second", "ensemble/mean"),
+    ("oracles", "sr-edsr-oracle", "captures", "truth", "oracle/sr-edsr-oracle"),
+    ("networks", "blindsr-map", "inputs", "targets", "stage1/blindsr-map"),
+    ("systems", "sr-edsr", "captures", "clean", "stage2/sr-edsr"),
+    ("tests", "sr", "captures", "truth", "tests/sr"),
+    ("far", "sr", "captures", "truth", "far/sr"),
+    ("calibrations", "sr", "captures", "clean", "calibrate/sr"),
+])
+def test_an_order_that_deps_cannot_tell_is_in_the_settings(tmp_path, monkeypatch, section, key, one, other, file):
     """DVC compares deps as a set: swapping two of an entry's names changes none of them."""
-    assert "rows.${key}" in GRAPH["bench"]["do"]["params"] and "systems.${key}" in GRAPH["bench-system"]["do"]["params"]
-    assert {"systems.${key}.captures", "systems.${key}.truth"} <= set(GRAPH["oracle"]["do"]["params"])
-    assert {"networks.${key}"} <= set(GRAPH["stage1"]["do"]["params"]) and "tests.${key}" in GRAPH["tests"]["do"]["params"]
+    monkeypatch.chdir(tmp_path)
+    values = VALUES | {"ensembles": {"mean": {"first": "sr-edsr", "second": "sr-edsr-random"}}}
+    entry = values[section][key]
+    found = []
+    for first, second in ((one, other), (other, one)):
+        swapped = values[section] | {key: entry | {one: entry[first], other: entry[second]}}
+        Path("params.yaml").write_text(yaml.safe_dump(values | {section: swapped}))
+        found.append(sections.contents()[sections.SETTINGS / f"{file}.json"])
+    assert found[0] != found[1]
 
 
-def test_what_tests_ask_of_the_scores_is_tracked_as_params():
+def test_what_tests_ask_of_the_scores_is_in_the_settings_of_all_rows(tmp_path, monkeypatch):
     """The sets that an entry names are deps already."""
-    asked = set(settings.Tests.model_fields) - {"synthetic", "captures", "truth", "far", "far_truth", "reference"}
-    for group, entry in (("bench-system", "tests.${item.task}"), ("bench", "tests.${item.tests}")):
-        assert {f"{entry}.{field}" for field in asked} == {name for name in GRAPH[group]["do"]["params"] if "tests." in name}
+    monkeypatch.chdir(ROOT)
+    asked = set(entries.Tests.model_fields) - {"synthetic", "captures", "truth", "reference"}
+    found = sections.contents()
+    for name in BENCH:
+        assert asked <= found[sections.SETTINGS / f"{name}.json"].keys()
+    assert found[sections.SETTINGS / "bench/demoire-input.json"]["match_tone"] is True
     assert "tests" in sections.READ_OF_A_TASK["evaluate"]
 
 
 def test_the_overrides_of_the_readme_are_accepted(tmp_path):
-    wanted = re.findall(r"-S '?(\w[\w.-]*=[^\s'`]+)", (ROOT / "README.md").read_text())
+    wanted = re.findall(r"-S '?(\+?\w[\w.-]*=[^\s'`]+)", (ROOT / "README.md").read_text())
     assert len(wanted) > 8
     shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     apply_overrides(tmp_path / "params.yaml", [override.split(",")[0] for override in wanted])

@@ -17,14 +17,16 @@ from torch import nn
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
+from pipeline.compare.scores import Scores
+from pipeline.core.graph import graph
 from pipeline.core.params import load
-from pipeline.measure.cost import training_flop
 from pipeline.nets.layouts.files import read_weights, write_weights
-from pipeline.report.tables import Scores
-from pipeline.report.training import section, trainings
-from pipeline.restore.chain import Chain
-from pipeline.restore.network import load_network, read_manifest
+from pipeline.report.costs import section
+from pipeline.restore.manifest import read_manifest
+from pipeline.restore.model import model_of
+from pipeline.restore.network import load_network
+from pipeline.score.cost import training_flop
 from pipeline.stages import convert, label, stage2
 
 
@@ -92,7 +94,8 @@ def test_the_command_makes_the_network_and_its_entry(project):
     before = Path("params.yaml").read_text()
     result = run("import", "edsr.pt", "--as", "edsr-official")
     assert result.exit_code == 0, result.output
-    assert "res_scale" in result.output and "`start: edsr-official`" in result.output and "sr-edsr" in result.output
+    assert "res_scale" in result.output
+    assert "`start: edsr-official` and `teacher: edsr-official`" in result.output and "sr-edsr" in result.output
     after = Path("params.yaml").read_text()
     entry = ("imports:\n  edsr-official:\n    file: edsr.pt\n    layout: edsr-pytorch\n    arch: edsr\n    options:\n"
              "      scale: 4\n      blocks: 2\n      features: 6\n      res_scale: 1.0\n")
@@ -157,7 +160,7 @@ def test_labelling_and_stage_2_go_on_from_an_imported_network(tiny_project):
     torch.save(weights_of(foreign.RCAN(2, 1, 1, 6, 2)), "rcan.pth")
     assert run("import", "rcan.pth", "--as", "rcan-official").exit_code == 0
     values = yaml.safe_load(Path("params.yaml").read_text())
-    change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": "rcan-official"}})
+    change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": "rcan-official", "teacher": "rcan-official"}})
     label.main("systems", "sr-edsr")
     stage2.main("stage2", "sr-edsr")
     manifest = read_manifest("models/sr-edsr-stage2")
@@ -166,10 +169,10 @@ def test_labelling_and_stage_2_go_on_from_an_imported_network(tiny_project):
     assert torch.equal(start["sub_mean.bias"], end["sub_mean.bias"])
     assert not torch.equal(start["head.0.bias"], end["head.0.bias"])
     p = load()
-    assert list(trainings(p, "sr-edsr-stage2")) == ["sr-edsr-stage2"] and trainings(p, "rcan-official") == {}
+    assert list(graph(p).trainings("sr-edsr-stage2")) == ["sr-edsr-stage2"] and graph(p).trainings("rcan-official") == {}
     scores = Scores(rows={}, parameters={"sr-edsr-stage2": 10}, networks={"sr-edsr-stage2": ["sr-edsr-stage2"]},
                     flop={"sr-edsr-stage2": 1})
-    assert "imported networks are not known" in "\n".join(section(p, {"sr": scores}))
+    assert "imported networks are not known" in "\n".join(section(graph(p), {"sr": scores}))
 
 
 class Shuffling(nn.Module):
@@ -224,7 +227,7 @@ def test_spandrels_networks_are_made_again_from_what_the_manifest_holds(project,
     assert training_flop("spandrel", manifest["options"]) > 0
     assert load_network("models/shuffling", trainable=True).model.inner.weight.requires_grad
     assert load().imports["shuffling"].options == {}
-    assert Chain([network]).global_layers == ["Shuffling"]  # nobody tells how far it sees
+    assert model_of(network).sees_all == ["Shuffling"]  # nobody tells how far it sees
 
     for changes, message in (({"input_channels": 1}, "takes 1 channels to 3"), ({"purpose": "Inpainting"}, "Inpainting"),
                              ({"scale": 4}, "does more than call")):

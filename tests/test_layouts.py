@@ -6,7 +6,7 @@ from foreign import EDSR, FOUND, THEIRS, weights_of
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.nets.layouts.convert import exported, imported
+from pipeline.nets.layouts.convert import converted_network, exported
 from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.nets.layouts.names import recognise
 
@@ -17,7 +17,7 @@ def test_an_imported_network_computes_what_the_original_does(which):
     state = weights_of(theirs)
     assert recognise(state) == found
     x = torch.rand(2, 3, 11, 9)
-    ours = imported(state, *found)
+    ours = converted_network(state, *found)
     with torch.no_grad():
         torch.testing.assert_close(ours(x), theirs.forward(state, x), atol=1e-5, rtol=0)
         assert (ours(x) - F.interpolate(x, scale_factor=ours.scale)).abs().mean() > 1e-3  # the weights do something
@@ -28,12 +28,12 @@ def test_an_imported_network_computes_what_the_original_does(which):
 def test_exported_and_imported_again_the_weights_are_the_same(which, ending, tmp_path):
     theirs, (project, arch, options) = THEIRS[which]
     state = weights_of(theirs)
-    ours = imported(state, project, arch, options)
+    ours = converted_network(state, project, arch, options)
     write_weights(tmp_path / f"w{ending}", exported(ours, project, arch, options), "params" if project == "basicsr" else None)
     back = read_weights(tmp_path / f"w{ending}")
     assert set(back) == set(state)
     assert "0..1" in which or all(torch.equal(back[key], value) for key, value in state.items())
-    again = imported(back, *recognise(back)).state_dict()
+    again = converted_network(back, *recognise(back)).state_dict()
     assert all(torch.equal(again[key], value) for key, value in ours.state_dict().items())
 
 
@@ -44,13 +44,13 @@ def test_the_residual_scale_is_the_authors_or_as_the_entry_says():
     x = torch.rand(1, 3, 5, 6)
     with torch.no_grad():
         for res_scale in (0.1, 0.5):
-            ours = imported(state, project, arch, options | {"res_scale": res_scale})
+            ours = converted_network(state, project, arch, options | {"res_scale": res_scale})
             wanted = foreign.EDSRPyTorch(2, 1, 256).forward(state, x, res_scale)
             torch.testing.assert_close(ours(x), wanted, atol=1e-5, rtol=0)
 
 
 def test_edsr_goes_from_one_project_to_another():
-    ours = imported(weights_of(EDSR), *FOUND)
+    ours = converted_network(weights_of(EDSR), *FOUND)
     weights = exported(ours, "basicsr", "edsr", FOUND[2])
     x = torch.rand(1, 3, 7, 5)
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_wrong_keys_are_named(spoil, message):
     state = weights_of(EDSR)
     spoil(state)
     with pytest.raises(ValueError, match=message):
-        imported(state, *recognise(state))
+        converted_network(state, *recognise(state))
 
 
 @pytest.mark.parametrize("arch, options, to, message", [
@@ -90,4 +90,4 @@ def test_another_mean_has_no_place_in_basicsr():
     state = weights_of(THEIRS["edsr x1, 0..1"][0])
     _, arch, options = recognise(state)
     with pytest.raises(ValueError, match="sub_mean.weight is not that of DIV2K's mean"):
-        exported(imported(state, "edsr-pytorch", arch, options), "basicsr", arch, options)
+        exported(converted_network(state, "edsr-pytorch", arch, options), "basicsr", arch, options)

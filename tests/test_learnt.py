@@ -10,15 +10,15 @@ from conftest import ROOT, change, smooth_image
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.core.baselines import Zssr
+from pipeline.cli.app import app
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.files import write_json
 from pipeline.core.seeds import derive
 from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
 from pipeline.images.encode import write_png
 from pipeline.restore import learnt, zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.restore.restorer import Restorer
 
 PRESET = yaml.safe_load((ROOT / "presets/all.yaml").read_text())
@@ -47,7 +47,7 @@ def read(path) -> np.ndarray:
 
 
 def wanted(image=RGB, seed=1) -> np.ndarray:
-    return zssr.restore(image, 2, Zssr.model_validate(ENTRY), derive(seed, "sr-zssr/restore"))[0]
+    return zssr.restore_by_learning(image, 2, ZssrEntry.model_validate(ENTRY), derive(seed, "sr-zssr/restore"))[0]
 
 
 def test_a_photo_is_restored_by_what_is_learnt_from_it(project):
@@ -107,7 +107,7 @@ def test_an_entry_that_is_gone_is_named(project):
 
 def test_a_photo_too_large_to_be_held_whole_is_refused_before_the_work(project, monkeypatch):
     monkeypatch.setattr(learnt, "free_memory", lambda device: 10**5)
-    monkeypatch.setattr(zssr, "restore", None)
+    monkeypatch.setattr(zssr, "restore_by_learning", None)
     result = run("photos", "-o", "out")
     assert result.exit_code == 1 and "photos/a.png: learnt from the whole photo: 35x27 enlarged 2 times needs" in result.output
 

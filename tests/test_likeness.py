@@ -9,17 +9,17 @@ import yaml
 from conftest import ROOT, change, smooth_image, write_shard
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.compare import windows as windows_module
 from pipeline.compare.against import tone_fit
 from pipeline.compare.likeness import WAVELENGTHS, compare
+from pipeline.compare.likeness_text import numbers
 from pipeline.compare.windows import common_side, windows
 from pipeline.core.params import load
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.jpeg import jpeg
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure import critic
-from pipeline.report.likeness import numbers
+from pipeline.score import critic
 
 BENCH = load(ROOT / "params.yaml").bench
 LUMA, CHROMA = 0.299**2 + 0.587**2 + 0.114**2, (0.168736**2 + 0.331264**2 + 0.418688**2 + 0.081312**2 + 2 * 0.5**2) / 2

@@ -8,9 +8,9 @@ import torch
 from conftest import ROOT, smooth_image
 from torch.nn import functional as F
 
-from pipeline.commands.trunks import fetch
-from pipeline.measure.lpips import SMALLEST, Lpips, MissingTrunk
-from pipeline.measure.torchvision_shim import import_lpips
+from pipeline.cli.trunks import fetch
+from pipeline.score.lpips import SMALLEST, Lpips, MissingTrunk
+from pipeline.score.torchvision_shim import import_lpips
 
 # Index of each convolution in torchvision, channels in and out, side of the kernel where it is not 3.
 VGG = [(0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),
@@ -132,7 +132,7 @@ def test_wrong_weights_are_refused_by_key(tmp_path):
 
 
 def test_it_imports_in_a_fresh_process_without_a_warning(random_trunks):
-    code = f"from pipeline.measure.lpips import Lpips; Lpips({str(random_trunks)!r})"
+    code = f"from pipeline.score.lpips import Lpips; Lpips({str(random_trunks)!r})"
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -150,7 +150,7 @@ def test_the_published_example_scores_as_published(data_folder):
 def test_fetch_keeps_the_features_of_published_files(tmp_path, monkeypatch):
     import hashlib
 
-    from pipeline.commands import trunks
+    from pipeline.cli import trunks
     source, weights = tmp_path / "source", random_weights(ALEX)
     source.mkdir()
     torch.save(weights | {"classifier.1.weight": torch.zeros(4, 4)}, source / "published.pth")

@@ -12,8 +12,8 @@ from pipeline.degrade.moire import mosaic as mosaics
 from pipeline.degrade.moire.antialias import antialias, halo, kernels, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
-from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
-from pipeline.degrade.moire.downsample import tone
+from pipeline.degrade.moire.denoise import denoise, smooth_colour, unsharp_mask
+from pipeline.degrade.moire.downsample import tone_curve
 from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, developed, filters, metered, response
 from pipeline.degrade.moire.glare import uneven
 from pipeline.degrade.moire.lens import distort, undistort
@@ -254,15 +254,15 @@ def test_smoothing_colour_leaves_luma():
 def test_the_tone_curve_keeps_black_middle_grey_and_white():
     levels = np.linspace(0, 255, 1001)
     for contrast in (0.7, 1.0, 1.6):
-        made = tone(levels, contrast, 0)
+        made = tone_curve(levels, contrast, 0)
         np.testing.assert_allclose(made[[0, 500, 1000]], [0, 127.5, 255], atol=1e-3)
         assert np.gradient(made, levels)[500] == pytest.approx(contrast, rel=1e-3) and (np.diff(made) > 0).all()
-    np.testing.assert_allclose(tone(levels, 1, 0.1), levels + 25.5, atol=1e-3)
-    np.testing.assert_allclose(tone(np.array([-20.0, 300.0]), 1.3, 0), [0, 255])  # what sharpening leaves beyond the range
+    np.testing.assert_allclose(tone_curve(levels, 1, 0.1), levels + 25.5, atol=1e-3)
+    np.testing.assert_allclose(tone_curve(np.array([-20.0, 300.0]), 1.3, 0), [0, 255])  # beyond the range by sharpening
 
 
 def test_sharpening_is_an_unsharp_mask():
     image = np.random.default_rng(0).integers(90, 160, (30, 31, 3), np.uint8)
     blurred = ndimage.gaussian_filter(image.astype(float), (1, 1, 0), mode="mirror")
-    assert np.abs(sharpen(image, 0.8) - (1.8 * image - 0.8 * blurred)).max() < 2
-    assert sharpen(image, 0) is image
+    assert np.abs(unsharp_mask(image, 0.8) - (1.8 * image - 0.8 * blurred)).max() < 2
+    assert unsharp_mask(image, 0) is image

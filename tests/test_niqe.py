@@ -5,9 +5,9 @@ from scipy import ndimage
 from scipy.special import gamma
 from skimage import data
 
-from pipeline.degrade.bicubic import quantise, resize
-from pipeline.measure.luma import luma
-from pipeline.measure.niqe import Model, TooFewPatches, aggd, fit, patch_features, published, score
+from pipeline.degrade.bicubic import resize, round_to_uint8
+from pipeline.score.luma import luma
+from pipeline.score.niqe import NiqeModel, TooFewPatches, aggd, fit, patch_features, published, score
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_it_grows_with_blur_and_with_noise(photographs, model):
     rng = np.random.default_rng(0)
     for image in photographs:
         blurred = [score(cv2.GaussianBlur(image, (0, 0), sigma), model) for sigma in (0.7, 1, 2)]
-        noisy = [score(quantise(image + rng.normal(0, sigma, image.shape)), model) for sigma in (10, 30)]
+        noisy = [score(round_to_uint8(image + rng.normal(0, sigma, image.shape)), model) for sigma in (10, 30)]
         assert score(image, model) < blurred[0] < blurred[1] < blurred[2] and score(image, model) < noisy[0] < noisy[1]
 
 
@@ -130,9 +130,9 @@ def test_the_score_is_that_of_an_independent_implementation(photographs, top, le
     that the features count are those of rounding errors."""
     features = np.concatenate([patch_features(photograph, 48)[0] for photograph in photographs])
     features = features[np.isfinite(features).all(axis=1)]
-    model = Model(features.mean(axis=0), np.cov(features.T), 48)
+    model = NiqeModel(features.mean(axis=0), np.cov(features.T), 48)
     image = data.astronaut()[top : top + height, left : left + width]
-    image = quantise(image + np.random.default_rng(0).normal(0, 2, image.shape))
+    image = round_to_uint8(image + np.random.default_rng(0).normal(0, 2, image.shape))
     assert score(image, model) == pytest.approx(niqe_by_definition(image, model.mean, model.covariance, 48), abs=5e-5)
 
 

@@ -4,6 +4,7 @@ import pytest
 from conftest import params_with_all_systems
 
 from pipeline.core import params
+from pipeline.core.moved import moved
 
 DEFAULTS = params_with_all_systems()
 
@@ -24,12 +25,21 @@ def changed(path: str, value) -> dict:
     ("stage1/lr", float("nan"), "stage1.lr: got nan; .*finite"),
     ("stage1/loss", "l3", "stage1.loss: got 'l3'; .*'l1' or 'mse'"),
     ("systems/sr-edsr/captures", "x", "systems.sr-edsr.captures: 'x' names nothing; there are clean"),
-    ("systems/sr-edsr/second_teacher", "sr-edsr", "systems.sr-edsr: its teachers are sr-edsr, sr-edsr: each may be named once"),
-    ("systems/sr-edsr/third_teacher", "sr-edsr-oracle", "systems.sr-edsr.third_teacher: 'sr-edsr-oracle' names nothing"),
+    ("systems/sr-edsr/teacher", "sr-edsr-oracle", "systems.sr-edsr.teacher: 'sr-edsr-oracle' names nothing"),
+    ("oracles/sr-edsr-oracle/truth", "sr-truth/truths", "oracles.sr-edsr-oracle.truth: 'sr-truth/truths' names nothing"),
+    ("oracles/sr-edsr-oracle/supervised", {"stepz": 1},
+     "oracles.sr-edsr-oracle.supervised.stepz: no such key; allowed are steps"),
+    ("chains/sr-edsr", {"first": "blindsr-x2", "then": "blindsr-x2"},
+     "chains.sr-edsr: networks.sr-edsr makes a network of the name sr-edsr; choose another"),
+    ("chains/sr", {"first": "sr-edsr", "then": "x"}, "chains.sr.then: 'x' names nothing"),
+    ("ensembles", {"mean": {"first": "sr-edsr", "second": "none"}}, "ensembles.mean.second: 'none' names nothing"),
+    ("far/srx", {"captures": "sr-far", "truth": "none"}, "far.srx: has the name of no entry of tests; there are sr, demoire"),
+    ("far/sr/captures", "none", "far.sr.captures: 'none' names nothing"),
+    ("rows/sr-input/network", "sr-edsr-stage3", "rows.sr-input.network: 'sr-edsr-stage3' names nothing"),
     ("systems/sr-edsr/stage2", {"lambda": 1}, "systems.sr-edsr.stage2.lambda: stage2.lambda always acts"),
     ("networks/sr-edsr/stage1", {"stepz": 1}, "networks.sr-edsr.stage1.stepz: no such key; allowed are steps"),
     ("networks/sr-edsr/stage1", {"lr": -1}, "networks.sr-edsr.stage1.lr: got -1"),
-    ("builtin/camera/psf_sigma", [3, 1], "builtin.camera.psf_sigma: the first of the two"),
+    ("builtin/demo/camera/psf_sigma", [3, 1], "builtin.demo.camera.psf_sigma: the first of the two"),
     ("bench/channels", ["yuv"], "bench.channels.0: got 'yuv'; .*'rgb' or 'y'"),
     ("bench/channels", [], "bench.channels: got .*at least 1 item"),
     ("bench/lpips", ["resnet"], "bench.lpips.0: got 'resnet'; .*'alex', 'vgg' or 'squeeze'"),
@@ -39,7 +49,6 @@ def changed(path: str, value) -> dict:
     ("supervised/batch_norm", "freeze", "supervised.batch_norm: got 'freeze'; .*'frozen' or 'train'"),
     ("adabn/sr-srresnet-adabn/captures", "x", "adabn.sr-srresnet-adabn.captures: 'x' names nothing; there are clean"),
     ("adabn/sr-srresnet-adabn/start", "none", "adabn.sr-srresnet-adabn.start: 'none' names nothing"),
-    ("tests/sr/metrics", ["moire"], "tests.sr.metrics.0: got 'moire'; .*'psnr_aligned', 'moire_energy' or 'flat_noise'"),
     ("tests/sr/blur", [0], "tests.sr.blur.0: got 0; .*greater than 0"),
     ("bench/match_tone", True, "bench.match_tone: no such key"),
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
@@ -51,7 +60,7 @@ def changed(path: str, value) -> dict:
     ("networks/sr-edsr/targets", "pairs/sr-random/targets",
      "networks.sr-edsr: pairs/sr/inputs and pairs/sr-random/targets do not show the same: .* patches: 0"),
     ("imports", {"sr-edsr-gan": {"file": "w.pth", "layout": "rcan", "arch": "rcan", "options": {}}},
-     "imports.sr-edsr-gan: the pipeline trains a network of this name"),
+     "systems.sr-edsr: imports.sr-edsr-gan makes a network of the name sr-edsr-gan; choose another"),
     ("imports", {"x": {"file": "w.pth", "layout": "mmsr", "arch": "rcan", "options": {}}},
      "imports.x.layout: got 'mmsr'; .*'basicsr'"),
 ])
@@ -65,10 +74,87 @@ def test_numbers_that_yaml_reads_as_text():
 
 
 def test_a_missing_value_is_named():
+    """The fields that dvc.yaml names, which cannot have defaults."""
     values = copy.deepcopy(DEFAULTS)
-    del values["stage2"]["clip"]
-    with pytest.raises(params.ParamsError, match="stage2.clip: is missing"):
+    del values["systems"]["sr-edsr"]["teacher"]
+    with pytest.raises(params.ParamsError, match="systems.sr-edsr.teacher: is missing"):
         params.parse(values)
+    del values["systems"]
+    with pytest.raises(params.ParamsError, match="systems: is missing"):
+        params.parse(values)
+
+
+def test_what_is_left_out_has_its_default():
+    values = copy.deepcopy(DEFAULTS)
+    del values["stage2"]["anchor"], values["select"]["metric"]
+    p = params.parse(values)
+    assert p.stage2.anchor == 20 and p.stage2.clip == 0.5 and p.select.metric == "niqe"
+    assert p == params.parse(DEFAULTS)
+
+
+CYCLES = [
+    ({"chains": {"a": {"first": "b", "then": "sr-edsr"}, "b": {"first": "sr-edsr", "then": "a"}}}, {"a", "b"}),
+    ({"ensembles": {"a": {"first": "sr-edsr", "second": "a"}}}, {"a"}),
+    ({"chains": {"a": {"first": "b", "then": "sr-edsr"}}, "ensembles": {"b": {"first": "a", "second": "sr-edsr"}}}, {"a", "b"}),
+    ({"systems": {"sr-edsr": {"teacher": "sr-edsr-stage2"}}}, {"labels/sr-edsr", "sr-edsr-stage2"}),
+    ({"labels": {"sr-edsr-round2": {"network": "sr-edsr-round2"}}}, {"labels/sr-edsr-round2", "sr-edsr-round2"}),
+    ({"labels": {"sr-edsr-round2": {"inputs": "labels/sr-edsr-round2"}}}, {"labels/sr-edsr-round2"}),
+    ({"networks": {"sr-edsr": {"targets": "labels/sr-edsr"}}}, {"sr-edsr", "labels/sr-edsr"}),
+    ({"finetunes": {"sr-edsr-round2": {"start": "sr-edsr-round2"}}}, {"sr-edsr-round2"}),
+]
+
+
+@pytest.mark.parametrize("changes, circle", CYCLES)
+def test_what_is_made_of_itself_is_named(changes, circle):
+    values = copy.deepcopy(DEFAULTS)
+    for section, entries in changes.items():
+        for key, entry in entries.items():
+            values[section][key] = values[section].get(key, {}) | entry
+    with pytest.raises(params.ParamsError, match="these are made of each other: ") as error:
+        params.parse(values)
+    assert set(str(error.value).split(": ")[-1].split(" -> ")) == circle
+
+
+def test_chains_and_ensembles_may_name_each_other_and_be_teachers():
+    values = copy.deepcopy(DEFAULTS)
+    values["chains"]["twice"] = {"first": "blindsr-x2", "then": "blindsr-x2"}
+    values["ensembles"] = {"mean": {"first": "twice", "second": "sr-edsr"},
+                           "all": {"first": "mean", "second": "sr-edsr-random"}}
+    values["systems"]["sr-edsr"]["teacher"] = "all"
+    assert {"twice", "mean", "all"} <= params.parse(values).network_names() - params.parse(values).trained()
+
+
+@pytest.mark.parametrize("values, wanted", [
+    ({"builtin": {"seed": 1, "natural_scenes": 64}}, "builtin: the section is one entry: write `builtin: {demo: {...}}`"),
+    ({"systems": {"a": {"start": "b", "second_teacher": "c"}}}, "systems.a.second_teacher: the mean of several networks is an "
+     "entry of ensembles; name it as the system's `teacher`"),
+    ({"systems": {"a": {"third_teacher": "none"}}}, "systems.a.third_teacher: the mean of several networks is an entry"),
+    ({"systems": {"a": {"ensemble": False}}}, "systems.a.ensemble: it is called self_ensemble"),
+    ({"systems": {"a": {"truth": "sr-truth"}}}, "systems.a.truth: the oracle is an entry of oracles: {start, captures, truth}"),
+    ({"systems": {"a": {"supervised": {}}}}, "systems.a.supervised: it stands in the oracle's entry of oracles"),
+    ({"labels": {"a": {"ensemble": True}}}, "labels.a.ensemble: it is called self_ensemble"),
+    ({"tests": {"sr": {"far": "sr-far", "far_truth": "none"}}},
+     "tests.sr.far: a second test set of captures is an entry of far"),
+    ({"rows": {"a": {"first": "x", "second": "y"}}}, "rows.a.first: a row names one `network`; a chain of several is an entry "
+     "of chains: {first, then}"),
+    ({"rows": {"a": {"network": "x", "third": "none"}}}, "rows.a.third: a row names one `network`"),
+])
+def test_a_file_of_the_first_edition_is_told_what_moved_where(values, wanted):
+    with pytest.raises(params.ParamsError) as error:
+        params.parse(values, "params.yaml")
+    text = str(error.value)
+    assert text.startswith("params.yaml is of an earlier edition of Restage: ") and wanted in text and "\n" not in text
+    assert text.endswith("the sections oracles, chains, ensembles, far are new; they are {} where there is nothing to say")
+
+
+def test_each_kind_of_move_is_told_once_and_files_of_today_are_told_none():
+    rows = {name: {"task": "sr", "tests": "sr", "first": "none", "second": "none", "third": "none"} for name in ("a", "b")}
+    tests = {"sr": {"far": "none", "far_truth": "none"}}
+    with pytest.raises(params.ParamsError) as error:
+        params.parse({"rows": rows, "tests": tests, "chains": {}, "far": {}})
+    assert str(error.value).count("a row names one `network`") == str(error.value).count("second test set") == 1
+    assert str(error.value).endswith("the sections oracles, ensembles are new; they are {} where there is nothing to say")
+    assert moved(DEFAULTS) == []
 
 
 def test_overrides_and_lambda_scale():

@@ -31,7 +31,7 @@ def test_a_second_repro_does_nothing(clone):
 def test_forced_again_the_lock_is_the_same(clone):
     before = (clone / "dvc.lock").read_bytes()
     # one of a kind; trainings, labels and the choice are made again in tests/test_resilience.py
-    stages = ["code", "settings", "builtin", "ingest@clean", "calibrate@sr", "synthesize@sr", "adabn", "tests@sr",
+    stages = ["code", "settings", "builtin", "ingest@clean", "calibrate@sr", "synthesize@sr", "adabn", "chain", "tests@sr",
               "bench-system@sr-edsr", "evaluate@sr", "page"]
     assert len(ran(sh(f"dvc repro -f -s {' '.join(stages)}", clone))) == len(stages)
     assert (clone / "dvc.lock").read_bytes() == before

@@ -10,6 +10,7 @@ from conftest import ROOT, with_presets
 
 from pipeline.core.params import parse
 from pipeline.core.presets import difference, merge
+from pipeline.nets.build import build
 
 TEXT = """\
 # the head
@@ -66,6 +67,25 @@ def test_the_entries_of_a_task_can_be_removed_from_all_sections():
     assert merge(merged, preset) == merged
 
 
+def test_a_star_stands_for_every_key_that_is_there_and_adds_none():
+    merged = merge(TEXT, 'names: {"*": {a: 5, b: 6}}')
+    assert merged == TEXT.replace("a: 1", "a: 5").replace("a: 2", "a: 5")
+    text = "s:\n  x: {deep: {n: 1, m: [1]}, n: 2}\n  y: {n: 3}\n  z: {deep: 4}\n"
+    assert yaml.safe_load(merge(text, 's: {"*": {deep: {n: 9}, m: 1}}'))["s"] == {
+        "x": {"deep": {"n": 9, "m": [1]}, "n": 2}, "y": {"n": 3}, "z": {"deep": 4}}
+    assert merge("s: {}\n", 's: {"*": {n: 1}}') == "s: {}\n"
+
+
+def test_what_a_preset_says_by_name_comes_on_top_of_a_star():
+    text = "s:\n  x: {a: {n: 1, m: 1}, k: 1}\n  y: {a: {n: 1, m: 1}, k: 1}\n"
+    merged = yaml.safe_load(merge(text, 's: {"*": {a: {n: 2, m: 2}}, x: {a: {m: 3, new: 4}}, z: {k: 5}}'))
+    x, y = {"a": {"n": 2, "m": 3, "new": 4}, "k": 1}, {"a": {"n": 2, "m": 2}, "k": 1}
+    assert merged == {"s": {"x": x, "y": y, "z": {"k": 5}}}
+    assert yaml.safe_load(merge(text, 's: {"*": {k: null}}')) == {"s": {name: {"a": {"n": 1, "m": 1}} for name in "xy"}}
+    after_without = yaml.safe_load(merge("s:\n  x: {k: 1}\n  y: {k: 1}\n", 'without: [x]\ns: {"*": {k: 2}}'))
+    assert after_without == {"s": {"y": {"k": 2}}}
+
+
 def test_a_preset_twice_is_a_preset_once():
     preset = "one: 5\nnames: {second: null, third: {a: 1}}"
     assert merge(merge(TEXT, preset), preset) == merge(TEXT, preset)
@@ -81,20 +101,53 @@ def test_the_difference_names_each_value():
     assert difference(before, after) == ["one: 1 -> 2", "names.second: removed", "names.third: added, {'a': 3}"]
 
 
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
 ON_TOP_OF = {"bsds": "p2", "city100": "optics", "uhdm": "demoire", "p2-paper": "p2"}
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
+def before_and(preset: str) -> tuple[str, ...]:
+    return (*((ON_TOP_OF[preset],) if preset in ON_TOP_OF else ()), preset)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_gives_valid_params(preset):
-    before = (ON_TOP_OF[preset],) if preset in ON_TOP_OF else ()
-    text, merged = with_presets(*before), with_presets(*before, preset)
+    presets = before_and(preset)
+    text, merged = with_presets(*presets[:-1]), with_presets(*presets)
     parse(yaml.safe_load(merged))
     assert merged != text
     headings = [line for line in text.splitlines() if line.startswith("# ")]
     assert [line for line in headings if line not in merged.splitlines()] == []
 
 
-def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
+@pytest.mark.parametrize("presets", [*(before_and(name) for name in PRESETS), ("p2", "all")], ids="+".join)
+def test_tiny_shortens_every_training_and_set_of_any_preset_and_changes_nothing_else(presets):
+    before, after = (yaml.safe_load(with_presets(*presets, *more)) for more in ((), ("tiny",)))
+    p = parse(after)
+    trainings = [p.stage1, p.stage2, p.supervised, *map(p.stage1_of, p.networks), *map(p.stage2_of, p.systems),
+                 *map(p.supervised_of, p.oracles), *map(p.finetune_of, p.finetunes)]
+    trainings += [entry.settings for entry in (*p.cyclegans.values(), *p.rbsr.values(), *p.srgan.values())]
+    assert all(training.steps <= 4 and training.batch <= 2 and training.patch <= 32 for training in trainings)
+    assert all(warmup <= 1 for training in trainings if (warmup := getattr(training, "d_warmup", 0)))
+    assert all(entry.patches <= 8 for entry in (*p.pairs.values(), *p.sets.values()))
+    for network in (*p.networks.values(), *p.cyclegans.values(), *p.rbsr.values()):
+        build(network.arch, network.options)
+    for section, entries in before.items():
+        if isinstance(entries, dict):
+            assert list(after[section]) == [*entries, *(key for key in after[section] if key not in entries)]
+            if section not in ("stage1", "stage2", "supervised", "bench", "select", "ingest"):
+                assert after[section].keys() == entries.keys(), section  # no entry is added or goes
+    lengths = {"steps", "decay", "batch", "patch", "validate_every", "d_features", "d_warmup", "pool", "patches"}
+    sizes = {"groups", "blocks", "features", "reduction", "layers", "fine_features"}
+    for line in difference(before, after):
+        section, *path = line.split(": ")[0].split(".")
+        assert section in ("bench", "builtin", "zssr") or path[-1] in lengths | sizes, line
+
+
+def test_optics_is_short():
+    assert len((ROOT / "presets/optics.yaml").read_text().splitlines()) <= 120
+
+
+def test_smoke_has_every_group_of_stages_in_at_most_33(tmp_path):
     def stages(folder):
         listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder,
                                  check=True, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
@@ -106,7 +159,7 @@ def test_smoke_has_every_group_of_stages_in_at_most_30(tmp_path):
     (tmp_path / "params.yaml").write_text(with_presets("smoke"))
     smoke = stages(tmp_path)
     assert {name.split("@")[0] for name in smoke} == {name.split("@")[0] for name in stages(ROOT)} | {"adabn"}
-    assert len(smoke) <= 30
+    assert len(smoke) <= 33
 
 
 def test_paper_is_the_papers_size():

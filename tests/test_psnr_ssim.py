@@ -4,10 +4,10 @@ from conftest import smooth_image
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
-from pipeline.degrade.bicubic import downscale, quantise, resize, resize_uint8
-from pipeline.measure.luma import luma, rounded_luma
-from pipeline.measure.psnr import psnr
-from pipeline.measure.ssim import ssim
+from pipeline.degrade.bicubic import downscale, resize, resize_uint8, round_to_uint8
+from pipeline.score.luma import luma, rounded_luma
+from pipeline.score.psnr import psnr
+from pipeline.score.ssim import ssim
 
 
 def pair(height=33, width=41):
@@ -135,8 +135,8 @@ def test_bicubic_on_set5_scores_as_in_the_literature(data_folder, scale, wanted_
         truth = np.array(Image.open(path).convert("RGB"))[:height, :width]
         enlarged = resize_uint8(small, height, width)
         colour.append((psnr(enlarged, truth, scale, "y"), ssim(enlarged, truth, scale, "y")))
-        gray = quantise(luma(truth)[..., None])
-        enlarged = quantise(resize(resize(gray, *small.shape[:2]), height, width))
+        gray = round_to_uint8(luma(truth)[..., None])
+        enlarged = round_to_uint8(resize(resize(gray, *small.shape[:2]), height, width))
         luma_alone.append((psnr(enlarged, gray, scale), ssim(enlarged, gray, scale)))
     got_psnr, got_ssim = np.mean(luma_alone, axis=0)
     assert (round(got_psnr, 2), round(got_ssim, 4)) == (wanted_psnr, wanted_ssim)

@@ -13,11 +13,12 @@ from pipeline.core.files import read_json
 from pipeline.core.params import ParamsError, load
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
-from pipeline.restore.network import load_network, save_absent
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import load_network
 from pipeline.stages import rbsr, stage1
-from pipeline.train import rbsr as train
-from pipeline.train import steps
+from pipeline.train import loop
 from pipeline.train.crops import Crops
+from pipeline.train.methods import rbsr as train
 
 NAME, ENCODER = "blindsr-rbsr", "blindsr-x2"
 SETTINGS = {"steps": 8, "batch": 3, "patch": 16, "lr": 0.002, "betas": [0.9, 0.99], "schedule": "constant", "halve_every": 100,
@@ -33,7 +34,12 @@ def entry(**changes) -> dict:
 
 @pytest.fixture
 def project(tiny_project):
-    """As tiny_project, with three sets that show the same and a trained encoder."""
+    prepare()
+    return tiny_project
+
+
+def prepare() -> None:
+    """Add three sets that show the same and a trained encoder to the tiny project in the current folder."""
     rng = np.random.default_rng(4)
     for split, count in (("train", 3), ("val", 1)):
         images = {f"{split}{i}": smooth_image(rng, 21 + i, 33) for i in range(count)}
@@ -43,7 +49,6 @@ def project(tiny_project):
     change(networks={ENCODER: {"arch": "edsr", "inputs": "pairs/sr/inputs", "targets": "pairs/sr/targets",
                                "options": {"scale": 2, "blocks": 1, "features": 8}, "stage1": {"steps": 2}}}, rbsr=entry())
     stage1.main(ENCODER)
-    return tiny_project
 
 
 def results() -> list[bytes]:
@@ -138,7 +143,7 @@ def test_stopped_and_resumed_the_result_is_the_same(project, monkeypatch):
     rbsr.main(NAME)
     wanted = results()
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "Stop", StopsAfterThree)
+        patch.setattr(loop, "Stop", StopsAfterThree)
         for _ in range(2):
             with pytest.raises(SystemExit) as stopped:
                 rbsr.main(NAME)

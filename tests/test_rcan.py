@@ -11,8 +11,9 @@ from networks import (
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.tiles import restore
 
 SMALL = {"scale": 1, "groups": 1, "blocks": 2, "features": 8, "reduction": 2}
 
@@ -88,13 +89,13 @@ def test_tiles_are_exact_but_for_the_attention(unshuffle):
     options = SMALL | {"unshuffle": unshuffle}
     check_that_tiles_give_what_the_whole_image_gives(with_constant_attention(seasoned("rcan", options)))
     network = seasoned("rcan", options)
-    image = smooth_image(np.random.default_rng(0), 57, 43)
-    whole = apply([network], image)
-    assert 1e-4 < np.abs(apply([network], image, tile=17) - whole).max() < 0.5
+    image = smooth_image(np.random.default_rng(0), 201, 183)
+    whole = restore(model_of(network), image, "float32")
+    assert 1e-4 < np.abs(restore(model_of(network), image, "float32", tile=17) - whole).max() < 0.5
     with torch.no_grad():
-        x = torch.from_numpy(image[:56, :42] / np.float32(255)).permute(2, 0, 1)[None]
+        x = torch.from_numpy(image[:200, :182] / np.float32(255)).permute(2, 0, 1)[None]
         at_once = network(x)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(apply([network], image[:56, :42]), at_once, atol=1e-5)
+    np.testing.assert_allclose(restore(model_of(network), image[:200, :182], "float32"), at_once, atol=1e-5)
 
 
 def test_unshuffled_forward_is_the_plain_one_at_half_the_resolution():

@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,24 +13,27 @@ import yaml
 from conftest import ROOT, with_presets
 from PIL import Image
 
-from pipeline.core.files import write_json
+from pipeline.compare.kinds import made_by
+from pipeline.core.files import read_json, write_json
+from pipeline.core.graph import graph
 from pipeline.core.params import load, parse
 from pipeline.images.shards import Shard, ShardWriter, write_absent
-from pipeline.measure.names import Control
-from pipeline.report.crops import SCENES, SIDE, Crops, first_of_scenes, window
+from pipeline.images.test_sets import folder_of
+from pipeline.report import costs
+from pipeline.report.crops import SCENES, SIDE, SceneCrops, first_of_scenes, window
 from pipeline.report.gallery import gallery
-from pipeline.report.lineage import ancestors, origin
-from pipeline.report.plane import curves
-from pipeline.report.roles import saw_truth
 from pipeline.report.scenes import Pick, gains, picks
 from pipeline.report.strips import GAP, LABEL
 from pipeline.report.svg import Axis, Point, chart, scatter
+from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS
+from pipeline.score.names import Control
 from pipeline.stages import page
+from pipeline.stages.evaluate import collect
 
 SCENES_HERE = ("a", "b", 'c<i>"&', "d")
 ENTRIES = {"sr-input": ["input"], "sr-edsr": ["sr-edsr", "sr-edsr+sharpen30", "sr-edsr-gan", "sr-edsr-stage2"],
-           "sr-edsr-round2": ["sr-edsr-round2"]}
+           "sr-edsr-round2": ["sr-edsr-round2"], "sr-edsr-oracle": []}
 ROWS = [row for rows in ENTRIES.values() for row in rows]
 PSNR = {"input": 20.0, "sr-edsr": 21.0, "sr-edsr+sharpen30": 21.05, "sr-edsr-gan": 21.2, "sr-edsr-stage2": 21.4,
         "sr-edsr-round2": 20.8}
@@ -97,7 +101,8 @@ def write_curve(network: str, text: str) -> None:
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for section, keys in {"systems": ("sr-edsr",), "rows": ("sr-input", "sr-edsr-round2"), "tasks": ("sr",)}.items():
+    rows = [key for key in ENTRIES if key != "sr-edsr"]
+    for section, keys in {"systems": ("sr-edsr",), "rows": rows, "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     values["tasks"]["sr"] |= {"title": TITLE, "published": "Them (1999)"}
     values["rows"]["sr-edsr-round2"]["published"] = {"psnr": 28.907}
@@ -106,7 +111,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / "metrics" / folder).mkdir(parents=True)
     no_truth = {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "</script><b>no truth</b>"}
     for key, rows in ENTRIES.items():
-        write_scores(key, rows, absent=[no_truth] if key == "sr-edsr" else ())
+        write_scores(key, rows, absent=() if rows else [no_truth])
         write_crops(key, rows)
     write_choice()
     write_curve("sr-edsr", "step,lr,fidelity,val_psnr\n100,0.1,0.5,19\n200,0.1,0.4,20.5\n")
@@ -180,7 +185,7 @@ def test_names_are_text_whatever_they_hold(project):
 def test_the_page_is_the_same_each_time_and_knows_neither_folder_nor_time(project):
     first = made().text
     assert made().text == first and str(project) not in first and "python -m pipeline page" in first
-    page.write(project / "timed.html", {"sr-edsr": {"device": "cpu", "seconds": 12.5}})
+    page.write_page(project / "timed.html", {"sr-edsr": {"device": "cpu", "seconds": 12.5}})
     timed = Page((project / "timed.html").read_text(encoding="utf-8")).said
     assert "trained in 12.5 s on cpu" in timed and "python -m pipeline page" not in timed
 
@@ -254,6 +259,29 @@ def test_captures_without_truth_give_the_choice_a_contact_sheet_and_no_plot(proj
     assert len(found.all("img")) == 3 * (len(ROWS) + 1) + 4 * 3  # and capture, stage 1 and choice of each scene
     write_choice("")
     assert "No row can be named." in made().said and LEVELS["none"] in made().said
+
+
+def test_an_ensemble_is_a_row_with_the_trainings_of_all_its_members(project, monkeypatch):
+    monkeypatch.setitem(PSNR, "both", 22.0)
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["ensembles"] = {"both": {"first": "sr-edsr", "second": "sr-edsr-stage2"}}
+    values["rows"]["both"] = {"task": "sr", "tests": "sr", "network": "both"}
+    (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    write_scores("both", ["both"])
+    scores, members = read_json("data/bench/sr/both.json"), ("sr-edsr", "sr-edsr-stage2")
+    write_json("data/bench/sr/both.json", scores | {"flop": dict.fromkeys(members, 1000), "manifests": {}})
+    write_crops("both", ["both"])
+    found = made()
+    assert "Use both : the best PSNR on captures" in found.said and "restore photos -o restored --model both " in found.said
+    assert "better than each of the other 4 rows" in found.said
+    assert "mean of several networks made of sr-edsr and sr-edsr-stage2" in found.said
+    (line,) = (line for line in costs.section(page.load_sources(), collect(page.load_sources(), "sr", Path("data/bench/sr")))
+               if line.startswith("| both "))
+    steps = f"{values['stage1']['steps'] + values['stage2']['steps']:,}"
+    assert [cell.strip() for cell in line.split("|")][2:-1] == ["both", "1,234", steps, "0.0", steps, "0.0"]
+    line = found.text[found.text.index('<tr class="used" data-row="both"') :]
+    assert "ensemble" in line[: line.index("</tr>")] and 'class="best"' in line[: line.index("</tr>")]
+    assert (project / "metrics/pictures/sr/both.png").is_file()
 
 
 def test_no_pictures_and_no_networks_are_said(project):
@@ -333,11 +361,11 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert side == SIDE // 2 and 2 * top <= 160 and 2 * (top + side) >= 240 and 2 * left <= 40 and 2 * (left + side) >= 120
     assert window(np.zeros((20, 31, 3), np.uint8), None, 1)[2] == 20
     for name, image in (("inputs", small), ("targets", truth)):
-        with ShardWriter(tmp_path / "captures" / name) as writer:
+        with ShardWriter(folder_of(tmp_path, name, "captures")) as writer:
             for view in ("1", "2"):
                 writer.add(view, "s", image)
-    write_absent(tmp_path / "synthetic/inputs", "nothing")
-    crops = Crops(tmp_path, 2)
+    write_absent(folder_of(tmp_path, "inputs", "synthetic"), "nothing")
+    crops = SceneCrops(tmp_path, 2)
     with ShardWriter(tmp_path / "made") as writer:
         for view in ("1", "2"):
             writer.add(view, "s", 255 - truth)
@@ -348,10 +376,10 @@ def test_crops_are_where_the_detail_of_the_truth_is(tmp_path):
     assert outputs.names == targets.names == inputs.names == ["1"] and outputs.images[0]["row"] == "row"
     assert (outputs[0] == 255 - targets[0]).all() and (targets[0][::2, ::2] == inputs[0]).all()
     assert inputs[0].shape == (48, 48, 3)
-    shutil.rmtree(tmp_path / "captures")
-    write_absent(tmp_path / "captures/inputs", "no captures")
-    write_absent(tmp_path / "captures/targets", "no captures")
-    Crops(tmp_path, 2).write(tmp_path / "none")
+    for name in ("inputs", "targets"):
+        shutil.rmtree(folder_of(tmp_path, name, "captures"))
+        write_absent(folder_of(tmp_path, name, "captures"), "no captures")
+    SceneCrops(tmp_path, 2).write(tmp_path / "none")
     assert Shard(tmp_path / "none/outputs").absent == "no captures"
 
 
@@ -380,20 +408,29 @@ def test_plots_put_better_to_the_right_and_to_the_top():
     assert "nan" not in chart({"val_psnr": [(100, 20.0)]}, "t") and "2 to 4" in chart({"a": [(1, 2.0), (9, 4.0)]}, "t")
 
 
-@pytest.mark.parametrize("preset", [None, "all", "p2", "paper", "uhdm", "optics"])
-def test_every_network_of_the_presets_has_an_origin(preset):
-    p = parse(yaml.safe_load(with_presets(*filter(None, [preset]))))
+@pytest.mark.parametrize("presets", [(), ("all",), ("p2",), ("paper",), ("demoire", "uhdm"), ("optics",),
+                                     ("optics", "city100")])
+def test_every_network_of_the_presets_has_an_origin(presets):
+    values = yaml.safe_load(with_presets(*presets))
+    for key, entry in values["sets"].items():  # as docs/results.md has it
+        entry["folder"] = "/City100" if "city100" in presets and key.startswith("optics") else entry["folder"]
+    p = parse(values)
     names = [*p.network_names(), *p.zssr]
+    lineage = graph(p)
+    assert {*lineage.nodes} == {*names}
     for name in names:
-        assert origin(p, name).kind and set(ancestors(p, [name])) <= set(names)
-    oracles = {name for name in names if saw_truth(p, [name])}
-    assert {f"{key}-oracle" for key in p.systems} <= oracles and not {f"{key}-stage2" for key in p.systems} & oracles
+        assert made_by(lineage, lineage.nodes[name]) and set(lineage.ancestors([name])) <= set(names)
+    oracles = {name for name in names if lineage.truth(name)}
+    stage2 = {f"{key}-stage2" for key in p.systems}
+    assert {f"{key}-oracle" for key in p.systems} <= oracles
+    assert stage2 & oracles == (stage2 if "uhdm" in presets else set())  # whose recipe was fitted with truth
 
 
 def test_what_a_network_comes_from_is_told(project):
-    p = load()
-    assert ancestors(p, ["sr-edsr-round2"]) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
-    assert origin(p, "sr-edsr-oracle").targets == "sets/sr-truth" and origin(p, "sr-edsr-gan").inputs == "pairs/sr/inputs"
+    lineage = graph(load())
+    assert lineage.ancestors(["sr-edsr-round2"]) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    assert lineage.nodes["sr-edsr-oracle"].targets == "sets/sr-truth"
+    assert lineage.nodes["sr-edsr-gan"].inputs == "pairs/sr/inputs"
     found = made()
     assert found.text.count('<svg class="chart"') == 2  # loss and validation of the one network that has a curve
     assert "validation PSNR, dB: val_psnr 19 to 20.5" in found.text

@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.tiles import restore
 
 SMALL = {"blocks": 1, "features": 4}
 
@@ -102,9 +103,9 @@ def test_tiles_are_exact_but_for_the_norm():
     torch.manual_seed(0)
     check_that_tiles_give_what_the_whole_image_gives(without_norm(build("resnet", SMALL)).eval())
     network = seasoned("resnet", SMALL)
-    image = smooth_image(np.random.default_rng(0), 57, 43)
-    whole = apply([network], image)
-    assert np.abs(apply([network], image, tile=17) - whole).max() > 1e-4
+    image = smooth_image(np.random.default_rng(0), 201, 183)
+    whole = restore(model_of(network), image, "float32")
+    assert np.abs(restore(model_of(network), image, "float32", tile=17) - whole).max() > 1e-4
     with torch.no_grad():
         x = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
         at_once = network(x)[0].permute(1, 2, 0).numpy()

@@ -1,6 +1,7 @@
 """`python -m pipeline restore` and its Python side, on folders with all kinds of files."""
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -15,21 +16,26 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, smooth_image
+from networks import in_one_pass
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.stop import Stop
 from pipeline.images.decode import ORIENTATION
 from pipeline.images.encode import write_png
 from pipeline.nets.build import build
 from pipeline.restore import restorer as module
-from pipeline.restore.apply import apply, quantise, self_ensemble
+from pipeline.restore import tiles as tiles_module
 from pipeline.restore.batch import restore_all
-from pipeline.restore.chain import Chain
+from pipeline.restore.model import model_of, turned
+from pipeline.restore.named import network_of
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.pixels import quantise
 from pipeline.restore.plan import Job, PlanError, plan
-from pipeline.restore.restorer import Restorer, networks_of
+from pipeline.restore.restorer import Restorer
+from pipeline.restore.tiles import restore
+from pipeline.stages import combine
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 RGB = smooth_image(np.random.default_rng(2), 37, 53)
@@ -56,7 +62,7 @@ def read(path) -> np.ndarray:
 
 
 def wanted(image: np.ndarray, dtype="uint8", name="one") -> np.ndarray:
-    return quantise(apply([load_network(Path("models", name))], image), dtype)
+    return quantise(in_one_pass([load_network(Path("models", name))], image), dtype)
 
 
 def files(folder) -> list[str]:
@@ -148,7 +154,7 @@ def test_sixteen_bits_grey_and_alpha_stay(project):
     assert read("out/grey.tiff").shape == (74, 106)
     restored = read("out/alpha.png")
     assert (restored[..., :3] == wanted(RGB)).all()
-    expected = quantise(apply([load_network("models/one")], np.dstack([alpha] * 3)).mean(axis=2))
+    expected = quantise(in_one_pass([load_network("models/one")], np.dstack([alpha] * 3)).mean(axis=2))
     assert (restored[2:18, ..., 3] == 255).all() and (restored[24:36, 24:56, 3] == 0).all()  # as even as they were
     assert (restored[60:, 10:12, 3] == expected[60:, 10:12]).all()
     with Image.open("out/opaque.webp") as opaque:
@@ -208,7 +214,7 @@ def test_what_is_done_is_skipped_until_something_changes(project):
     assert "3 restored" in run("photos", "-o", "out", model="two").output
     assert (read("out/a.png") == wanted(RGB, name="two")).all()
     assert "3 restored" in run("photos", "-o", "out", "--ensemble", model="two").output
-    ensemble = quantise(self_ensemble(load_network("models/two"), RGB))
+    ensemble = restore(turned(model_of(load_network("models/two"))), RGB)
     assert np.abs(read("out/a.png").astype(int) - ensemble).max() <= 1
 
 
@@ -267,13 +273,14 @@ def small_photos(folder: Path) -> dict[str, np.ndarray]:
 
 def test_small_photos_of_one_size_go_through_together_and_come_out_as_alone(project, monkeypatch):
     Path("photos/a.png").unlink()
-    images, passes, real = small_photos(Path("photos")), [], Chain.together
+    images, passes, real = small_photos(Path("photos")), [], module.in_one_pass
 
-    def counted(chain, windows, keep=None):
+    def counted(model, windows, keep=None):
         passes.append(len(windows))
-        return real(chain, windows, keep)
+        return real(model, windows, keep)
 
-    monkeypatch.setattr(Chain, "together", counted)
+    for place in (module, tiles_module):
+        monkeypatch.setattr(place, "in_one_pass", counted)
     monkeypatch.setattr(module, "AT_ONCE", {"cpu": 5 * 24 * 31})
     assert run("photos", "-o", "out").exit_code == 0 and sorted(passes) == [1, 1, 3, 5]  # of the second four, one is turned
     monkeypatch.setattr(module, "AT_ONCE", {"cpu": 1})
@@ -286,15 +293,16 @@ def test_small_photos_of_one_size_go_through_together_and_come_out_as_alone(proj
 
 
 def test_what_fails_together_is_tried_alone(project, monkeypatch):
-    images, real = small_photos(Path("photos")), Chain.together
+    images, real = small_photos(Path("photos")), module.in_one_pass
     Path("photos/3.png").write_bytes(Path("photos/3.png").read_bytes()[:-30])
 
-    def narrow(chain, windows, keep=None):
+    def narrow(model, windows, keep=None):
         if len(windows) > 1:
             raise RuntimeError("CUDA out of memory")
-        return real(chain, windows, keep)
+        return real(model, windows, keep)
 
-    monkeypatch.setattr(Chain, "together", narrow)
+    for place in (module, tiles_module):
+        monkeypatch.setattr(place, "in_one_pass", narrow)
     result = run("photos", "-o", "out")
     assert result.exit_code == 1 and "1 of 11 photos could not be restored; 10 restored" in result.output
     assert "error: photos/3.png: " in result.output and (read("out/4.png") == wanted(images["4.png"])).all()
@@ -302,11 +310,11 @@ def test_what_fails_together_is_tried_alone(project, monkeypatch):
 
 def test_small_means_small_beside_a_tile_and_where_it_gains():
     restorer = Restorer.__new__(Restorer)
-    restorer.tile, restorer.chain = 100, SimpleNamespace(device=torch.device("cpu"))
+    restorer.tile, restorer.model = 100, SimpleNamespace(device=torch.device("cpu"))
     assert [restorer.at_once(side, side) for side in (0, 10, 50, 99, 101)] == [1, 100, 4, 1, 1]
     restorer.tile = 1000
     assert [restorer.at_once(side, side) for side in (64, 128, 256)] == [4, 1, 1]
-    restorer.chain = SimpleNamespace(device=torch.device("cuda"))
+    restorer.model = SimpleNamespace(device=torch.device("cuda"))
     assert [restorer.at_once(side, side) for side in (64, 256, 999, 1001)] == [244, 15, 1, 1]
 
 
@@ -331,23 +339,50 @@ def test_a_large_comparison_is_where_the_detail_is(project):
 
 def test_a_row_of_the_params_is_its_chain(project):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    row = values["rows"]["sr-edsr-calibrated"]
-    values["rows"]["chained"] = row | {"first": "sr-edsr", "second": "sr-edsr-stage2"}
+    values["chains"]["behind"] = {"first": "sr-edsr", "then": "sr-edsr-stage2"}
+    values["rows"]["chained"] = values["rows"]["sr-edsr-calibrated"] | {"network": "behind"}
     Path("params.yaml").write_text(yaml.safe_dump(values))
-    assert networks_of("chained") == ["sr-edsr", "sr-edsr-stage2"] and networks_of("one") == ["one"] == networks_of("one")
+    assert network_of("chained") == "behind" and network_of("one") == "one"
     with pytest.raises(ValueError, match="sr-input: this row is the input itself"):
-        networks_of("sr-input")
+        network_of("sr-input")
     result = run("photos", "-o", "out", model="chained")
-    assert result.exit_code == 1 and "models/sr-edsr: no manifest.json" in result.output
+    assert result.exit_code == 1 and "models/behind: no manifest.json" in result.output
     assert "networks in models/: one, two" in result.output
+    for name, ours in (("sr-edsr", "one"), ("sr-edsr-stage2", "two")):
+        shutil.copytree(Path("models", ours), Path("models", name))
+    combine.main("chains", "behind")
+    assert run("photos", "-o", "out", model="chained").exit_code == 0
+    networks = [load_network(Path("models", name)) for name in ("one", "two")]
+    assert (read("out/a.png") == quantise(in_one_pass(networks, RGB))).all()
 
 
 def test_networks_that_see_the_whole_are_named(project):
     options = {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2}
     save_network(project / "models/rcan", build("rcan", options), "rcan", options, {})
     result = run("photos", "-o", "out", model="rcan")
-    assert result.exit_code == 0 and "rcan sees a whole image at once (ChannelAttention)" in result.output
+    assert result.exit_code == 0
+    assert "rcan sees a whole image at once (ChannelAttention): photos of up to 1 mega" in result.output
+    assert (read("out/a.png") == wanted(RGB, name="rcan")).all()
+    narrow = run("photos", "-o", "narrow", "--tile", 20, model="rcan")
+    assert "no more than tiles of 20 pixels" in narrow.output
     assert "at once" not in run("photos", "-o", "out", "--overwrite").output
+
+
+def test_a_photo_for_which_memory_runs_out_goes_in_tiles_with_a_word(project, monkeypatch):
+    options = {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2}
+    save_network(project / "models/rcan", build("rcan", options), "rcan", options, {})
+    write_png("photos/a.png", smooth_image(np.random.default_rng(0), 300, 400))
+    real = tiles_module.in_one_pass
+
+    def small(model, windows, keep=None):
+        if windows[0].shape[1] > 350:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return real(model, windows, keep)
+
+    monkeypatch.setattr(tiles_module, "in_one_pass", small)
+    result = run("photos", "-o", "out", model="rcan")
+    assert result.exit_code == 0 and "memory ran out: from then on, tiles of 200 pixels instead of 956" in result.output
+    assert 0 < np.abs(read("out/a.png").astype(int) - wanted(read("photos/a.png"), name="rcan")).max() < 40
 
 
 def test_a_device_that_is_not_there_is_named(project, monkeypatch):
@@ -362,9 +397,9 @@ def test_a_large_output_is_kept_in_a_file_that_leaves_nothing(project, monkeypat
     monkeypatch.setattr(module, "IN_MEMORY", 1000)
     kept, real = [], module.restore_into
 
-    def keeping(output, *rest):
+    def keeping(output, *rest, **options):
         kept.append(output)
-        return real(output, *rest)
+        return real(output, *rest, **options)
 
     monkeypatch.setattr(module, "restore_into", keeping)
     assert run("photos", "-o", "out").exit_code == 0
@@ -385,7 +420,7 @@ def test_arrays_of_all_kinds(project):
     assert restorer.scale == 4
     restored = restorer(np.dstack((RGB, RGB[..., 0])))
     chain = [load_network(Path("models", name)) for name in ("one", "two")]
-    assert restored.shape == (148, 212, 4) and (restored[..., :3] == quantise(apply(chain, RGB))).all()
+    assert restored.shape == (148, 212, 4) and (restored[..., :3] == quantise(in_one_pass(chain, RGB))).all()
     assert restorer(RGB[..., 1].astype(np.uint16)).dtype == np.uint16
     for bad in (RGB.astype(np.float32), RGB[None], RGB[:0], RGB[..., :2]):
         with pytest.raises(ValueError, match="image is .*, wanted uint8 or uint16"):

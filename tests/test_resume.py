@@ -1,4 +1,5 @@
 """Trainings that are killed for real: what they leave must resume to the bytes of a run that was left alone."""
+import importlib
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from trainings import METHODS
 
 from pipeline.stages import label, stage1, stage2
 from pipeline.train.checkpoint import only_one
@@ -28,11 +30,11 @@ def project(tiny_project):
     return tiny_project
 
 
-def start(project, **more) -> subprocess.Popen:
-    """Stage 2 as its own process, taking a checkpoint after every step."""
+def start(project, stage=("stage2", "stage2", SYSTEM), **more) -> subprocess.Popen:
+    """A stage as its own process, taking a checkpoint after every step."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_CHECKPOINT_SECONDS": "0"} | more
-    return subprocess.Popen([sys.executable, "-m", "pipeline.stages.stage2", "stage2", SYSTEM], cwd=project, env=env,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, "-m", f"pipeline.stages.{stage[0]}", *stage[1:]]
+    return subprocess.Popen(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(process) -> str:
@@ -40,10 +42,9 @@ def finish(process) -> str:
     return output
 
 
-def results(project) -> list[bytes]:
-    return [(project / path).read_bytes() for path in (f"models/{SYSTEM}-stage2/network.safetensors",
-                                                       f"models/{SYSTEM}-stage2/manifest.json",
-                                                       f"metrics/curves/{SYSTEM}-stage2.csv")]
+def results(project, name=f"{SYSTEM}-stage2") -> list[bytes]:
+    return [(project / path).read_bytes() for path in (f"models/{name}/network.safetensors", f"models/{name}/manifest.json",
+                                                       f"metrics/curves/{name}.csv")]
 
 
 def wait_for_checkpoint(project, process, extra: float):
@@ -76,6 +77,23 @@ def test_killed_again_and_again_the_result_is_the_same(project):
     assert "resuming at step" in finish(process) and process.returncode == 0
     assert results(project) == wanted
     assert not list((project / ".work").glob("*/*/state.pt"))
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"stage2"}))
+def test_every_other_method_resumes_after_a_kill(tiny_project, monkeypatch, method):
+    monkeypatch.setenv("RESTAGE_DEVICE", "cpu")
+    stage, name = METHODS[method]()
+    importlib.import_module(f"pipeline.stages.{stage[0]}").main(*stage[1:])
+    wanted = results(tiny_project, name)
+    for file in (tiny_project / f"models/{name}").iterdir():
+        file.unlink()
+    process = start(tiny_project, stage)
+    wait_for_checkpoint(tiny_project, process, 0.05)
+    process.kill()
+    finish(process)
+    assert process.returncode == -signal.SIGKILL and not (tiny_project / f"models/{name}/network.safetensors").exists()
+    assert f"{name}: resuming at step" in finish(start(tiny_project, stage, RESTAGE_CHECKPOINT_SECONDS="60"))
+    assert results(tiny_project, name) == wanted
 
 
 def test_other_params_do_not_resume_a_foreign_state(project):

@@ -4,9 +4,9 @@ import yaml
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core.params import Params
-from pipeline.core.schema import json_schema, markdown
+from pipeline.core.schema import json_schema, params_markdown
 
 
 def fits(value, schema: dict, kinds: dict) -> bool:
@@ -40,6 +40,9 @@ def test_params_fit_their_schema_and_wrong_ones_do_not():
     schema = json_schema()
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     assert fits(values, schema, schema["$defs"])
+    left_out = {"select", "seed", "stage1"}
+    assert fits({key: value for key, value in values.items() if key not in left_out}, schema, schema["$defs"])
+    assert not fits({key: value for key, value in values.items() if key != "chains"}, schema, schema["$defs"])
     for change in ({"stage2": values["stage2"] | {"lambda": -1}}, {"stage2": values["stage2"] | {"lamda": 0}},
                    {"bench": values["bench"] | {"channels": ["cmyk"]}}, {"seed": "one"}, {"surprise": 1}):
         assert not fits(values | change, schema, schema["$defs"]), change
@@ -47,14 +50,17 @@ def test_params_fit_their_schema_and_wrong_ones_do_not():
 
 def test_the_document_is_that_of_the_classes():
     text = (ROOT / "docs/params.md").read_text()
-    assert text == markdown(), "`python -m pipeline params > docs/params.md` makes it anew"
+    assert text == params_markdown(), "`python -m pipeline params > docs/params.md` makes it anew"
     assert set(Params.model_fields) == {line[3:] for line in text.splitlines() if line.startswith("## ")} & set(
         Params.model_fields) | {"seed", "threads"}
-    assert "| `lambda` | number ≥ 0 |" in text and "| `channels` | list of `rgb`, `y`, not empty |" in text
+    assert "| `lambda` | number ≥ 0; `0.002` by default |" in text
+    assert "| `channels` | list of `rgb`, `y`, not empty; `[rgb, y]` by default |" in text
+    assert "| `channels_last` | true, false; `true` by default |" in text and "; `**` by default |" in text
+    assert "| `teacher` | a name |" in text  # without a default
     assert "| `filters` |" in text and "the paper's k: updates of the discriminator for each update of the network." in text
 
 
 def test_the_command_prints_either():
     runner = CliRunner()
-    assert runner.invoke(app, ["params"]).output == markdown()
+    assert runner.invoke(app, ["params"]).output == params_markdown()
     assert json.loads(runner.invoke(app, ["params", "--schema"]).output) == json_schema()

@@ -11,10 +11,10 @@ from conftest import ROOT
 from scipy import stats
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 
 SCENES = ["a", "a", "b", "c", "d", "e", "f"]  # of the images 0, 1, 2, ...
-ENTRIES = {"input": "sr-input", "sr-edsr-round2": "sr-edsr-round2"}  # the other rows are those of the system
+ENTRIES = {"input": "sr-input"} | {row: row for row in ("sr-edsr-round2", "sr-edsr-oracle")}  # other rows are of the system
 STAGE1, CONTROL = "sr-edsr", "sr-edsr+sharpen50"
 JITTER = np.array([0.1, -0.2, 0.3, -0.3, 0.2, -0.1, 0.0])
 
@@ -27,7 +27,7 @@ def git(*arguments) -> str:
 def write(seed: int, scores: dict, changes: dict | None = None, test_set: str = "captures", swd: float = 20) -> None:
     """The files of a revision: `scores` holds row -> metric -> score of each image, NaN where there is none."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    kept = {"tasks": ["sr"], "tests": ["sr"], "systems": ["sr-edsr"], "rows": ["sr-input", "sr-edsr-round2"],
+    kept = {"tasks": ["sr"], "tests": ["sr"], "far": ["sr"], "systems": ["sr-edsr"], "rows": [*ENTRIES.values()],
             "labels": ["sr-edsr-round2"], "finetunes": ["sr-edsr-round2"]}
     for section, names in kept.items():
         values[section] = {name: values[section][name] for name in names}

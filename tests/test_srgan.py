@@ -9,10 +9,12 @@ from torch.nn import functional as F
 
 from pipeline.core.files import read_json
 from pipeline.core.params import load
-from pipeline.core.settings import Stage2
+from pipeline.core.settings import Stage2Settings as Settings
+from pipeline.nets.build import build
 from pipeline.stages import srgan, stage1
-from pipeline.train import srgan as parts
-from pipeline.train.adversary import Adversary
+from pipeline.train import content as parts
+from pipeline.train.methods.srgan import Srgan
+from pipeline.train.methods.stage2 import Stage2
 from pipeline.train.schedule import learning_rate
 
 WIDTHS = {"vgg16": [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512],
@@ -76,9 +78,9 @@ def test_the_first_layers_alone_do_as_well(tmp_path):
         folder.mkdir()
         torch.save(narrow("vgg16", until), folder / f"{name}.pth")
     one, other = (parts.Content(folder, "vgg16", "relu2_2", 1.0) for folder in (whole, part))
-    assert one.made == other.made
-    assert parts.Content(whole, "vgg16", "relu1_2", 1.0).made["weights"] != one.made["weights"]
-    with pytest.raises(parts.MissingTrunk, match=r"part/vgg16_conv1_2\.pth ends before relu3_1; .* the whole vgg16"):
+    assert one.sources == other.sources
+    assert parts.Content(whole, "vgg16", "relu1_2", 1.0).sources["weights"] != one.sources["weights"]
+    with pytest.raises(parts.MissingLayer, match=r"part/vgg16_conv1_2\.pth ends before relu3_1; .* the whole vgg16"):
         parts.Content(part, "vgg16", "relu3_1", 1.0)
     torch.save(narrow("vgg16"), part / "vgg16_features.pth")
     parts.Content(part, "vgg16", "relu3_1", 1.0)
@@ -90,7 +92,7 @@ def test_real_weights_fit(data_folder, tmp_path):
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path):
-    with pytest.raises(parts.MissingTrunk, match=r"vgg19_features\.pth is not there; .*fetch-trunks"):
+    with pytest.raises(parts.MissingLayer, match=r"vgg19_features\.pth is not there; .*fetch-trunks"):
         parts.Content(tmp_path, "vgg19", "relu5_4", 1.0)
     with pytest.raises(ValueError, match="vgg16 has no relu5_4, its blocks have 2, 2, 3, 3, 3"):
         parts.places("vgg16", "relu5_4")
@@ -105,14 +107,18 @@ def test_what_is_missing_or_wrong_is_named(tmp_path):
 
 @pytest.fixture
 def project(tiny_project):
-    """The preset all's SRGAN in a tiny project, its start trained."""
+    prepare()
+    return tiny_project
+
+
+def prepare() -> None:
+    """Add the preset all's SRGAN and its trained start to the tiny project in the current folder."""
     changes = yaml.safe_load((ROOT / "presets/all.yaml").read_text())
     values = yaml.safe_load(Path("params.yaml").read_text())
     values["srgan"] = changes["srgan"]
     values["srgan"]["sr-srgan"]["settings"] |= {"steps": 8, "batch": 2, "patch": 12, "validate_every": 4}
     Path("params.yaml").write_text(yaml.safe_dump(values))
     stage1.main("sr-srresnet")
-    return tiny_project
 
 
 def weights_of(name):
@@ -146,12 +152,17 @@ def test_rates_are_those_of_its_authors(tmp_path):
     settings = load(tmp_path / "params.yaml").srgan["sr-srgan"].settings
     rates = [learning_rate(settings, step) for step in (0, 99_999, 100_000, 199_999)]
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
-    small = Stage2.model_validate(settings.model_dump(by_alias=True) | {"steps": 4, "d_features": 4, "d_lr": 0.002})
-    clean = torch.rand(2, 3, 16, 16)
-    paced, plain = (kind(small, lambda step: [clean], torch.device("cpu")) for kind in (parts.Paced, Adversary))
+    assert settings.d_lr == settings.lr and settings.lambda_ > 0
+    small = Settings.model_validate(settings.model_dump(by_alias=True) | {"steps": 4, "d_features": 4, "d_lr": 0.002})
+    crops, clean = (lambda step: [torch.rand(2, 3, 16, 16)] * 2), (lambda step: [torch.rand(2, 3, 16, 16)])
+    torch.save(narrow("vgg16", 8), tmp_path / "vgg16_conv1_2.pth")
+    content = parts.Content(tmp_path, "vgg16", "relu2_2", 1.0)
+    networks = [build("edsr", {"scale": 1, "blocks": 1, "features": 4}) for _ in range(2)]
+    methods = [Srgan(small, networks[0], crops, None, torch.device("cpu"), clean=clean, content=content),
+               Stage2(small, networks[1], crops, None, torch.device("cpu"), clean=clean)]
     found = []
     for step in range(4):
-        for adversary in (paced, plain):
-            adversary.update(step, torch.rand(2, 3, 16, 16))
-        found.append([adversary.optimizer.param_groups[0]["lr"] for adversary in (paced, plain)])
+        for method in methods:
+            method.step(step)
+        found.append([method.adversary.optimizer.param_groups[0]["lr"] for method in methods])
     assert found == [[0.002, 0.002], [0.002, 0.002], [pytest.approx(0.0002), 0.002], [pytest.approx(0.0002), 0.002]]

@@ -4,8 +4,9 @@ from networks import seasoned
 from torch.nn import functional as F
 
 from pipeline.nets.build import build
-from pipeline.restore.apply import apply
+from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network, save_network
+from pipeline.restore.tiles import restore
 
 
 @pytest.mark.parametrize("options", [{"scale": 4}, {"scale": 3, "blocks": 5, "features": 20}, {"scale": 1, "blocks": 2}])
@@ -73,7 +74,7 @@ def test_the_radius_is_the_receptive_field(scale, blocks):
 def test_tiles_give_what_the_whole_image_gives():
     network = seasoned("srresnet", {"scale": 2, "blocks": 1, "features": 4})
     image = torch.rand(57, 43, 3).numpy()
-    whole, tiled = apply([network], image, tile=256), apply([network], image, tile=16)
+    whole, tiled = (restore(model_of(network), image, "float32", tile) for tile in (256, 16))
     torch.testing.assert_close(torch.from_numpy(tiled), torch.from_numpy(whole), atol=1e-5, rtol=1e-5)
 
 

@@ -6,7 +6,7 @@ from scipy.special import gammaln
 from skimage import data
 
 from pipeline.core.seeds import rng as stream
-from pipeline.measure.swd import distances, laplacian_pyramid, sample, swd
+from pipeline.score.swd import distances, laplacian_pyramid, sample_pyramids, swd
 
 SETTINGS = {"patches": 1000, "projections": 64, "seed": 1}
 
@@ -145,7 +145,7 @@ def test_the_smallest_image_of_both_sets_says_how_many_levels_there_are(photogra
 def test_patches_come_from_all_images_and_many_places():
     rng = np.random.default_rng(0)
     images = [(128 + amplitude * rng.uniform(-1, 1, (64, 64, 3))).astype(np.uint8) for amplitude in (10, 40, 100)]
-    points, _ = sample(images, 100, seed=1)[0]
+    points, _ = sample_pyramids(images, 100, seed=1)[0]
     assert points.shape == (100, 147) and len(np.unique(points, axis=0)) > 95
     spreads = [group.std() for group in np.split(points, [34, 67])]
     np.testing.assert_allclose(np.array(spreads) / spreads[0], [1, 4, 10], rtol=0.1)

@@ -8,7 +8,8 @@ from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core.files import read_json
 from pipeline.core.moire import Moire
-from pipeline.core.sources import Bicubic, Pairs, Random, Unknown
+from pipeline.core.recipes import Bicubic, Random, Unknown
+from pipeline.core.sources import Pairs
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.pairs import make_pair
@@ -16,8 +17,8 @@ from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, check_pairing, write_absent
 from pipeline.stages import synthesize as stage
 
-WHOLE = Pairs(clean="clean", recipe="bicubic", scale=4)
-CROPS = Pairs(clean="clean", recipe="random", scale=2, patches=30, size=24)
+WHOLE = Pairs(clean="clean", recipe="bicubic", calibration="none", scale=4)
+CROPS = Pairs(clean="clean", recipe="random", calibration="none", scale=2, patches=30, size=24)
 BICUBIC = Bicubic(kind="bicubic")
 RANDOM = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
                 jpeg_quality=(60, 97))
@@ -56,7 +57,8 @@ def test_whole_images_are_cropped_from_the_top_left_and_degraded_once(project):
     manifest = read_json(project / "data/pairs/sr/inputs/manifest.json")
     assert manifest == read_json(project / "data/pairs/sr/targets/manifest.json")
     assert manifest["splits"]["train"]["pairs"] == 3 and manifest["splits"]["train"]["clean"] == clean.sha256
-    assert manifest["pairs"]["scale"] == 4 and manifest["recipe"] == {"kind": "bicubic"} and manifest["seed"] == 1
+    assert manifest["pairs"]["scale"] == 4 and manifest["seed"] == 1
+    assert manifest["recipe"] == {"kind": "bicubic", "fitted_with_truth": False}
 
 
 def test_inputs_of_one_entry_are_targets_of_another(project):
@@ -133,7 +135,7 @@ def test_what_cannot_be_made_is_refused_by_name(project):
         stage.synthesize("sr", WHOLE, BICUBIC, seed=1)
 
 
-MOIRE = Pairs(clean="clean", recipe="moire", scale=1, patches=12, size=24)
+MOIRE = Pairs(clean="clean", recipe="moire", calibration="none", scale=1, patches=12, size=24)
 SCREENS = Moire(**yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]["moire"] | {"whole": 32})
 
 

@@ -1,4 +1,5 @@
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -6,12 +7,14 @@ import yaml
 from conftest import ROOT, smooth_image, write_shard
 
 from pipeline.core import params
-from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.core.edge import run_stage
+from pipeline.images import test_sets
+from pipeline.images.shards import ShardWriter, write_absent
 from pipeline.stages import tests as stage
 
-ENTRY = {"synthetic": "sr", "captures": "sr-captures", "truth": "sr-truth", "far": "sr-far",
-         "far_truth": "sr-far-truth", "reference": "clean"}
-SETS = {"synthetic-val": 1, "captures-val": 1, "synthetic": 2, "captures": 2, "captures-far": 3}
+ENTRY = {"synthetic": "sr", "captures": "sr-captures", "truth": "sr-truth", "reference": "clean"}
+FAR = {"captures": "sr-far", "truth": "sr-far-truth"}
+SETS = {"synthetic-val": 1, "captures-val": 1, "synthetic": 2, "captures": 2}
 
 
 @pytest.fixture
@@ -37,14 +40,23 @@ def project(tmp_path, monkeypatch):
 
 
 def assemble(project, **changes):
-    return stage.assemble(params.Tests(**ENTRY | changes, metrics=(), blur=(), match_tone=False), project / "data/tests/sr")
+    return stage.assemble(params.Tests(**ENTRY | changes), project / "data/tests/sr")
+
+
+def assemble_far(project, **changes):
+    return stage.assemble(params.Far(**FAR | changes), project / "data/tests/sr")
+
+
+def shard(project, side, name):
+    return test_sets.test_images(project / "data/tests/sr", side, name)
 
 
 def test_every_test_set_is_a_copy_of_its_source(project):
     assert assemble(project) == SETS | {"reference": 1}
-    sources = {"synthetic-val/targets": "pairs/sr/targets/val", "captures/inputs": "sets/sr-captures/test",
-               "captures-val/targets": "sets/sr-truth/val", "captures-far/inputs": "sets/sr-far/test",
-               "reference": "sets/clean/holdout"}
+    assert assemble_far(project) == {"captures-far": 3}
+    sources = {"targets/near/synthetic-val": "pairs/sr/targets/val", "inputs/near/captures": "sets/sr-captures/test",
+               "targets/near/captures-val": "sets/sr-truth/val", "inputs/far/captures-far": "sets/sr-far/test",
+               "targets/far/captures-far": "sets/sr-far-truth/test", "reference": "sets/clean/holdout"}
     for folder, source in sources.items():
         for file in ("images.npy", "index.json"):
             copied, original = project / "data/tests/sr" / folder / file, project / "data" / source / file
@@ -52,16 +64,52 @@ def test_every_test_set_is_a_copy_of_its_source(project):
 
 
 def test_without_truth_only_the_targets_are_absent(project):
-    counts = assemble(project, truth="none", far_truth="none")
-    assert counts == SETS | {"reference": 1}
-    assert Shard(project / "data/tests/sr/captures/targets").absent == "no set is named here"
-    assert not Shard(project / "data/tests/sr/synthetic/targets").absent
+    assert assemble(project, truth="none") == SETS | {"reference": 1}
+    assert assemble_far(project, truth="none") == {"captures-far": 3}
+    for name in ("captures", "captures-far"):
+        assert shard(project, "targets", name).absent == "no set is named here"
+    assert not shard(project, "targets", "synthetic").absent
+
+
+def test_without_an_entry_of_far_the_test_set_is_absent_and_the_others_are_there(project):
+    assemble(project)
+    for side in ("inputs", "targets"):
+        assert shard(project, side, "captures-far").absent == "far.sr: no such entry"
+        assert not len(shard(project, side, "captures-far")) and len(shard(project, side, "captures"))
+
+
+def test_either_stage_leaves_the_test_sets_of_the_other(project):
+    """They are outs of two stages, and may run in either order."""
+    assemble_far(project)
+    far = tree(project / "data/tests/sr")
+    assemble(project)
+    both = tree(project / "data/tests/sr")
+    assert far.items() < both.items()
+    assemble_far(project, truth="none")
+    assert {name: data for name, data in tree(project / "data/tests/sr").items() if "/far/" not in name} == {
+        name: data for name, data in both.items() if "/far/" not in name}
+
+
+def tree(folder) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_truth_below_the_captures_folder(project):
+    """sets.sr-captures with a folder `truth`, which ingest makes the set sr-captures/truth of."""
+    assemble(project)
+    wanted = tree(project / "data/tests/sr")
+    (project / "data/sets/sr-truth").rename(project / "data/sets/sr-captures/truth")
+    assert assemble(project, truth="sr-captures/truth") == SETS | {"reference": 1}
+    assert tree(project / "data/tests/sr") == wanted
+    write_shard(project / "data/sets/sr-captures/truth/test", {"other": np.zeros((34, 50, 3), np.uint8)})
+    with pytest.raises(ValueError, match=r"sets\.sr-captures\.folder has 2 .* in sets\.sr-captures\.folder/truth"):
+        assemble(project, truth="sr-captures/truth")
 
 
 def test_everything_may_be_absent(project):
     counts = assemble(project, **{field: "none" for field in ENTRY})
     assert set(counts.values()) == {0}
-    assert all(Shard(project / "data/tests/sr" / name / "inputs").absent for name in SETS)
+    assert all(shard(project, "inputs", name).absent for name in SETS)
 
 
 def test_truth_of_absent_captures_is_refused(project):
@@ -88,26 +136,31 @@ def test_an_empty_split_is_absent_with_its_reason(project):
         with ShardWriter(project / "data/sets" / name / "val"):
             pass
     assert assemble(project)["captures-val"] == 0
-    assert Shard(project / "data/tests/sr/captures-val/inputs").absent == "sets/sr-captures/val holds no images"
+    assert shard(project, "inputs", "captures-val").absent == "sets/sr-captures/val holds no images"
 
 
 def test_what_an_earlier_run_left_goes(project):
     assemble(project)
     assemble(project, truth="none")
-    assert not (project / "data/tests/sr/captures/targets/images.npy").exists()
+    assert not (project / "data/tests/sr/targets/near/captures/images.npy").exists()
 
 
-def test_user_mistakes_are_one_line(project):
+def test_user_mistakes_are_one_line(project, monkeypatch):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    with pytest.raises(SystemExit, match=r"tests@nope: tests\.nope: no such entry, there are sr"):
-        stage.main("nope")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", stage.__spec__)  # as `python -m` has it
+    monkeypatch.setattr(sys, "argv", ["tests", "tests", "nope"])
+    with pytest.raises(SystemExit, match=r"tests tests nope: params\.yaml has no entry 'nope'"):
+        run_stage(stage.main)
+    monkeypatch.setattr(sys, "argv", ["tests", "tests", "sr"])
     write_absent(project / "data/sets/sr-captures/test", "gone")
-    with pytest.raises(SystemExit, match=r"tests@sr: sets\.sr-truth\.folder holds the truth of sets\.sr-cap.*gone"):
-        stage.main("sr")
+    with pytest.raises(SystemExit, match=r"tests tests sr: sets\.sr-truth\.folder holds the truth of sets\.sr-cap.*gone"):
+        run_stage(stage.main)
 
 
 def test_the_stage_runs_on_the_params_file(project, capsys):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    stage.main("sr")
+    stage.main("tests", "sr")
     assert "2 captures" in capsys.readouterr().out
-    assert yaml.safe_load((project / "data/tests/sr/captures/inputs/index.json").read_text())["images"]
+    stage.main("far", "sr")
+    assert "3 captures-far" in capsys.readouterr().out
+    assert yaml.safe_load((project / "data/tests/sr/inputs/near/captures/index.json").read_text())["images"]

@@ -13,14 +13,17 @@ import yaml
 from conftest import ROOT, change
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.core import params
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, sha256
 from pipeline.images.shards import Shard, write_absent
-from pipeline.report.curves import draw_curve
+from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
-from pipeline.stages import label, stage1, stage2
-from pipeline.train import loop
+from pipeline.stages import combine, label, stage1, stage2
+from pipeline.train import run
+from pipeline.train.methods.stage2 import Stage2
+from pipeline.train.methods.supervised import Supervised
+from pipeline.train.pairs import train_on_pairs
 from pipeline.train.schedule import learning_rate
 
 
@@ -35,8 +38,9 @@ def curve(name):
 def test_the_whole_chain_trains_and_every_network_differs(tiny_project):
     stage1.main("sr-edsr")
     label.main("systems", "sr-edsr")
-    for kind in ("stage2", "gan", "oracle"):
+    for kind in ("stage2", "gan"):
         stage2.main(kind, "sr-edsr")
+    stage2.main("oracle", "sr-edsr-oracle")
     label.main("labels", "sr-edsr-round2")
     stage2.main("finetune", "sr-edsr-round2")
     names = ["sr-edsr", "sr-edsr-stage2", "sr-edsr-gan", "sr-edsr-oracle", "sr-edsr-round2"]
@@ -67,8 +71,10 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     values, labels = yaml.safe_load(Path("params.yaml").read_text()), []
     change(networks={"sr-edsr-random": values["networks"]["sr-edsr"]})
     stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    for start, second in (("sr-edsr", "none"), ("sr-edsr-random", "none"), ("sr-edsr", "sr-edsr-random")):
-        change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"start": start, "second_teacher": second}})
+    change(ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}})
+    combine.main("ensembles", "both")
+    for teacher in ("sr-edsr", "sr-edsr-random", "both"):
+        change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": teacher}})
         label.main("systems", "sr-edsr")
         shards = [Shard(f"data/labels/sr-edsr/{split}") for split in ("train", "val")]
         labels.append(np.concatenate([image.ravel() for shard in shards for image in shard]) / 65535)
@@ -76,7 +82,8 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     assert abs(one - other).mean() > 0.01
     np.testing.assert_allclose(mean, (one + other) / 2, atol=1.01 / 65535)
     manifest = read_json("data/labels/sr-edsr/manifest.json")
-    assert list(manifest["teachers"]) == ["sr-edsr", "sr-edsr-random"]
+    assert manifest["teacher"] == {"mean": ["sr-edsr", "sr-edsr-random"]}
+    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in ("sr-edsr", "sr-edsr-random")}
     truth = np.random.default_rng(0).uniform(size=mean.shape)
     gain = ((one - truth) ** 2 + (other - truth) ** 2).mean() / 2 - ((mean - truth) ** 2).mean()
     assert abs(255 * np.sqrt(gain) / manifest["disagreement"] - 1) < 0.05  # the images differ in size
@@ -86,10 +93,12 @@ def test_teachers_of_different_scales_are_refused(tiny_project):
     values = yaml.safe_load(Path("params.yaml").read_text())
     same = {"options": {"scale": 1, "blocks": 1, "features": 8}, "inputs": "sets/clean", "targets": "sets/clean"}
     change(networks={"sr-edsr-random": values["networks"]["sr-edsr"] | same},
-           systems={"sr-edsr": values["systems"]["sr-edsr"] | {"second_teacher": "sr-edsr-random"}})
+           ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}},
+           systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "both"}})
     stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    with pytest.raises(ValueError, match="systems.sr-edsr: the teachers enlarge differently: .*'sr-edsr-random': 1"):
-        label.main("systems", "sr-edsr")
+    with pytest.raises(ValueError, match="ensembles.both: sr-edsr enlarges 2 times and sr-edsr-random 1 times"):
+        combine.main("ensembles", "both")
+    assert not Path("models/both").exists()
 
 
 def test_same_params_same_bytes_and_another_seed_others(tiny_project):
@@ -116,7 +125,7 @@ def test_deleting_the_truth_leaves_everything_but_the_oracle_as_it_was(tiny_proj
     assert train_all() == with_truth
     for split in ("train", "val"):
         write_absent(Path("data/sets/sr-truth", split), "sets.sr-truth.folder is data/none")
-    stage2.main("oracle", "sr-edsr")
+    stage2.main("oracle", "sr-edsr-oracle")
     assert read_json("models/sr-edsr-oracle/manifest.json") == {"absent": "sets.sr-truth.folder is data/none"}
     assert not Path("models/sr-edsr-oracle/network.safetensors").exists()
 
@@ -195,29 +204,37 @@ def test_blend_lies_between_the_start_and_the_trained_weights(tiny_project):
     assert moved > 5
 
 
+def method_of(section):
+    """With no data and no adversary."""
+    kind = {"stage1": Supervised, "stage2": Stage2}[section]
+    settings = getattr(params.load(ROOT / "params.yaml"), section)
+    return kind(settings, torch.nn.Conv2d(3, 3, 1), None, None, torch.device("cpu"))
+
+
 def test_losses_against_closed_forms():
-    settings = params.load(Path(__file__).parent.parent / "params.yaml")
+    method = method_of("stage2")
+    settings = method.settings
     outputs, targets = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.3)
-    assert loop.losses(outputs, targets, settings.stage1, None)[1].item() == pytest.approx(0.2)
-    terms, total = loop.losses(outputs, targets, settings.stage2, None)
+    assert method_of("stage1").loss(outputs, targets)[1].item() == pytest.approx(0.2)
+    terms, total = method.loss(outputs, targets)
     assert terms["fidelity"].item() == pytest.approx(0.04)
-    assert total.item() == pytest.approx(0.04 * (1 + settings.stage2.anchor + settings.stage2.grid))
+    assert total.item() == pytest.approx(0.04 * (1 + settings.anchor + settings.grid))
 
     class Opinion:
         def loss(self, x):
             return torch.tensor(math.log(2))
 
-    total = loop.losses(outputs, targets, settings.stage2, Opinion())[1].item()
-    weight = 1 + settings.stage2.anchor + settings.stage2.grid
-    assert total == pytest.approx(0.04 * weight + settings.stage2.lambda_ * math.log(2))
+    method.adversary = Opinion()
+    total = method.loss(outputs, targets)[1].item()
+    weight = 1 + settings.anchor + settings.grid
+    assert total == pytest.approx(0.04 * weight + settings.lambda_ * math.log(2))
 
 
 @pytest.mark.parametrize("period, seen", [(2, True), (4, True), (3, False)])
 def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, seen):
-    settings = params.load(ROOT / "params.yaml").stage2
     image = torch.rand(1, 3, 50, 67, generator=torch.Generator().manual_seed(0))
     pattern = 0.1 * torch.cos(2 * math.pi * torch.arange(67) / period)
-    found = loop.losses(image + pattern, image, settings, None)[0]["grid"].item()
+    found = method_of("stage2").loss(image + pattern, image)[0]["grid"].item()
     if seen:
         assert found == pytest.approx(pattern[:64].square().mean().item(), rel=0.01)
     else:
@@ -225,10 +242,9 @@ def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, se
 
 
 def test_the_anchor_sees_colour_and_not_texture():
-    settings = params.load(ROOT / "params.yaml").stage2
     targets = torch.full((1, 3, 16, 16), 0.5)
     checks = targets + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
-    assert loop.losses(checks, targets, settings, None)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
+    assert method_of("stage2").loss(checks, targets)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
 
 
 def test_schedules():
@@ -283,3 +299,13 @@ def test_compile_is_told_of_a_network_alone_that_was_compiled(tiny_project, monk
     change(stage1={"compile": True})
     stage1.main("sr-edsr")
     assert len(compiled) == 1 and read_json("models/sr-edsr/manifest.json")["made"]["settings"]["compile"] is True
+
+
+def test_a_checkpoint_is_for_the_files_that_its_training_uses():
+    files = {name: sha256(ROOT / "pipeline" / name) for name in (
+        "train/loop.py", "train/pairs.py", "train/methods/supervised.py", "train/methods/stage2.py", "train/adversary.py",
+        "train/pool.py", "nets/edsr.py", "nets/rcan.py")}
+    used = {method: {name for name, digest in files.items() if digest in run._code("edsr", method, train_on_pairs)}
+            for method in (Supervised, Stage2)}
+    assert used[Supervised] == {"train/loop.py", "train/pairs.py", "train/methods/supervised.py", "nets/edsr.py"}
+    assert used[Stage2] == used[Supervised] | {"train/methods/stage2.py", "train/adversary.py"}

@@ -4,11 +4,11 @@ import pytest
 from conftest import smooth_image
 from scipy import ndimage
 
-from pipeline.measure.aligned_psnr import aligned_psnr
-from pipeline.measure.flat import flat_mask
-from pipeline.measure.flat_noise import flat_area_noise
-from pipeline.measure.moire_energy import moire_energy
-from pipeline.measure.psnr import psnr
+from pipeline.score.aligned_psnr import aligned_psnr
+from pipeline.score.flat import flat_mask
+from pipeline.score.flat_noise import flat_area_noise
+from pipeline.score.moire_energy import moire_energy
+from pipeline.score.psnr import psnr
 
 
 @pytest.fixture

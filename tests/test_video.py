@@ -145,9 +145,9 @@ def test_what_cannot_be_opened_is_refused_by_name(project, content):  # noqa: F8
 def test_too_large_frames_are_refused(project):  # noqa: F811
     clip("photos/clip.avi", 2)
     from pipeline.images.decode import BadImage
-    from pipeline.images.video import measure
+    from pipeline.images.video import measure_video
     with pytest.raises(BadImage, match="its frames have 0.1088 megapixels, allowed are 0.1"):
-        measure("photos/clip.avi", 0.1)
+        measure_video("photos/clip.avi", 0.1)
 
 
 # Faces
@@ -215,7 +215,7 @@ def test_the_windows_are_those_of_scikit_images_classifier(grey):
     found = Cascade(data.lbp_frontal_face_cascade_filename()).detect_multi_scale(
         small, 1.2, 1, (24, 24), (25, 25), min_neighbor_number=1, intersection_score_threshold=0.9999)
     wanted = sorted((box["r"], box["c"]) for box in found)
-    assert len(wanted) > 3 and sorted(map(tuple, cascade.windows(small).tolist())) == wanted
+    assert len(wanted) > 3 and sorted(map(tuple, cascade.search_windows(small).tolist())) == wanted
 
 
 @pytest.mark.parametrize("factor", [0.4, 0.7, 1, 1.6])
@@ -235,7 +235,7 @@ def test_a_face_is_seen_alike_in_all_corners_of_a_large_frame(grey):
     frame, places = np.full((1080, 1920), 180, np.uint8), [(100, 100), (500, 901), (980, 1800)]
     for row, column in places:
         frame[row : row + face.shape[0], column : column + face.shape[1]] = face
-    found = cascade.windows(frame)
+    found = cascade.search_windows(frame)
     near = [sorted(map(tuple, found[(np.abs(found - place) < 60).all(1)] - place)) for place in places]
     assert near[0] == near[1] == near[2] and len(near[0]) > 2
 

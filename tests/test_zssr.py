@@ -9,19 +9,21 @@ import yaml
 from conftest import ROOT, smooth_image, with_presets, write_shard
 from torch.nn import functional as F
 
-from pipeline.core.baselines import Zssr
+from pipeline.compare.scores import Scores
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.files import read_json
-from pipeline.core.params import ParamsError, parse
+from pipeline.core.graph import graph
+from pipeline.core.params import ParamsError, load, parse
 from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.degrade.bicubic import resize
 from pipeline.images.shards import Shard, write_absent
-from pipeline.measure.names import TEST_SETS
+from pipeline.images.test_sets import folder_of
 from pipeline.nets.build import build
-from pipeline.report.tables import Scores
-from pipeline.report.training import section
+from pipeline.report.costs import section
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
+from pipeline.score.names import TEST_SETS
 from pipeline.stages import bench
 from pipeline.stages import zssr as stage
 
@@ -30,8 +32,8 @@ ENTRY = PRESET["zssr"]["sr-zssr"]
 QUICK = {"layers": 3, "features": 4, "crop": 16, "max_steps": 6, "back_projections": 2}
 
 
-def settings(**changes) -> Zssr:
-    return Zssr.model_validate(ENTRY | changes)
+def settings(**changes) -> ZssrEntry:
+    return ZssrEntry.model_validate(ENTRY | changes)
 
 
 def picture(seed=0, height=27, width=22):
@@ -70,7 +72,7 @@ def test_an_untrained_residual_of_zero_is_bicubic():
     for weight in network.parameters():
         torch.nn.init.zeros_(weight)
     for ensemble in (False, True):
-        found = zssr.enlarge(network, image, 54, 44, settings(back_projections=0, ensemble=ensemble))
+        found = zssr.learn_to_enlarge(network, image, 54, 44, settings(back_projections=0, ensemble=ensemble))
         np.testing.assert_allclose(found, resize(image, 54, 44), atol=1e-5)
 
 
@@ -166,11 +168,11 @@ def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
     image = smooth_image(np.random.default_rng(0), 25, 19)
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    (one, steps), (other, _), (another, _) = (zssr.restore(image, 4, settings(**QUICK), seed) for seed in (1, 1, 2))
+    (one, steps), (other, _), (another, _) = (zssr.restore_by_learning(image, 4, settings(**QUICK), seed) for seed in (1, 1, 2))
     assert one.shape == (100, 76, 3) and one.dtype == np.float32 and steps == 12
     assert one.tobytes() == other.tobytes() != another.tobytes()
     assert torch.equal(torch.get_rng_state(), before)
-    noisy, _ = zssr.restore(image, 4, settings(**QUICK, noise=5), 1)
+    noisy, _ = zssr.restore_by_learning(image, 4, settings(**QUICK, noise=5), 1)
     assert noisy.tobytes() != one.tobytes()
 
 
@@ -178,7 +180,7 @@ def test_it_learns_from_the_image_what_bicubic_does_not_know():
     rows, columns = np.mgrid[:88, :96]
     large = np.where((rows // 8 + columns // 12) % 2, 0.8, 0.2)[..., None].repeat(3, 2).astype(np.float32)
     image = quantise(resize(large, 44, 48))
-    found, steps = zssr.restore(image, 2, settings(gradual=1, layers=4, features=12, max_steps=250), 0)
+    found, steps = zssr.restore_by_learning(image, 2, settings(gradual=1, layers=4, features=12, max_steps=250), 0)
     errors = [np.square(output - large)[4:-4, 4:-4].mean() for output in (found, resize(image / np.float32(255), 88, 96))]
     assert steps <= 250 and errors[0] < 0.6 * errors[1]
 
@@ -196,15 +198,16 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
     for name in TEST_SETS:
-        folder, count = tmp_path / "data/tests/sr" / name, 2 if name == "captures" else 1
+        inputs, targets = (folder_of(tmp_path / "data/tests/sr", side, name) for side in ("inputs", "targets"))
+        count = 2 if name == "captures" else 1
         large = {f"{name}{i}": np.clip(smooth_image(rng, 66, 50) + rng.normal(0, 8, (66, 50, 3)), 0, 255).astype(np.uint8)
                  for i in range(count)}
         if name == "captures-far":
-            write_absent(folder / "inputs", "sets.sr-far.folder is data/none")
-            write_absent(folder / "targets", "sets.sr-far-truth.folder is data/none")
+            write_absent(inputs, "sets.sr-far.folder is data/none")
+            write_absent(targets, "sets.sr-far-truth.folder is data/none")
             continue
-        write_shard(folder / "inputs", {key: image[::2, ::2].copy() for key, image in large.items()})
-        write_shard(folder / "targets", large)
+        write_shard(inputs, {key: image[::2, ::2].copy() for key, image in large.items()})
+        write_shard(targets, large)
     write_shard(tmp_path / "data/tests/sr/reference", {"r": smooth_image(rng, 80, 64)})
     return tmp_path
 
@@ -215,7 +218,7 @@ def files(folder="models/sr-zssr"):
 
 def test_the_stage_restores_the_test_sets_and_bench_scores_what_it_made(project):
     stage.main("sr-zssr")
-    outputs, inputs = Shard("models/sr-zssr/outputs/captures"), Shard("data/tests/sr/captures/inputs")
+    outputs, inputs = Shard("models/sr-zssr/outputs/captures"), Shard("data/tests/sr/inputs/near/captures")
     assert outputs.names == inputs.names and outputs[0].shape == (66, 50, 3) and outputs.dtype == np.uint8
     made = read_json("models/sr-zssr/manifest.json")
     weights = 9 * (3 * 4 + 4 * 4 + 4 * 3)
@@ -226,20 +229,20 @@ def test_the_stage_restores_the_test_sets_and_bench_scores_what_it_made(project)
     reasons = {item["test_set"]: item["reason"] for item in found["absent"] if item["metric"] == "*"}
     assert reasons["synthetic-val"] == "zssr.sr-zssr.test_sets leaves it out"
     assert reasons["captures-far"] == "sets.sr-far.folder is data/none"
-    truth = Shard("data/tests/sr/captures/targets")
+    truth = Shard("data/tests/sr/targets/near/captures")
     errors = [np.mean((outputs[i].astype(float) - truth[i])[2:-2, 2:-2] ** 2) for i in range(2)]
     lines = [line for line in csv.DictReader(open("metrics/images/sr-zssr.csv")) if line["test_set"] == "captures"]
     assert [float(line["psnr"]) for line in lines] == pytest.approx(list(10 * np.log10(255**2 / np.array(errors))), abs=1e-3)
     scores = Scores()
     scores.add(found)
-    text = "\n".join(section(parse(yaml.safe_load(Path("params.yaml").read_text())), {"sr": scores}))
+    text = "\n".join(section(graph(load()), {"sr": scores}))
     assert "12 per image" in text and "learnt from each" in " ".join(text.split())
 
 
 def test_outputs_of_other_images_are_refused(project):
     stage.main("sr-zssr")
-    write_shard(Path("data/tests/sr/captures/inputs"), {"other": smooth_image(np.random.default_rng(0), 33, 25)})
-    with pytest.raises(SystemExit, match="outputs/captures holds other images than data/tests/sr/captures/inputs"):
+    write_shard(Path("data/tests/sr/inputs/near/captures"), {"other": smooth_image(np.random.default_rng(0), 33, 25)})
+    with pytest.raises(SystemExit, match="outputs/captures holds other images than data/tests/sr/inputs/near/captures"):
         bench.main("rows", "sr-zssr")
 
 
@@ -247,13 +250,13 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(project, monkeypatch
     stage.main("sr-zssr")
     whole = files()
     assert not list(Path(".work").rglob("*.npz"))
-    restore, calls = zssr.restore, []
+    restore, calls = zssr.restore_by_learning, []
 
     def counted(*args):
         calls.append(args[3])
         return restore(*args)
 
-    monkeypatch.setattr(zssr, "restore", counted)
+    monkeypatch.setattr(zssr, "restore_by_learning", counted)
     with monkeypatch.context() as patch:
         def asked(stop):  # in the second image
             stop.signal = 15 if len(calls) == 2 else None
@@ -281,9 +284,11 @@ def test_other_settings_do_not_go_on_with_what_is_there(project, monkeypatch):
 
 
 @pytest.mark.parametrize("section, changes, message", [
-    ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"second": "sr-edsr"}}, "enlarges the images of tests.sr alone"),
-    ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"tests": "demoire"}}, "wanted tests: sr, second: none"),
-    ("labels", {"x": {"network": "sr-zssr", "inputs": "sets/clean", "ensemble": False}}, "'sr-zssr' names nothing"),
+    ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"tests": "demoire"}}, "enlarges the images of tests.sr alone"),
+    ("rows", {"sr-zssr": PRESET["rows"]["sr-zssr"] | {"tests": "demoire"}}, "wanted tests: sr"),
+    ("chains", {"x": {"first": "sr-zssr", "then": "sr-edsr"}}, "chains.x.first: 'sr-zssr' names nothing"),
+    ("ensembles", {"x": {"first": "sr-edsr", "second": "sr-zssr"}}, "ensembles.x.second: 'sr-zssr' names nothing"),
+    ("labels", {"x": {"network": "sr-zssr", "inputs": "sets/clean"}}, "'sr-zssr' names nothing"),
     ("zssr", {"sr-zssr": ENTRY | {"tests": "nope"}}, "zssr.sr-zssr.tests: 'nope' names nothing"),
     ("zssr", {"sr-zssr": ENTRY | {"as_is": 0.8}}, "as_is and turned are 0.8 .* at most 1"),
     ("zssr", {"sr-zssr": ENTRY | {"fit_steps": 20}}, "fit_steps: 20 holds fewer than three errors"),

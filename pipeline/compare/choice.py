@@ -1,44 +1,14 @@
 """Which network of a system to use, chosen as for captures that have no truth.
 
-The candidates are stage 1, stage 2 and its later rounds. The lowest score of one metric wins, among those whose colour
-drift and low-pass residual are not much above stage 1's: a discriminator rewards what looks clean, whether or not it was
-in the input. All scores are of one test set, and made without truth.
+The candidates are stage 1, stage 2 and its later rounds, as far as truth did not reach them. The lowest score of one metric
+wins, among those whose colour drift and low-pass residual are not much above stage 1's: a discriminator rewards what looks
+clean, whether or not it was in the input. All scores are of one test set, and made without truth.
 """
-from typing import NamedTuple
-
-from pipeline.core.params import Params
+from pipeline.core.graph import Candidate
 from pipeline.core.settings import Select
 
 BOUNDED = {"drift": "max_drift", "residual": "max_residual"}
 """What may rise over stage 1's -> the setting that says by how much."""
-
-
-class Candidate(NamedTuple):
-    network: str
-    start: str | None
-    """The network whose training it goes on from; None for stage 1."""
-    row: str | None
-    """The row of the benchmark that scores it alone on the system's tests; None when there is none."""
-
-
-def candidates(params: Params, key: str) -> list[Candidate]:
-    """The networks of systems.KEY, stage 1 first, each after its start.
-
-    Later rounds are fine-tunings that go back to the system's stage 2, but for those on truth or on labels of an oracle.
-    """
-    system = params.systems[key]
-    truths = {f"sets/{entry.truth}" for entry in [*params.systems.values(), *params.tests.values()]}
-    truths |= {f"labels/{name}" for name, entry in params.labels.items() if entry.network.endswith("-oracle")}
-    alone = {row.first: name for name, row in params.rows.items()
-             if row.second == row.third == "none" and row.task == row.tests == system.task}
-    stage2 = f"{key}-stage2"
-    found, latest = [Candidate(system.start, None, system.start)], [Candidate(stage2, system.start, stage2)]
-    while latest:
-        found += latest
-        starts = {candidate.network for candidate in latest}
-        latest = [Candidate(name, entry.start, alone.get(name)) for name, entry in params.finetunes.items()
-                  if entry.start in starts and not truths & {entry.inputs, entry.targets}]
-    return found
 
 
 def choose(settings: Select, networks: list[Candidate], rows: dict[str, dict[str, float]],

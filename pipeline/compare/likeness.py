@@ -16,7 +16,7 @@ from pipeline.degrade.calibrate import flat_noise
 from pipeline.degrade.quality import jpeg_quality
 from pipeline.degrade.spectra import frequencies
 from pipeline.images.shards import Shard
-from pipeline.measure.critic import Sample, critic_auc, sample
+from pipeline.score.critic import Sample, critic_auc, sample_patches
 
 WAVELENGTHS = (40, 20, 10, 7, 5, 4, 3, 2.5, 2.1)  # pixels
 BANDS = ((20, 40), (10, 20), (6, 10), (4, 6), (2.8, 4), (2, 2.8))  # pixels
@@ -74,9 +74,9 @@ def compare(captures: Shard, inputs: Shard, clean: tuple[Shard, Shard] | None, n
         if block < HELD * max(WAVELENGTHS) else []
     auc = {}
     try:
-        auc["captures and inputs"] = told_apart(ours, theirs, bench)
+        auc["captures and inputs"] = auc_by_scene(ours, theirs, bench)
         if clean:
-            auc["their clean sides"] = told_apart(*partners, bench)
+            auc["their clean sides"] = auc_by_scene(*partners, bench)
     except ValueError as error:
         notes.append(f"No AUC: {error}.")
     return Likeness(side, block, *looks, auc, notes)
@@ -104,9 +104,9 @@ def tone_of(window: np.ndarray) -> np.ndarray:
     return np.stack([pixels.mean(axis=0), pixels.std(axis=0), *np.percentile(pixels, (1, 99), axis=0)])
 
 
-def told_apart(real: Windows, synthetic: Windows, bench: Bench) -> dict[str, float]:
+def auc_by_scene(real: Windows, synthetic: Windows, bench: Bench) -> dict[str, float]:
     """The critic's AUC by patches as they are, and by patches of even tone. Raises ValueError for less than 2 scenes a side."""
-    sides = [sample(cut, min(bench.critic_patch, cut.side), bench.seed) for cut in (synthetic, real)]
+    sides = [sample_patches(cut, min(bench.critic_patch, cut.side), bench.seed) for cut in (synthetic, real)]
     return {"as they are": critic_auc(*sides, bench, bench.seed),
             "even tone": critic_auc(*map(even_tone, sides), bench, bench.seed)}
 

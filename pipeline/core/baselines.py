@@ -1,17 +1,16 @@
-"""Sections of params.yaml for reference methods of other papers, each with a training of its own kind: CycleGAN, RBSR, SRGAN,
-ZSSR. They have no defaults here, like the others.
-"""
+"""Entries of params.yaml for reference methods of other papers, each trained in its own way: CycleGAN, RBSR, SRGAN, ZSSR."""
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.settings import Count, Fraction, Name, NonNegative, Positive, Stage2, Strict, TestSet
+from pipeline.core.model import Count, Fraction, Name, NonNegative, Positive, Strict, WholeNumber
+from pipeline.core.settings import Stage2Settings, TestSet
 
 
 class CycleGanTraining(Strict):
-    """Zhu et al. 2017 (train/cyclegan.py). A step updates both generators, then both discriminators."""
+    """Zhu et al. 2017 (methods/cyclegan.py). A step updates both generators, then both discriminators."""
     steps: Count
-    decay: Annotated[int, Field(ge=0)]
+    decay: WholeNumber
     """Of these, the last ones, over which the learning rate falls linearly to zero."""
     batch: Count
     patch: Count
@@ -21,7 +20,7 @@ class CycleGanTraining(Strict):
     """Weight of the cycle terms, of images in [-1, 1]; those of the adversarial terms is 1."""
     identity: NonNegative
     """Weight of the identity terms, as a multiple of `cycle`."""
-    pool: Annotated[int, Field(ge=0)]
+    pool: WholeNumber
     """How many made images each discriminator's history holds; 0 for none."""
     d_layers: Count
     """3 for patches of 70x70 pixels, each less or more about halves or doubles them."""
@@ -42,7 +41,7 @@ class CycleGanTraining(Strict):
         return self
 
 
-class CycleGan(Strict):
+class CycleGanEntry(Strict):
     """The kept network restores `captures`; nothing is paired."""
     arch: Name
     """Of both generators."""
@@ -53,7 +52,7 @@ class CycleGan(Strict):
 
 
 class RbsrTraining(Strict):
-    """Our reading of Rad et al. 2021 (train/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
+    """Our reading of Rad et al. 2021 (methods/rbsr.py). What stage 2 has too is as there; `schedule` is that of `lr` alone."""
     steps: Count
     batch: Annotated[int, Field(ge=2)]
     patch: Annotated[int, Field(ge=16)]
@@ -74,7 +73,7 @@ class RbsrTraining(Strict):
     validate_every: Count
 
 
-class Rbsr(Strict):
+class RbsrEntry(Strict):
     """A mapping from `inputs` to `targets` of the same size; `synthetic` are other inputs that belong to the same targets."""
     arch: Name
     options: dict[str, Any]
@@ -86,7 +85,7 @@ class Rbsr(Strict):
     settings: RbsrTraining
 
 
-class Srgan(Strict):
+class SrganEntry(Strict):
     """SRGAN (Ledig et al. 2017): the network `start` trained on pairs with a content loss on the features of VGG, in place of
     stage 2's MSE, and an adversary that sees unpaired clean images."""
     start: Name
@@ -99,10 +98,10 @@ class Srgan(Strict):
     """Of its layers, the one whose output is compared; relu2_2 is the second convolution of the second block, rectified."""
     content: Positive
     """Weight of the mean squared difference there, for images in [0, 1] normalised as torchvision does."""
-    settings: Stage2
+    settings: Stage2Settings
 
 
-class Zssr(Strict):
+class ZssrEntry(Strict):
     """ZSSR (Shocher, Cohen, Irani, 2018): a small network learnt from each test image alone."""
     tests: Name
     test_sets: Annotated[tuple[TestSet, ...], Field(min_length=1)]
@@ -142,7 +141,7 @@ class Zssr(Strict):
     """White noise in 8-bit levels on the shrunk images that training enlarges."""
     ensemble: bool
     """The median over the eight flips and quarter turns of the image."""
-    back_projections: Annotated[int, Field(ge=0)]
+    back_projections: WholeNumber
 
     @model_validator(mode="after")
     def _possible(self):

@@ -1,4 +1,4 @@
-"""Where tensors live: CUDA when there is one, else the CPU; RESTAGE_DEVICE overrides."""
+"""Where tensors live: CUDA when there is one, else Apple's MPS, else the CPU. RESTAGE_DEVICE, or an option, names another."""
 import os
 
 import torch
@@ -6,16 +6,28 @@ import torch
 from pipeline.core.memory import keep_memory
 
 
-def pick(threads: int | None = None) -> torch.device:
-    """The device to compute on, with the process set up for it: thread count, memory kept, deterministic kernels."""
+def device_name() -> str:
+    """The device that RESTAGE_DEVICE names, else the first that there is of cuda, mps and cpu."""
+    if name := os.environ.get("RESTAGE_DEVICE"):
+        return name
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def pick(threads: int | None = None, name: str | None = None) -> torch.device:
+    """The device to compute on, with the process set up for it: thread count, memory kept, deterministic kernels.
+
+    Raises ValueError when `name`, and SystemExit when RESTAGE_DEVICE, is a device that cannot be used.
+    """
     keep_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
-    name = os.environ.get("RESTAGE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    asked = name or device_name()
     try:
-        return torch.zeros(1, device=name).device
+        return torch.zeros(1, device=asked).device
     except (RuntimeError, AssertionError) as error:
-        raise SystemExit(f"RESTAGE_DEVICE={name}: this device cannot be used ({error})") from error
+        if name:
+            raise ValueError(f"device {name}: this device cannot be used ({error})") from error
+        raise SystemExit(f"RESTAGE_DEVICE={asked}: this device cannot be used ({error})") from error

@@ -3,7 +3,7 @@ import sys
 from collections.abc import Callable
 
 
-def run(main: Callable) -> None:
+def run_stage(main: Callable) -> None:
     """Call `main` with the command line's arguments; what is wrong with params, data or the disk becomes the exit message."""
     stage = sys.modules["__main__"].__spec__.name.rsplit(".", 1)[-1]
     what = " ".join([stage, *sys.argv[1:]])

@@ -53,6 +53,13 @@ def sha256_of(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def sha256_of_array(values) -> str:
+    """Hex digest of a numpy array's shape, dtype and values."""
+    digest = hashlib.sha256(f"{values.dtype} {values.shape} ".encode())
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
 def need_space(folder: Path | str, wanted: int, what: str) -> None:
     """Raise OSError when the disk that holds `folder` has fewer than `wanted` bytes free."""
     folder = Path(folder)

@@ -3,7 +3,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.core.settings import NonNegative, Strict
+from pipeline.core.model import NonNegative, Strict
+from pipeline.core.ranges import Degradation
 
 
 def span(least: float, most: float):
@@ -30,7 +31,7 @@ class Downsample(Strict):
     """Camera pixels per pixel of the capture; the geometric mean of both axes."""
     squeeze: Annotated[float, Field(ge=0.25, le=4)]
     """How many times more the capture is reduced across than down; 1 keeps shapes."""
-    align: bool
+    align: bool = True
     """Whether the capture is warped back onto the picture, so that its target is the clean image upright and undistorted."""
     shift_sd: NonNegative
     """Standard deviation of the misregistration along each axis, in pixels of the capture."""
@@ -46,7 +47,7 @@ class Downsample(Strict):
     jpeg_quality: span(1, 100)
 
 
-class Moire(Strict):
+class Moire(Degradation):
     """Ten steps from a screen to a file: Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv
     1804.03809.
 
@@ -55,43 +56,43 @@ class Moire(Strict):
     kind: Literal["moire"]
     layouts: choice("stripe", "bgr", "krgb", "turned", "pentile")
     """Sub-pixels: stripes of red, green, blue; blue, green, red; below a dark row; on their side; PenTile diamonds."""
-    zoom: span(0.25, 16) | None
+    zoom: span(0.25, 16) | None = (1, 1)
     """Screen pixels per pixel of the clean image; null: as many as make a pixel of the target show one of the clean image."""
     scale: span(0.3, 8)
     """Camera pixels per screen pixel, at the middle of the photograph."""
-    resonances: tuple[Scale, ...]
-    resonant: Annotated[float, Field(ge=0, le=1)]
+    resonances: tuple[Scale, ...] = ()
+    resonant: Annotated[float, Field(ge=0, le=1)] = 0
     """The share of pairs whose scale is one of `resonances` instead, where moire is strongest ..."""
-    resonance_sd: Annotated[float, Field(ge=0, le=0.5)]
+    resonance_sd: Annotated[float, Field(ge=0, le=0.5)] = 0
     """... times exp(N(0, this^2))."""
     rotation_sd: NonNegative
     """Standard deviation of the camera's turn about its axis in degrees."""
     tilt: span(0, 30)
     """Angle between the camera's axis and the normal of the screen in degrees, towards any side."""
-    focal: span(0.7, 10)
+    focal: span(0.7, 10) = (0.8, 1.5)
     """Focal length in sides of the photograph."""
     frame: Annotated[int, Field(ge=16)]
     """Side of the photograph in camera pixels; a pair shows a random part of it."""
-    distortion: span(-0.15, 0.15)
+    distortion: span(-0.15, 0.15) = (-0.05, 0.05)
     """k1 of the lens, on radii in half sides of the photograph; positive is a barrel."""
     antialias: span(0.2, 4)
     """Sigma of the flat-top optical filter in camera pixels."""
     exposure: span(-4, 4)
     """In stops; at 0 the screen's white fills the sensor's range."""
-    headroom: span(0, 4)
+    headroom: span(0, 4) = (0, 0)
     """Stops by which the sensor is exposed less; development takes them back along a curve that bends at white instead of
     clipping; [0, 0] draws nothing."""
-    metering: Annotated[float, Field(ge=0, le=1)]
+    metering: Annotated[float, Field(ge=0, le=1)] = 0
     """Share of an image's distance from the middle in stops that automatic exposure takes back, besides; 0: none."""
     balance_sd: Annotated[float, Field(ge=0, le=1)]
     """Standard deviation of the white balance's error in red and in blue, in stops."""
     crosstalk: span(0, 0.5)
     """Share of the two other primaries in a colour filter's light; the camera's colour matrix takes it out again."""
-    glare: span(0, 1)
+    glare: span(0, 1) = (0, 0)
     """Peak of a smooth spot of light that the screen reflects, linear light of full scale 1; [0, 0] draws nothing."""
-    vignetting: span(0, 0.9)
+    vignetting: span(0, 0.9) = (0, 0)
     """Share of the light that is lost towards the corners of the photograph; [0, 0] draws nothing."""
-    patterns: choice("RGGB", "BGGR", "GRBG", "GBRG")
+    patterns: choice("RGGB", "BGGR", "GRBG", "GBRG") = ("RGGB", "BGGR", "GRBG", "GBRG")
     """Of the Bayer filter, from the sensor's top left."""
     shot_variance: span(0, 1)
     """Variance of the photon noise over the signal, linear light of full scale 1; 0 leaves Gaussian noise alone."""
@@ -99,18 +100,18 @@ class Moire(Strict):
     """Standard deviation of the Gaussian noise, linear light of full scale 1."""
     demosaics: choice("bilinear", "malvar", "edge")
     denoisers: choice("none", "gaussian", "bilateral")
-    gaussian_sigma: span(0, 5)
+    gaussian_sigma: span(0, 5) = (0.3, 0.7)
     """In camera pixels."""
-    bilateral_sigma: span(0, 255)
+    bilateral_sigma: span(0, 255) = (4, 16)
     """Of the differences, in 8-bit levels."""
-    colour_sigma: span(0, 20)
+    colour_sigma: span(0, 20) = (0, 0)
     """Of the camera's smoothing of chroma, in camera pixels."""
-    unsharp: span(0, 5)
+    unsharp: span(0, 5) = (0, 0)
     """Amount of the camera's own sharpening, an unsharp mask of sigma 1 camera pixel."""
     jpeg_quality: span(1, 100)
-    downsample: Downsample | None
+    downsample: Downsample | None = None
     """null: the camera's file is the capture."""
-    target_tone: Literal["clean", "photo"]
+    target_tone: Literal["clean", "photo"] = "clean"
     """clean: the network learns to bring back the tone of the clean image. photo: the target has the photograph's tone, as
     its exposure, balance, reflection, loss of light, development and contrast make it; moire alone is to be taken away."""
     whole: Annotated[int, Field(ge=16)]

@@ -9,31 +9,37 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.core.baselines import CycleGan, Rbsr, Srgan, Zssr
-from pipeline.core.settings import (
+from pipeline.core.baselines import CycleGanEntry, RbsrEntry, SrganEntry, ZssrEntry
+from pipeline.core.entries import (
     Adabn,
-    Bench,
-    Count,
+    Chain,
+    Ensemble,
+    Far,
     Finetune,
     Import,
     Labels,
-    Name,
     Network,
+    Oracle,
     Row,
-    Select,
-    Stage1,
-    Stage2,
-    Strict,
-    Supervised,
     System,
     Task,
     Tests,
-    explain,
-    override,
 )
-from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Recipe, Set
+from pipeline.core.model import Count, Name, Strict, WholeNumber, explain, override
+from pipeline.core.moved import moved
+from pipeline.core.recipes import Recipe
+from pipeline.core.references import check_references
+from pipeline.core.settings import Bench, Select, Stage1Settings, Stage2Settings, SupervisedSettings
+from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Set
 
 PARAMS_FILE = Path("params.yaml")
+DERIVED = ("gan", "stage2")
+"""What is trained from the start of each entry of `systems`, by the groups of dvc.yaml."""
+
+
+def derived(system: str) -> dict[str, str]:
+    """Kind -> the network of that kind that a system has."""
+    return {kind: f"{system}-{kind}" for kind in DERIVED}
 
 
 class ParamsError(ValueError):
@@ -41,144 +47,87 @@ class ParamsError(ValueError):
 
 
 class Params(Strict):
-    seed: Annotated[int, Field(ge=0)]
-    threads: Count
+    seed: WholeNumber = 1
+    """Of the trainings, the synthetic pairs and the patches: all that is drawn at random, but for the built-in data."""
+    threads: Count = 1
     """CPU threads of a training; part of the result, as sums in another order round differently."""
-    ingest: Ingest
-    builtin: Builtin
-    stage1: Stage1
-    stage2: Stage2
-    supervised: Supervised
-    bench: Bench
-    select: Select
+    ingest: Ingest = Ingest()
+    stage1: Stage1Settings = Stage1Settings()
+    stage2: Stage2Settings = Stage2Settings()
+    supervised: SupervisedSettings = SupervisedSettings()
+    bench: Bench = Bench()
+    select: Select = Select()
+    builtin: Annotated[dict[Name, Builtin], Field(max_length=1)]
     recipes: dict[Name, Recipe]
     sets: dict[Name, Set]
     calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]
     networks: dict[Name, Network]
-    imports: dict[Name, Import] = {}
+    imports: dict[Name, Import]
     systems: dict[Name, System]
-    adabn: dict[Name, Adabn] = {}
-    labels: dict[Name, Labels] = {}
-    finetunes: dict[Name, Finetune] = {}
-    cyclegans: dict[Name, CycleGan] = {}
-    rbsr: dict[Name, Rbsr] = {}
-    srgan: dict[Name, Srgan] = {}
-    zssr: dict[Name, Zssr] = {}
+    oracles: dict[Name, Oracle]
+    adabn: dict[Name, Adabn]
+    labels: dict[Name, Labels]
+    finetunes: dict[Name, Finetune]
+    cyclegans: dict[Name, CycleGanEntry]
+    rbsr: dict[Name, RbsrEntry]
+    srgan: dict[Name, SrganEntry]
+    zssr: dict[Name, ZssrEntry]
+    chains: dict[Name, Chain]
+    ensembles: dict[Name, Ensemble]
     tasks: dict[Name, Task]
     tests: dict[Name, Tests]
+    far: dict[Name, Far]
     rows: dict[Name, Row]
 
-    def stage1_of(self, network: str) -> Stage1:
+    def stage1_of(self, network: str) -> Stage1Settings:
         return override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
 
-    def stage2_of(self, system: str) -> Stage2:
+    def stage2_of(self, system: str) -> Stage2Settings:
         entry = self.systems[system]
         settings = override(self.stage2, entry.stage2, f"systems.{system}.stage2")
         return _scale_lambda(settings, entry.lambda_scale)
 
-    def supervised_of(self, system: str) -> Supervised:
-        return override(self.supervised, self.systems[system].supervised, f"systems.{system}.supervised")
+    def supervised_of(self, oracle: str) -> SupervisedSettings:
+        return override(self.supervised, self.oracles[oracle].supervised, f"oracles.{oracle}.supervised")
 
-    def finetune_of(self, name: str) -> Stage2 | Supervised:
+    def finetune_of(self, name: str) -> Stage2Settings | SupervisedSettings:
         entry = self.finetunes[name]
         settings = override(getattr(self, entry.settings), entry.overrides, f"finetunes.{name}.overrides")
         return _scale_lambda(settings, entry.lambda_scale) if entry.settings == "stage2" else settings
 
     @model_validator(mode="after")
     def _names_exist(self):
-        self._check_references()
+        check_references(self)
         for name in self.networks:
             self.stage1_of(name)
         for name in self.systems:
-            self.stage2_of(name), self.supervised_of(name)
+            self.stage2_of(name)
+        for name in self.oracles:
+            self.supervised_of(name)
         for name in self.finetunes:
             self.finetune_of(name)
         return self
 
-    def _check_references(self):
-        sets, trained = set(self.sets) | {"none"}, self.network_names() | {"none"}
-        stage1 = set(self.networks) | set(self.imports)
-        synthetic = stage1 | {f"{system}-gan" for system in self.systems} | {"none"}
-        inputs = {f"sets/{s}" for s in self.sets} | {f"labels/{s}" for s in [*self.labels, *self.systems]}
-        inputs |= {f"pairs/{p}/{side}" for p in self.pairs for side in ("inputs", "targets")}
-        wanted = {  # section -> field -> where the name must be
-            "calibrations": {"captures": set(self.sets), "clean": set(self.sets)},
-            "pairs": {"clean": set(self.sets), "recipe": set(self.recipes), "calibration": set(self.calibrations) | {"none"}},
-            "networks": {"inputs": inputs, "targets": inputs},
-            "systems": {"task": set(self.tasks), "start": stage1, "pairs": set(self.pairs),
-                        "second_teacher": synthetic, "third_teacher": synthetic,
-                        "captures": set(self.sets), "truth": sets, "clean": set(self.sets)},
-            "adabn": {"start": trained - {"none"}, "captures": set(self.sets)},
-            "labels": {"network": trained - {"none"}, "inputs": inputs},
-            "finetunes": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
-            "cyclegans": {"captures": set(self.sets), "clean": set(self.sets)},
-            "rbsr": {"inputs": inputs, "synthetic": inputs, "targets": inputs, "encoder": set(self.networks)},
-            "srgan": {"start": trained - {"none"}, "inputs": inputs, "targets": inputs, "clean": sets},
-            "zssr": {"tests": set(self.tests)},
-            "tests": {"synthetic": set(self.pairs) | {"none"}, "captures": sets, "truth": sets, "far": sets,
-                      "far_truth": sets, "reference": sets},
-            "rows": {"task": set(self.tasks), "tests": set(self.tests), "first": trained | set(self.zssr), "second": trained,
-                     "third": trained},
-        }
-        for section, fields in wanted.items():
-            for key, entry in getattr(self, section).items():
-                for field, names in fields.items():
-                    if (value := getattr(entry, field)) not in names:
-                        there = ", ".join(sorted(names))
-                        raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
-        if taken := self.imports.keys() & self._trained():
-            raise ValueError(f"imports.{min(taken)}: the pipeline trains a network of this name; choose another")
-        for key, entry in self.pairs.items():
-            kind = self.recipes[entry.recipe].kind
-            if (kind == "calibrated") != (entry.calibration != "none"):
-                raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
-                                 "calibrated recipes name an entry of calibrations, others none")
-            if kind in ("moire", "blur") and entry.scale != 1:
-                raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
-        for key, entry in self.networks.items():
-            self._check_cuts(f"networks.{key}", entry.inputs, entry.targets)
-        for key, entry in self.rbsr.items():
-            for side in (entry.inputs, entry.synthetic):
-                self._check_cuts(f"rbsr.{key}", side, entry.targets)
-        for key, entry in self.systems.items():
-            teachers = [name for name in (entry.start, entry.second_teacher, entry.third_teacher) if name != "none"]
-            if len(set(teachers)) < len(teachers):
-                raise ValueError(f"systems.{key}: its teachers are {', '.join(teachers)}: each may be named once")
-        for key in self.systems:
-            if self.systems[key].task not in self.tests:
-                raise ValueError(f"systems.{key}.task: {self.systems[key].task!r} has no entry in tests")
-        for key, row in self.rows.items():
-            tests = self.zssr[row.first].tests if row.first in self.zssr else row.tests
-            if row.tests != tests or (row.first in self.zssr and {row.second, row.third} != {"none"}):
-                raise ValueError(f"rows.{key}: {row.first} is an entry of zssr, which enlarges the images of tests.{tests} "
-                                 f"alone: wanted tests: {tests}, second: none and third: none")
-
-    def _check_cuts(self, where: str, inputs: str, targets: str):
-        """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be whole."""
-        keys = [path.split("/")[1] for path in (inputs, targets) if path.startswith("pairs/")]
-        entries = [self.pairs[key] for key in dict.fromkeys(keys)]
-        if len(entries) == 2 and (entries[0].clean != entries[1].clean or any(
-                entry.patches or self.recipes[entry.recipe].kind == "moire" for entry in entries)):
-            raise ValueError(f"{where}: {inputs} and {targets} do not show the same: both entries of pairs need one clean set, "
-                             "patches: 0 and a recipe that leaves images in place, other than moire")
-
     def network_names(self) -> set[str]:
-        """Every network the pipeline has."""
-        return self._trained() | set(self.imports)
+        """Every network that has a folder below models/, but for those of zssr, which are learnt from a photo anew."""
+        return self.trained() | set(self.imports) | set(self.chains) | set(self.ensembles)
 
-    def _trained(self) -> set[str]:
-        derived = {f"{system}-{kind}" for system in self.systems for kind in ("stage2", "gan", "oracle")}
-        trained = set(self.networks) | derived | set(self.adabn) | set(self.finetunes)
+    def trained(self) -> set[str]:
+        """The networks that are trained here, or measured anew from one that is."""
+        ours = {name for system in self.systems for name in derived(system).values()}
+        trained = set(self.networks) | ours | set(self.oracles) | set(self.adabn) | set(self.finetunes)
         return trained | set(self.cyclegans) | set(self.rbsr) | set(self.srgan)
 
 
-def _scale_lambda(settings: Stage2, factor: float) -> Stage2:
+def _scale_lambda(settings: Stage2Settings, factor: float) -> Stage2Settings:
     return settings.model_copy(update={"lambda_": settings.lambda_ * factor})
 
 
 def parse(values: dict, source: str = "params") -> Params:
     """Check a plain dict and return it as Params."""
+    if old := moved(values):
+        raise ParamsError(f"{source} is of an earlier edition of Restage: {'; '.join(old)}")
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -1,7 +1,11 @@
 """Presets: `presets/<name>.yaml` holds what differs from params.yaml, and is merged into it.
 
-Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key. Before that `without:
-[TASK, ...]` removes the entries of tasks, which are called TASK or TASK-something, from all sections.
+Mappings are merged key by key, anything else replaces what stood there, and `null` removes the key.
+
+The key `"*"` stands for every key that is there. `pairs: {"*": {patches: 8}}` changes `patches` of each entry of pairs that has
+`patches`, and adds it to none. What a preset says of a key by name comes on top.
+
+Before all this `without: [TASK, ...]` removes the entries of tasks, which are called TASK or TASK-something, from all sections.
 
 Comments and the order of params.yaml stay. Removing and adding work on whole lines, because ruamel.yaml hangs a comment on
 the value before it and would take the next section's heading along.
@@ -39,7 +43,8 @@ def merge(text: str, preset: str) -> str:
     """The YAML `text` with the YAML `preset` merged in; both have a mapping at the top."""
     changes = _load(preset) or {}
     tasks = tuple(changes.pop("without", []))
-    return _merged(_merged(text, _nothing_of(tasks, _load(text))), changes)
+    text = _merged(text, _nothing_of(tasks, _load(text)))
+    return _merged(text, _spelled_out(changes, _load(text)))
 
 
 def _nothing_of(tasks: tuple[str, ...], values: dict) -> dict:
@@ -47,6 +52,32 @@ def _nothing_of(tasks: tuple[str, ...], values: dict) -> dict:
     sections = {section: entries for section, entries in values.items() if isinstance(entries, dict)}
     return {section: {key: None for key in entries if key in tasks or key.startswith(tuple(f"{task}-" for task in tasks))}
             for section, entries in sections.items()}
+
+
+def _spelled_out(preset: dict, values: dict) -> dict:
+    """The preset with what it says of `*` said of each key of `values`, as far as that has these keys."""
+    every, named = preset.get("*"), {key: value for key, value in preset.items() if key != "*"}
+    spelled = {key: _where_there(every, value) for key, value in values.items()} if every else {}
+    for key, value in named.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            spelled[key] = _joined(spelled.get(key, {}), _spelled_out(value, values[key]))
+        else:
+            spelled[key] = value
+    return spelled
+
+
+def _where_there(changes, values):
+    if not isinstance(changes, dict):
+        return changes
+    return {key: _where_there(value, values[key]) for key, value in changes.items() if key in values} if isinstance(
+        values, dict) else values
+
+
+def _joined(first: dict, second: dict) -> dict:
+    """Both mappings, key by key; where both have a value, the second's."""
+    both = {key: _joined(first[key], second[key]) for key in first.keys() & second.keys()
+            if isinstance(first[key], dict) and isinstance(second[key], dict)}
+    return first | second | both
 
 
 def _merged(text: str, preset: dict) -> str:

@@ -1,12 +1,15 @@
 """What params.yaml may hold, told from its classes: as a JSON schema for editors, and as the Markdown of docs/params.md."""
+import json
+
+from pipeline.core.model import NAME
 from pipeline.core.params import Params
-from pipeline.core.settings import NAME
 
 INTRODUCTION = """# params.yaml
 
 Every key, what it may be and what it means. `python -m pipeline params > docs/params.md` writes this file,
 `python -m pipeline params --schema > params.schema.json` the JSON schema that editors complete and check with: VS Code's YAML
 extension reads it where the first line of params.yaml is `# yaml-language-server: $schema=params.schema.json`.
+All sections have to be there, `{}` where there is nothing to say. In them, keys with a default may be left out.
 Names that point at other entries, and what several keys allow only together, are checked when a stage reads the file.
 """
 
@@ -16,7 +19,7 @@ def json_schema() -> dict:
     return Params.model_json_schema() | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "params.yaml"}
 
 
-def markdown() -> str:
+def params_markdown() -> str:
     """A section for each key of the file, and for each kind of mapping in it, with a table of the keys there."""
     schema = json_schema()
     kinds, plain = schema["$defs"], []
@@ -74,4 +77,6 @@ def _kind(schema: dict) -> str:
 
 
 def _shown(value) -> str:
-    return f"`{value}`" if value != "" else "empty"
+    """A default as params.yaml has it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
+    return f"`{text}`" if text else "empty"

@@ -15,7 +15,7 @@ from scipy.sparse import coo_array, csr_array
 SLAB = 32  # output rows at a time, so that what is in floating point stays in the cache
 
 
-def quantise(image: np.ndarray) -> np.ndarray:
+def round_to_uint8(image: np.ndarray) -> np.ndarray:
     """Float values in 8-bit levels -> uint8, as MATLAB's im2uint8: clipped to [0, 255], halves rounded up."""
     rounded = image + image.dtype.type(0.5)
     np.clip(rounded, 0, 255.5, out=rounded)
@@ -70,7 +70,7 @@ def _rows(image: np.ndarray, height: int, scale: float, dtype) -> np.ndarray:
     resized = np.empty((height, width * channels), dtype)
     for start, first, last, weights in _slabs(len(image), height, scale):
         slab = weights @ flat[first:last].astype(np.float32)
-        resized[start : start + SLAB] = quantise(slab) if dtype == np.uint8 else slab
+        resized[start : start + SLAB] = round_to_uint8(slab) if dtype == np.uint8 else slab
     return resized.reshape(height, width, channels)
 
 

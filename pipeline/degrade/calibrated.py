@@ -1,8 +1,8 @@
 """Degrade clean images as an estimated camera would, randomised around the estimate (degrade/calibrate.py)."""
 import numpy as np
 
-from pipeline.core.sources import Calibrated
-from pipeline.degrade.bicubic import quantise
+from pipeline.core.recipes import Calibrated
+from pipeline.degrade.bicubic import round_to_uint8
 from pipeline.degrade.calibrate import Estimate, local_variance
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.noise import add_noise
@@ -36,5 +36,5 @@ def degrade_calibrated(image: np.ndarray, recipe: Calibrated, estimate: Estimate
         shaped = np.fft.irfft2(np.fft.rfft2(padded[..., channel]) * transfer, (height, width))
         grain = np.fft.irfft2(coloured * np.sqrt(noise), (height, width))[PAD:-PAD, PAD:-PAD]
         planes[..., channel] = shaped[PAD:-PAD, PAD:-PAD] + drawn["noise"] * contrast[..., channel] * grain
-    degraded = quantise(add_noise(to_rgb(planes).astype(np.float32), drawn["white"], rng))
+    degraded = round_to_uint8(add_noise(to_rgb(planes).astype(np.float32), drawn["white"], rng))
     return (jpeg(degraded, drawn["jpeg_quality"]) if drawn["jpeg_quality"] else degraded), drawn

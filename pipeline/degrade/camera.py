@@ -31,9 +31,9 @@ def capture(scene: np.ndarray, scale: int, camera: Camera, rng: np.random.Genera
     sharpen, quality = rng.uniform(*camera.sharpen), round(rng.uniform(*camera.jpeg_quality))
 
     light = cv2.filter2D(to_linear(scene), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
-    light = sample(light, scale)
+    light = sample_camera(light, scale)
     if camera.mosaic:
-        light = demosaic(shot_noise(mosaic(light), shot_variance, rng))
+        light = bilinear_demosaic(shot_noise(bayer_mosaic(light), shot_variance, rng))
     else:
         light = shot_noise(light, shot_variance, rng)
     image = to_srgb(light)
@@ -74,7 +74,7 @@ def point_spread(sigma: float, ratio: float, angle: float, motion: float = 0.0, 
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def sample(light: np.ndarray, scale: int) -> np.ndarray:
+def sample_camera(light: np.ndarray, scale: int) -> np.ndarray:
     """One value per sensor cell of scale x scale pixels: the mean of its light-sensitive centre, 1x1 or 2x2 pixels.
 
     float32 (height, width, 3) to (height/scale, width/scale, 3); an odd scale has one central pixel, an even one has
@@ -90,7 +90,7 @@ def shot_noise(light: np.ndarray, variance: float, rng: np.random.Generator) -> 
     return np.clip(light + noise, 0, 1)
 
 
-def mosaic(light: np.ndarray) -> np.ndarray:
+def bayer_mosaic(light: np.ndarray) -> np.ndarray:
     """The one colour each pixel of an RGGB sensor sees: (height, width, 3) to (height, width)."""
     raw = light[..., 1].copy()
     raw[0::2, 0::2] = light[0::2, 0::2, 0]
@@ -98,7 +98,7 @@ def mosaic(light: np.ndarray) -> np.ndarray:
     return raw
 
 
-def demosaic(raw: np.ndarray) -> np.ndarray:
+def bilinear_demosaic(raw: np.ndarray) -> np.ndarray:
     """RGGB mosaic, float32 (height, width) in [0, 1], to RGB (height, width, 3), edge-aware, by OpenCV in 16 bits."""
     raw = np.rint(raw * 65535).astype(np.uint16)
     padded = np.pad(raw, 2, mode="reflect")  # keeps the mosaic's phase, and OpenCV's crude rim out

@@ -1,61 +1,85 @@
-"""From a clean image to a degraded one by a recipe of params.yaml, with a record of what was drawn."""
+"""From a clean image to a training pair by a recipe of params.yaml, with a record of what was drawn.
+
+A degradation is a function `degrade(clean, rng, how) -> (input, target, draw)`: of a clean image, uint8 RGB HWC, it makes the
+input and the target of a pair, both uint8, and says what it drew, by name, as values that JSON can hold. KINDS has one for each
+kind of recipe.
+"""
+from typing import NamedTuple
+
 import numpy as np
 
 from pipeline.core import seeds
-from pipeline.core.sources import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
-from pipeline.degrade.bicubic import downscale, quantise, resize
+from pipeline.core.recipes import Recipe, Unknown
+from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
 from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.calibrated import degrade_calibrated
-from pipeline.degrade.camera import sample
+from pipeline.degrade.camera import sample_camera
 from pipeline.degrade.jpeg import jpeg
+from pipeline.degrade.moire.simulate import photograph_part
 from pipeline.degrade.noise import add_noise, sigma_at
 
+Pair = tuple[np.ndarray, np.ndarray, dict]
 
-def degrade(image: np.ndarray, recipe: Bicubic | UpDown | Random | Calibrated | Blur | Unknown, scale: int,
-            rng: np.random.Generator, estimate: Estimate | None = None) -> tuple[np.ndarray, dict]:
-    """uint8 RGB HWC, sides multiples of `scale` -> (uint8 RGB of 1/scale the sides, the drawn values by name).
 
-    `estimate` is the camera that a calibrated recipe draws around; the others know none.
+class How(NamedTuple):
+    """What a degradation is told besides the image and the stream to draw from."""
+    recipe: Recipe
+    scale: int = 1
+    """How many times larger the target is than the input."""
+    estimate: Estimate | None = None
+    """The camera that a calibrated recipe draws around; the others know none."""
+    size: int | None = None
+    """Side of the target in pixels where pairs are crops; None: as much of the image as there is."""
+
+
+def degrade(clean: np.ndarray, rng: np.random.Generator, how: How) -> Pair:
+    """uint8 RGB HWC, sides multiples of `how.scale` -> (uint8 RGB input of 1/scale the target's sides, target, the draw).
+
+    Raises ValueError for other sides.
     """
-    height, width = image.shape[:2]
-    if height % scale or width % scale:
-        raise ValueError(f"an image of {width}x{height} pixels cannot be divided by {scale}: crop it first")
-    if recipe.kind == "calibrated":
-        reduced = _to_target(image, image, scale) if scale > 1 else image
-        return degrade_calibrated(reduced, recipe, estimate, rng)
-    return KINDS[recipe.kind](image, recipe, scale, rng)
+    height, width = clean.shape[:2]
+    if height % how.scale or width % how.scale:
+        raise ValueError(f"an image of {width}x{height} pixels cannot be divided by {how.scale}: crop it first")
+    return KINDS[how.recipe.kind](clean, rng, how)
 
 
-def _bicubic(image, recipe: Bicubic, scale, rng):
-    return downscale(image, scale), {}
+def _bicubic(clean, rng, how: How) -> Pair:
+    return downscale(clean, how.scale), clean, {}
 
 
-def _updown(image, recipe: UpDown, scale, rng):
+def _updown(clean, rng, how: How) -> Pair:
     """Down by the drawn factor, then to the target size; rounded once, at the end."""
-    factor = float(rng.choice(recipe.factors))
-    return quantise(_to_target(_by_factor(image, 1 / factor), image, scale)), {"factor": factor}
+    factor = float(rng.choice(how.recipe.factors))
+    return round_to_uint8(_reduced(_by_factor(clean, 1 / factor), clean, how.scale)), clean, {"factor": factor}
 
 
-def _random(image, recipe: Random, scale, rng):
+def _random(clean, rng, how: How) -> Pair:
     """The usual order: blur -> detour resize -> resize to the target size -> white noise -> rounding -> JPEG.
 
     Every value is drawn uniformly from its range, the blur's angle from [0, pi).
     """
+    recipe = how.recipe
     drawn = {"blur_sigma": rng.uniform(*recipe.blur_sigma), "blur_ratio": rng.uniform(*recipe.blur_ratio),
              "blur_angle": rng.uniform(0, np.pi), "resize": rng.uniform(*recipe.resize),
              "noise_sigma": rng.uniform(*recipe.noise_sigma), "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
-    detour = _by_factor(blur(image, kernel), drawn["resize"])
-    noisy = add_noise(_to_target(detour, image, scale), drawn["noise_sigma"], rng)
-    return jpeg(quantise(noisy), drawn["jpeg_quality"]), drawn
+    detour = _by_factor(blur(clean, kernel), drawn["resize"])
+    noisy = add_noise(_reduced(detour, clean, how.scale), drawn["noise_sigma"], rng)
+    return jpeg(round_to_uint8(noisy), drawn["jpeg_quality"]), clean, drawn
 
 
-def _blur(image, recipe: Blur, scale, rng):
+def _calibrated(clean, rng, how: How) -> Pair:
+    reduced = _reduced(clean, clean, how.scale) if how.scale > 1 else clean
+    degraded, drawn = degrade_calibrated(reduced, how.recipe, how.estimate, rng)
+    return degraded, clean, drawn
+
+
+def _blur(clean, rng, how: How) -> Pair:
     """Blur -> noise in proportion to the blurred image's contrast -> rounding."""
-    blurred = blur(image, fixed_kernel(recipe.shape, recipe.size))
+    recipe, blurred = how.recipe, blur(clean, fixed_kernel(how.recipe.shape, how.recipe.size))
     sigma = 0.0 if recipe.snr_db is None else sigma_at(blurred, recipe.snr_db)
-    return quantise(add_noise(blurred, sigma, rng)), {"noise_sigma": sigma}
+    return round_to_uint8(add_noise(blurred, sigma, rng)), clean, {"noise_sigma": sigma}
 
 
 def hidden_camera(recipe: Unknown) -> dict[str, float]:
@@ -65,11 +89,15 @@ def hidden_camera(recipe: Unknown) -> dict[str, float]:
             "psf_angle": draw.uniform(0, np.pi), "read_sigma": draw.uniform(*recipe.read_sigma)}
 
 
-def _unknown(image, recipe: Unknown, scale, rng):
+def _unknown(clean, rng, how: How) -> Pair:
     """Point spread -> the light-sensitive centre of each cell of scale x scale pixels -> read noise -> rounding."""
-    camera = hidden_camera(recipe)
+    camera = hidden_camera(how.recipe)
     kernel = gaussian_kernel(camera["psf_sigma"], camera["psf_sigma"] * camera["psf_ratio"], camera["psf_angle"])
-    return quantise(add_noise(sample(blur(image, kernel), scale), camera["read_sigma"], rng)), {}
+    return round_to_uint8(add_noise(sample_camera(blur(clean, kernel), how.scale), camera["read_sigma"], rng)), clean, {}
+
+
+def _moire(clean, rng, how: How) -> Pair:
+    return photograph_part(clean, how.size, how.recipe, rng)
 
 
 def _by_factor(image, factor):
@@ -77,8 +105,13 @@ def _by_factor(image, factor):
     return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
 
 
-def _to_target(resized, image, scale):
-    return resize(resized, image.shape[0] // scale, image.shape[1] // scale)
+def _reduced(resized, clean, scale):
+    return resize(resized, clean.shape[0] // scale, clean.shape[1] // scale)
 
 
-KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "blur": _blur, "unknown": _unknown}
+KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "calibrated": _calibrated, "blur": _blur,
+         "unknown": _unknown, "moire": _moire}
+"""Kind of a recipe -> its degradation."""
+FRAMES = {"moire"}
+"""Kinds that are given a whole image and choose the part of it that the pair shows; their draw says which: top, left, height,
+width. The others are given the part."""

@@ -37,7 +37,7 @@ def find_faces(grey: np.ndarray, least: float, neighbours: int) -> list[tuple[in
             factor = side / WINDOW
             height, width = (max(WINDOW, int(length / factor)) for length in grey.shape)
             small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-            places = windows(small) * np.array(grey.shape) / (height, width)
+            places = search_windows(small) * np.array(grey.shape) / (height, width)
             seen.append(np.column_stack([places, np.full(len(places), side)]))
         side *= ENLARGED
     boxes = _grouped(np.concatenate(seen), neighbours)
@@ -46,7 +46,7 @@ def find_faces(grey: np.ndarray, least: float, neighbours: int) -> list[tuple[in
     return sorted(map(tuple, np.column_stack([corners, sides]).astype(int).tolist()))
 
 
-def windows(grey: np.ndarray) -> np.ndarray:
+def search_windows(grey: np.ndarray) -> np.ndarray:
     """(top, left) of all windows of 24x24 pixels that the cascade takes for faces: int (n, 2)."""
     total = cv2.integral(grey)  # int32; where it runs over, differences are right all the same
     rows, columns = (max(0, length - WINDOW + 1) for length in grey.shape)

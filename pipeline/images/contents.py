@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images.decode import decode, read_size
-from pipeline.images.video import VIDEO_SUFFIXES, measure, read_frames
+from pipeline.images.video import VIDEO_SUFFIXES, measure_video, read_frames
 
 
 def is_video(path: Path | str) -> bool:
@@ -19,11 +19,11 @@ def sizes_of(path: Path, name: str, every: int, max_megapixels: float) -> dict[s
     """
     if not is_video(path):
         return {name: read_size(path, max_megapixels)}
-    count, height, width = measure(path, max_megapixels)
+    count, height, width = measure_video(path, max_megapixels)
     return {f"{name}#{index:06d}": (height, width) for index in range(0, count, every)}
 
 
-def read(path: Path, name: str, every: int, max_megapixels: float) -> Iterator[tuple[str, np.ndarray]]:
+def read_images(path: Path, name: str, every: int, max_megapixels: float) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (image's name, uint8 (height, width, 3) RGB) of the same images, one at a time; BadImage as above."""
     if not is_video(path):
         yield name, decode(path, max_megapixels)

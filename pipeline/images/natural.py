@@ -40,7 +40,7 @@ def kind_of(index: int) -> str:
     return KINDS[index % len(KINDS)]
 
 
-def render(kind: str, size: int, rng: np.random.Generator) -> np.ndarray:
+def render_natural(kind: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A rendered scene, uint8 (size, size, 3); kind is one of leaves, texture, stripes, landscape."""
     painter = {"leaves": _leaves, "texture": _texture, "stripes": _stripes, "landscape": _landscape}[kind]
     side = size * OVERSAMPLING

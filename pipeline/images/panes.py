@@ -52,7 +52,7 @@ def code(canvas, theme, rng) -> None:
             x += fixed(canvas, x, y, token, em, inks[rng.integers(len(inks))]) + round(0.6 * em)
 
 
-def table(canvas, theme, rng) -> None:
+def table_pane(canvas, theme, rng) -> None:
     em, x = theme.em, 0
     row, grid, striped = round(rng.uniform(1.6, 2.1) * em), rng.uniform() < 0.5, rng.uniform() < 0.5
     rows = len(canvas) // row + 1
@@ -181,4 +181,4 @@ def chat(canvas, theme, rng) -> None:
         y += height + 0.7 * em
 
 
-CONTENTS = (document, code, table, plot, form, files, chat, table, document, plot)
+CONTENTS = (document, code, table_pane, plot, form, files, chat, table_pane, document, plot)

@@ -11,7 +11,7 @@ THEMES = (  # window, text
     ((0, 43, 54), (147, 161, 161)), ((40, 42, 54), (248, 248, 242)), ((255, 255, 255), (0, 0, 0)))
 
 
-def render(size: int, rng: np.random.Generator) -> np.ndarray:
+def render_screen(size: int, rng: np.random.Generator) -> np.ndarray:
     """A part of a rendered screen, uint8 (size, size, 3)."""
     side = 2 * size
     canvas = np.empty((side, side, 3), np.uint8)

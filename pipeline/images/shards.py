@@ -71,7 +71,17 @@ class Shard:
         self.folder = Path(folder)
         if not (self.folder / "index.json").is_file():
             raise FileNotFoundError(f"{self.folder}: no index.json: not a shard, or one whose making was cut off")
-        index = read_json(self.folder / "index.json")
+        self._read(read_json(self.folder / "index.json"))
+
+    @classmethod
+    def missing(cls, folder: Path | str, reason: str) -> "Shard":
+        """A shard of a folder that is not there, absent for `reason`."""
+        shard = cls.__new__(cls)
+        shard.folder = Path(folder)
+        shard._read({"absent": reason, "images": []})
+        return shard
+
+    def _read(self, index: dict) -> None:
         self.absent: str | None = index.get("absent")
         self.images: list[dict] = index["images"]
         self.sha256: str | None = index.get("sha256")

@@ -17,7 +17,7 @@ OPTIONS = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_NONE]  # decoder
 TOLERATED = 1 / 20  # share of the frames, at most a second's, that may be fewer than the header says: some only estimate
 
 
-def measure(path: Path | str, max_megapixels: float) -> tuple[int, int, int]:
+def measure_video(path: Path | str, max_megapixels: float) -> tuple[int, int, int]:
     """Number of frames, height and width of a video, after decoding it from end to end.
 
     Raises BadImage for a file that cannot be opened, one without frames, one with frames of more than `max_megapixels`,

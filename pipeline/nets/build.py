@@ -5,20 +5,10 @@ network's training depends on.
 """
 import importlib
 import inspect
-from pathlib import Path
 
 from torch import nn
 
-
-def architectures() -> list[str]:
-    """The names `arch` may have."""
-    here = Path(__file__)
-    return sorted(path.stem for path in here.parent.glob("*.py") if path != here and path.stem != "__init__")
-
-
-def source(arch: str) -> Path:
-    """The file that holds an architecture."""
-    return Path(__file__).with_name(f"{arch}.py")
+from pipeline.nets.catalogue import architectures
 
 
 def build(arch: str, options: dict) -> nn.Module:

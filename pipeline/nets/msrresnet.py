@@ -7,18 +7,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-FACTORS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}  # scale -> its sub-pixel convolutions
+from pipeline.nets.blocks import FACTORS, check_choice, conv
+
 SLOPE = 0.1  # of the leaky rectifiers
-
-
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class ResidualBlock(nn.Module):
     def __init__(self, features: int):
         super().__init__()
-        self.conv1, self.conv2 = _conv(features, features), _conv(features, features)
+        self.conv1, self.conv2 = conv(features, features), conv(features, features)
 
     def forward(self, x):
         return x + self.conv2(F.relu(self.conv1(x)))
@@ -32,11 +29,11 @@ class MSRResNet(nn.Module):
         self.scale = scale
         # Head and blocks; what comes after them reaches two input pixels together, whichever the factors.
         self.radius = 1 + 2 * blocks + 2
-        self.conv_first = _conv(3, features)
+        self.conv_first = conv(3, features)
         self.body = nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)])
         for step, factor in enumerate(FACTORS[scale], 1):
-            self.add_module(f"upconv{step}", _conv(features, factor**2 * features))
-        self.conv_hr, self.conv_last = _conv(features, features), _conv(features, 3)
+            self.add_module(f"upconv{step}", conv(features, factor**2 * features))
+        self.conv_hr, self.conv_last = conv(features, features), conv(features, 3)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):  # a tenth of He's, as the authors do: it begins close to bilinear
                 nn.init.kaiming_normal_(layer.weight)
@@ -54,8 +51,7 @@ class MSRResNet(nn.Module):
 
 def build(scale: int, blocks: int = 16, features: int = 64) -> MSRResNet:
     """The authors' network has 16 blocks of 64 features."""
-    if scale not in FACTORS:
-        raise ValueError(f"msrresnet: scale is {scale!r}, allowed are 1, 2, 3, 4")
+    check_choice("msrresnet", "scale", scale, FACTORS)
     if min(blocks, features) < 1:
         raise ValueError(f"msrresnet: blocks and features are {blocks} and {features}, wanted at least 1 each")
     return MSRResNet(scale, blocks, features)

@@ -40,7 +40,7 @@ class Foreign(nn.Module):
         return y[:, :, : height * self.scale, : width * self.scale]
 
 
-def network_of(state: dict[str, torch.Tensor]) -> Foreign:
+def spandrel_network(state: dict[str, torch.Tensor]) -> Foreign:
     """The network with these weights, checked against spandrel's own way to call it.
 
     Raises ValueError when the package is not installed or does not know such weights.

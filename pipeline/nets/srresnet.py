@@ -4,9 +4,8 @@ The authors released no weights, so there are no names of weights to follow; the
 """
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-FACTORS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}  # scale -> its sub-pixel convolutions
+from pipeline.nets.blocks import FACTORS, check_choice, enlarge, upsampler
 
 
 def _conv_bn(features: int) -> list[nn.Module]:
@@ -23,14 +22,6 @@ class ResidualBlock(nn.Module):
         return x + self.body(x)
 
 
-def upsampler(scale: int, features: int) -> nn.Sequential:
-    """Sub-pixel convolutions: one for x2 and x3, two for x4, none for x1."""
-    layers = []
-    for factor in FACTORS[scale]:
-        layers += [nn.Conv2d(features, factor**2 * features, 3, padding=1), nn.PixelShuffle(factor), nn.PReLU()]
-    return nn.Sequential(*layers)
-
-
 class SRResNet(nn.Module):
     """Residual blocks with batch norm between 9x9 convolutions. NCHW in [0, 1], `scale` times larger.
 
@@ -44,7 +35,7 @@ class SRResNet(nn.Module):
         self.radius = 4 + 2 * blocks + 1 + (4 if scale == 1 else 3)
         self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)], *_conv_bn(features))
-        self.tail = nn.Sequential(upsampler(scale, features), nn.Conv2d(features, 3, 9, padding=4))
+        self.tail = nn.Sequential(upsampler(scale, features, nn.PReLU), nn.Conv2d(features, 3, 9, padding=4))
 
     def forward(self, x):
         x = self.head(x)
@@ -57,37 +48,27 @@ def build(scale: int, blocks: int = 16, features: int = 64, start: str = "random
 
     `start` is how training from scratch begins: `random` as the authors do, or `bilinear` (see `begin_as_bilinear`).
     """
-    if scale not in FACTORS:
-        raise ValueError(f"srresnet: scale is {scale!r}, allowed are 1, 2, 3, 4")
-    if start not in ("random", "bilinear"):
-        raise ValueError(f"srresnet: start is {start!r}, allowed are random, bilinear")
+    check_choice("srresnet", "scale", scale, FACTORS)
+    check_choice("srresnet", "start", start, ("random", "bilinear"))
     if start == "bilinear" and features < 3:
         raise ValueError(f"srresnet: features is {features}, wanted at least 3 for start: bilinear")
     network = SRResNet(scale, blocks, features)
     if start == "bilinear":
-        begin_as_bilinear(network)
+        _begin_as_bilinear(network)
     return network
 
 
 @torch.no_grad()
-def begin_as_bilinear(network: SRResNet) -> None:
+def _begin_as_bilinear(network: SRResNet) -> None:
     """Set the first weights so that the untrained network already enlarges: three features carry the colours through.
 
-    They are never negative, so PReLU lets them pass. What it is for, edsr.py says.
+    They are never negative, so PReLU lets them pass. nets/blocks.py says what this is for.
     """
     colours = torch.eye(3)
     head, norm, last = network.head[0], network.body[-1], network.tail[1]
     head.weight[:3], head.bias[:3] = 0, 0
     head.weight[:3, :, 4, 4] = colours
     norm.weight[:3], norm.bias[:3] = 0, 0
-    for layer in network.tail[0]:
-        if isinstance(layer, nn.Conv2d):
-            factor = round((layer.out_channels / layer.in_channels) ** 0.5)
-            impulses = torch.eye(9).view(9, 1, 3, 3)  # the enlarged middle pixel's answer to each of its neighbours
-            answers = F.interpolate(impulses, scale_factor=factor, mode="bilinear")[:, 0, factor:-factor, factor:-factor]
-            kernels = answers.permute(1, 2, 0).reshape(factor**2, 3, 3)
-            layer.weight[: 3 * factor**2], layer.bias[: 3 * factor**2] = 0, 0
-            for colour in range(3):
-                layer.weight[colour * factor**2 : (colour + 1) * factor**2, colour] = kernels
+    enlarge(network.tail[0])
     last.weight[:], last.bias[:] = 0, -1
     last.weight[:, :3, 4, 4] = 2 * colours

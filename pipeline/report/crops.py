@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.images.test_sets import test_images
 
 SIDE = 96  # pixels of the output on a side, or what of it a smaller image has
 SCENES = 64
@@ -17,17 +18,17 @@ PICTURED = ("captures", "synthetic")
 """The first of these test sets that has images is the one that is cut."""
 
 
-class Crops:
+class SceneCrops:
     """The crops of one entry of the benchmark: of the test set's inputs, of their truth, and of the outputs of its rows."""
 
     def __init__(self, tests: Path, scale: int):
         """`scale`: how many times larger than its input the truth is."""
-        shards = {name: Shard(tests / name / "inputs") for name in PICTURED}
+        shards = {name: test_images(tests, "inputs", name) for name in PICTURED}
         self.test_set = next((name for name, shard in shards.items() if len(shard)), None)
         self.absent = next((shard.absent for shard in shards.values() if shard.absent), "no images")
         self.outputs: list[tuple[dict, str, np.ndarray]] = []
         if self.test_set:
-            self.inputs, self.targets = shards[self.test_set], Shard(tests / self.test_set / "targets")
+            self.inputs, self.targets = shards[self.test_set], test_images(tests, "targets", self.test_set)
             self.windows = {i: window(self.inputs[i], None if self.targets.absent else self.targets[i], scale)
                             for i in first_of_scenes(self.inputs.scenes)}
 

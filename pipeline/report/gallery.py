@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.compare.paired import Paired
 from pipeline.images.shards import Shard
-from pipeline.report.paired import Paired
 from pipeline.report.scenes import gains, picks
-from pipeline.report.tables import DIGITS, TITLES
+from pipeline.score.registry import METRICS
 
 CONTACTS = 12  # scenes of a contact sheet
 INPUT, TRUTH = "capture", "truth"
@@ -82,7 +82,7 @@ def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pai
     cut = Cut(folders, list(kinds))
     if not cut.test_set:
         return Gallery(notes=[f"No pictures: {cut.absent or 'nothing was scored'}."])
-    rows = pairs[cut.test_set].rows[0]
+    rows = {name: pairs[cut.test_set].scores(name) for name in pairs[cut.test_set].rows[0]}
     found = Gallery(cut.test_set, row, base, truth=any(TRUTH in crops for crops in cut.crops.values()))
     measured = gains(rows.get(row, {}), rows.get(base) if base else None, list(cut.crops))
     if measured is None:
@@ -90,10 +90,10 @@ def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pai
         found.rule = "The first scenes, as no score of single images tells them apart."
     else:
         metric, gain = measured
-        digits = DIGITS[metric]
-        chosen = [(pick.what, pick.scene, f"{pick.gain:+.{digits}f}") for pick in picks(gain)]
+        about = METRICS[metric]
+        chosen = [(pick.what, pick.scene, about.text(pick.gain, "+")) for pick in picks(gain)]
         over = f" over {base}" if base else ""
-        found.rule = (f"The worst, the median and the best of {len(gain)} scenes by what {row} gains in {TITLES[metric]}{over} "
+        found.rule = (f"The worst, the median and the best of {len(gain)} scenes by what {row} gains in {about.title}{over} "
                       "(positive: better), whatever they look like. Of each scene the first image, and of that the square "
                       f"with most detail in {'the truth' if found.truth else 'the input'}.")
     if not found.truth:
@@ -119,7 +119,7 @@ def _scene(cut: Cut, what: str, scene: str, gain: str, metric: str, kinds: dict[
     for name, crop in crops.items():
         title = name.removeprefix("row ")
         score = rows.get(title, {}).get((scene, cut.images[scene]), {}).get(metric) if name.startswith("row ") else None
-        note = "" if score is None else f"{TITLES[metric]} {score:.{DIGITS[metric]}f}"
+        note = "" if score is None else f"{METRICS[metric].title} {METRICS[metric].text(score)}"
         kind = kinds[title] if name.startswith("row ") else name
         figures.append(Figure(title, kind, png(crop), side, note, f"{title} of scene {scene}"))
     return Scene(what, scene, gain, figures)

@@ -2,30 +2,33 @@
 
 Everything is in the file: styles, script, plots as SVG, pictures as PNG. The same inputs give the same bytes.
 """
-import csv
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pipeline.core.params import Params
-from pipeline.measure.names import CHOICE_SET, DIAGNOSTICS, TEST_SETS, entries
-from pipeline.report import training
-from pipeline.report.board import table
+from pipeline.compare.kinds import kinds, made_by
+from pipeline.compare.paired import Paired
+from pipeline.compare.revisions import Images, Revision, joined
+from pipeline.compare.scores import Scores, computed_metrics
+from pipeline.compare.seeds import Section, sections
+from pipeline.compare.seeds_text import Comparison
+from pipeline.compare.text import count
+from pipeline.core.graph import Graph
+from pipeline.report import costs
+from pipeline.report.choices import scored
 from pipeline.report.gallery import gallery
-from pipeline.report.lineage import ancestors, origin
-from pipeline.report.paired import Paired
-from pipeline.report.plane import plots
-from pipeline.report.revisions import Images, Revision
-from pipeline.report.roles import kinds
-from pipeline.report.seeds import Section, sections
-from pipeline.report.seeds_text import Comparison
+from pipeline.report.page_tables import score_table
 from pipeline.report.svg import chart
-from pipeline.report.tables import DIGITS, TITLES, Scores, computed_metrics, conventions, count, not_computed
+from pipeline.report.tables import conventions, not_computed, reached
+from pipeline.report.tradeoff import plots
 from pipeline.report.verdict import LEVELS, Verdict, decide
+from pipeline.score.names import CHOICE_SET, TEST_SETS
+from pipeline.score.registry import METRICS, diagnostics
 
 WEB = Path(__file__).with_name("web")
 BUILTIN = Path("data/builtin")
@@ -36,7 +39,7 @@ PANELS = {"training loss": ["fidelity", "cycle"], "validation PSNR, dB": ["val_p
 @dataclass
 class Sources:
     """What the page is made of, read by the stage."""
-    params: Params
+    graph: Graph
     scores: dict[str, dict[str, Scores]]
     """Task -> entry of `tests` -> scores."""
     images: dict[str, Images]
@@ -51,16 +54,16 @@ class Sources:
     """Network -> device and seconds of its training on this machine; empty in the stage, as they differ from run to run."""
 
 
-def render(sources: Sources) -> str:
+def render_page(sources: Sources) -> str:
     """The page."""
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)
     environment.filters["prose"] = prose
     groups = sum(len(found) for found in sources.scores.values())
-    tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.params.tasks]
+    tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.graph.params.tasks]
     made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
-    return environment.get_template("page.html").render(tasks=tasks, levels=LEVELS, titles=TITLES, seed=sources.params.seed,
-                                                        timed=bool(sources.times), made_up=made_up)
+    return environment.get_template("page.html").render(
+        tasks=tasks, levels=LEVELS, metrics=METRICS, seed=sources.graph.params.seed, timed=bool(sources.times), made_up=made_up)
 
 
 def prose(text: str) -> Markup:
@@ -70,7 +73,7 @@ def prose(text: str) -> Markup:
 
 
 def _task(sources: Sources, task: str, budget: int) -> dict:
-    params, scores = sources.params, sources.scores[task]
+    params, scores = sources.graph.params, sources.scores[task]
     names = [name for name in TEST_SETS if not name.endswith("-val")]
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     compared = [*sections([Revision("this run", params, {task: rows}, sources.images)], [task], names, None)]
@@ -80,36 +83,37 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
     missing = [line for tests, group in scores.items()
                for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
-            "choices": _choices(params, sources.choices[task]), "networks": _networks(sources, scores),
-            "costs": _costs(params, scores), "cost_headings": training.HEADING,
-            "cost_meaning": training.meaning(params, scores), "missing": _unwrapped(missing),
-            "conventions": _unwrapped(lines), "figures": any(group.published for group in scores.values())}
+            "choices": _choices(sources.graph, sources.choices[task]), "networks": _networks(sources, scores),
+            "costs": _costs(sources.graph, scores), "cost_headings": ["row", *costs.HEADING],
+            "cost_meaning": costs.meaning(sources.graph, scores), "missing": _unwrapped(missing),
+            "conventions": _unwrapped(lines) + [line for group in scores.values() for line in reached(group)],
+            "figures": any(group.published for group in scores.values())}
 
 
 def _group(sources: Sources, task: str, tests: str, compared: list[Section], budget: int) -> dict:
     """The rows that are scored on one entry of `tests`."""
-    params, group = sources.params, sources.scores[task][tests]
-    keys = [key for key, name in entries(params, task).items() if name == tests]
-    images = {line: scores for key in keys for line, scores in sources.images[key].items()}
-    kind = kinds(params, task, tests, group)
+    params, group = sources.graph.params, sources.scores[task][tests]
+    keys = [key for key, name in sources.graph.entries(task).items() if name == tests]
+    images = joined([sources.images[key] for key in keys])
+    kind = kinds(sources.graph, task, tests, group)
     scored = [name for name in TEST_SETS if any(name in sets for sets in group.rows.values())]
     pairs = {name: Paired([images], name) for name in TEST_SETS}
     where = next((name for name in ("captures", "synthetic") if name in scored), "")
     found = Verdict("none", reasons=["Nothing was scored."])
     if where:
-        found = decide(params, task, tests, group, pairs[where], where, sources.choices[task])
+        found = decide(sources.graph, task, tests, group, pairs[where], where, sources.choices[task])
     row = found.row or next(iter([*group.networks, *group.rows]), "")
     chain = group.networks.get(found.row, [])
     captures = params.tests[tests].captures
-    tables = [table(group, pairs[name], name, kind) for name in scored]
+    tables = [score_table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
-            "command": " ".join(f"--model {network}" for network in chain if not set(chain) & set(params.zssr)),
+            "command": f"--model {found.row}" if chain and not set(chain) & set(params.zssr) else "",
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
-            "plots": [Markup(plot) for plot in plots(params, task, tests, group, where, kind)],
+            "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
 
 
@@ -118,35 +122,42 @@ def _unwrapped(lines: list[str]) -> list[str]:
     return [" ".join(item.split()) for item in "\n".join(["", *lines]).split("\n- ")[1:]]
 
 
-def _choices(params: Params, choices: dict[str, dict]) -> dict:
-    """What `select` chose for each system, with the candidates' scores."""
-    columns = [params.select.metric, *DIAGNOSTICS]
-    systems = [{"system": system, "chosen": choice.get("chosen", ""), "reason": choice["reason"], "counts": count(choice),
-                "candidates": [(line, [f"{line[name]:.{DIGITS.get(name, 3)}f}" if name in line else "" for name in columns])
-                               for line in choice["candidates"]]} for system, choice in choices.items()]
-    return {"headings": [TITLES.get(name, name) for name in columns], "systems": systems, "set": CHOICE_SET}
+def _choices(graph: Graph, choices: dict[str, dict]) -> dict:
+    """What `select` chose for each system, with the candidates' scores.
+
+    It does not know which images are those of truth, as this tells of truth; here it is known.
+    """
+    metric = graph.params.select.metric
+    truths = {system: graph.truth(choice["chosen"]) for system, choice in choices.items() if "chosen" in choice}
+    systems = [{"system": system, "chosen": choice.get("chosen", ""), "counts": count(choice),
+                "reason": choice["reason"] + (f"; but truth reached it by {truths[system]}" if truths.get(system) else ""),
+                "candidates": [*zip(choice["candidates"], scored(choice, metric).to_numpy().tolist())]}
+               for system, choice in choices.items()]
+    return {"headings": [METRICS[name].title for name in (metric, *diagnostics())], "systems": systems, "set": CHOICE_SET}
 
 
-def _costs(params: Params, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
+def _costs(graph: Graph, scores: dict[str, Scores]) -> list[list[tuple[str, str | float]]]:
     """What the trainings behind each row took, apart from any machine: texts, and what they are sorted by."""
     return [[(text, text if column < 2 else float(text.split()[0].replace(",", ""))) for column, text in enumerate(line)]
-            for line in training.table(params, scores)]
+            for line in costs.cost_table(graph, scores).itertuples()]
 
 
 def _networks(sources: Sources, scores: dict[str, Scores]) -> list[dict]:
     """Every network behind the rows, with what made it and its training curve."""
-    params, manifests, absent = sources.params, {}, {}
+    graph, manifests, absent = sources.graph, {}, {}
     for group in scores.values():
         manifests |= group.manifests
         absent |= {item["row"]: item["reason"] for item in group.absent if item["test_set"] == item["metric"] == "*"}
-    rows = [row for row in absent if row in params.network_names() or row in params.zssr]
+    rows = [row for row in absent if row in graph.nodes]
     used = [network for group in scores.values() for chain in group.networks.values() for network in chain]
     found = []
-    for network in ancestors(params, [*dict.fromkeys(used), *rows]):
-        made, manifest = origin(params, network), manifests.get(network, {})
+    for network in graph.ancestors([*used, *rows]):
+        node, manifest = graph.nodes[network], manifests.get(network, {})
         found.append({
-            "name": network, "origin": made, "absent": absent.get(network, ""), "weights": manifest.get("parameters"),
-            "settings": json.dumps(made.settings, sort_keys=True),
+            "name": network, "origin": node, "kind": made_by(graph, node), "absent": absent.get(network, ""),
+            "weights": manifest.get("parameters"),
+            "truth": graph.truth(network) if node.kind != "oracle" else "",
+            "settings": json.dumps(node.facts, sort_keys=True),
             "hash": manifest.get("weights", ""), "manifest": json.dumps(manifest, indent=1, sort_keys=True) if manifest else "",
             "charts": _charts(sources.curves / f"{network}.csv"), "time": sources.times.get(network)})
     return found
@@ -156,11 +167,9 @@ def _charts(path: Path) -> list[Markup]:
     """The curves of a training as SVG; none when nothing was trained."""
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as handle:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(handle)]
-    found = []
+    score_table, found = pd.read_csv(path, dtype=float), []
     for title, columns in PANELS.items():
-        curves = {name: [(row["step"], row[name]) for row in rows if name in row] for name in columns}
+        curves = {name: score_table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in score_table}
         curves = {name: points for name, points in curves.items() if points}
         if curves:
             found.append(Markup(chart(curves, title)))

@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images.shards import Shard
+from pipeline.images.test_sets import test_images
 from pipeline.report.crops import most_detail
 from pipeline.report.strips import stack
-from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import load_network
+from pipeline.restore.model import Model
+from pipeline.restore.named import named
+from pipeline.restore.tiles import restore
 
 CROP = 96  # pixels of the output on a side
 
@@ -18,18 +20,17 @@ def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndar
     The crop of each scene is the one with most detail in the stage-1 output. Raises FileNotFoundError for sets or
     networks not made yet, ValueError for captures that are absent or a scene they do not hold.
     """
-    folder = Path("data/tests", task, "captures")
-    inputs, targets = Shard(folder / "inputs"), Shard(folder / "targets")
+    inputs, targets = (test_images(Path("data/tests", task), side, "captures") for side in ("inputs", "targets"))
     if inputs.absent:
-        raise ValueError(f"{folder}: no captures: {inputs.absent}")
-    networks = {"stage 1": load_network(Path("models", start)), "stage 2": load_network(Path("models", stage2))}
-    return stack([panels(inputs[i], networks, None if targets.absent else targets[i])
+        raise ValueError(f"{inputs.folder}: no captures: {inputs.absent}")
+    rows = {"stage 1": named(start), "stage 2": named(stage2)}
+    return stack([panels(inputs[i], rows, None if targets.absent else targets[i])
                   for i in (_find(inputs, scene) for scene in scenes or inputs.scenes[:1])])
 
 
-def panels(capture: np.ndarray, networks: dict, truth: np.ndarray | None) -> dict[str, np.ndarray]:
+def panels(capture: np.ndarray, models: dict[str, Model], truth: np.ndarray | None) -> dict[str, np.ndarray]:
     """Title -> crop of the input, of each network's output and of the truth, all of the same place and size."""
-    outputs = {title: quantise(apply([network], capture)) for title, network in networks.items()}
+    outputs = {title: restore(model, capture) for title, model in models.items()}
     first = next(iter(outputs.values()))
     scale = first.shape[0] // capture.shape[0]
     side = min(CROP, *first.shape[:2]) // scale * scale

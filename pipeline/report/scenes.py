@@ -2,8 +2,7 @@
 import statistics
 from typing import NamedTuple
 
-from pipeline.measure.names import METRICS
-from pipeline.report.verdict import BLIND, FIDELITY, PERCEPTUAL
+from pipeline.score.registry import METRICS, of_family
 
 
 class Pick(NamedTuple):
@@ -22,8 +21,8 @@ def gains(images: dict[tuple[str, str], dict[str, float]], base: dict[tuple[str,
     `images` and `base` are (scene, image) -> metric -> score; without a base, it is the score itself with the sign that makes
     more the better. None when no metric is there.
     """
-    for metric in (*PERCEPTUAL, *FIDELITY, *BLIND):
-        sign = 1 if METRICS[metric] == "up" else -1
+    for metric in (*of_family("perceptual"), *of_family("fidelity"), *of_family("blind")):
+        sign = 1 if METRICS[metric].better == "up" else -1
         found: dict[str, list[float]] = {}
         for (scene, image), scores in images.items():
             other = {metric: 0.0} if base is None else base.get((scene, image), {})

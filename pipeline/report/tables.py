@@ -1,120 +1,38 @@
-"""The tables of a task: Markdown to read, CSV to compute with."""
-import csv
+"""The tables of a task, as Markdown."""
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from pipeline.core.files import replacing
-from pipeline.core.settings import Bench, Tests
-from pipeline.measure.names import METRICS, TEST_SETS, WHEN_ASKED
+import pandas as pd
 
-TITLES = {
-    "psnr": "PSNR",
-    "psnr_aligned": "PSNR-aligned",
-    "ssim": "SSIM",
-    "psnr_y": "PSNR-Y",
-    "ssim_y": "SSIM-Y",
-    "lpips_alex": "LPIPS-Alex",
-    "lpips_vgg": "LPIPS-VGG",
-    "lpips_squeeze": "LPIPS-Squeeze",
-    "swd": "SWD",
-    "niqe": "NIQE",
-    "niqe_published": "NIQE-published",
-    "moire_energy": "Moire",
-    "flat_noise": "Flat noise",
-    "critic_auc": "Critic AUC",
-}
-DIGITS = {
-    "psnr": 2,
-    "psnr_aligned": 2,
-    "ssim": 4,
-    "psnr_y": 2,
-    "ssim_y": 4,
-    "lpips_alex": 4,
-    "lpips_vgg": 4,
-    "lpips_squeeze": 4,
-    "swd": 2,
-    "niqe": 2,
-    "niqe_published": 2,
-    "moire_energy": 2,
-    "flat_noise": 2,
-    "critic_auc": 3,
-}
-STANDS_FOR = {"psnr_y": "psnr", "ssim_y": "ssim", "lpips_squeeze": "lpips_alex", "niqe_published": "niqe"}
-"""Metric -> the one that tables show in its place when both are there. JSON and CSV hold both."""
-KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
-"""The columns of the CSV that are no scores."""
+from pipeline.compare.scores import Scores, computed_metrics
+from pipeline.compare.text import WIDTH, count, heading, item, pipes, texts_of
+from pipeline.core.entries import Tests
+from pipeline.core.settings import Bench
+from pipeline.score.names import TEST_SETS
+from pipeline.score.registry import METRICS, contests, known
+
 NOT_COMPUTED = "Not computed:"
-EXPLAINED = {
-    "psnr_aligned": "PSNR-aligned: a diagnostic that no method can be run with: PSNR after brightness and contrast of each "
-                    "channel of an output are fitted to its truth.",
-    "moire_energy": "Moire: what outputs differ by from the truth, in wavelengths of 4 to 40 pixels, rms in 8-bit levels; over "
-                    "the areas in which the truth is flat.",
-    "flat_noise": "Flat noise: the same below 4 pixels, as the standard deviation of white noise.",
-}
-"""What is said of a metric where it is shown."""
-ARROWS = {"up": "↑", "down": "↓"}
-WIDTH = 118  # columns of running text
 
 
-@dataclass
-class Scores:
-    """The scores of some rows on the test sets of one entry of `tests`."""
-    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """Row -> test set -> metric -> value."""
-    absent: list[dict[str, str]] = field(default_factory=list)
-    """What could not be computed: row, test_set, metric (each may be *, for all) and reason."""
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Test set, or reference -> images, scenes."""
-    parameters: dict[str, int] = field(default_factory=dict)
-    """Row -> trainable weights of its networks."""
-    networks: dict[str, list[str]] = field(default_factory=dict)
-    """Row -> the networks of its chain."""
-    flop: dict[str, int] = field(default_factory=dict)
-    """Network -> floating-point operations of a training step per pixel of its input."""
-    per_image: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
-    manifests: dict[str, dict] = field(default_factory=dict)
-    """Network -> its manifest."""
-    published: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Row -> metric -> a paper's own figure."""
+def cells(scores: Scores, test_set: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores on a test set as texts, and whether each is the best: a line for each row, a column for each metric to show.
 
-    def add(self, bench: dict) -> None:
-        """Take over the content of one file of data/bench."""
-        self.rows |= bench["rows"]
-        self.absent += bench["absent"]
-        self.counts |= bench["counts"]
-        self.parameters |= bench["parameters"]
-        self.networks |= bench["networks"]
-        self.flop |= bench["flop"]
-        self.per_image |= bench.get("per_image", {})
-        self.manifests |= bench.get("manifests", {})
-
-    def sort(self, order: list[str]) -> None:
-        self.rows = {row: self.rows[row] for row in order if row in self.rows}
-
-
-def heading(metric: str) -> str:
-    return f"{TITLES[metric]} {ARROWS[METRICS[metric]]}"
-
-
-def cells(scores: Scores, test_set: str) -> tuple[list[str], dict[str, list[tuple[str, bool]]]]:
-    """The metrics to show of a test set, and for each row their values as text, each with whether it is the best.
-
-    The oracle is out of the contest, as it was trained with the truth. What was not computed is an empty text.
+    Oracles are out of the contest, as truth reached them. What was not computed is an empty text.
     """
     rows = {row: sets[test_set] for row, sets in scores.rows.items() if test_set in sets}
-    computed = [metric for metric in METRICS if any(metric in values for values in rows.values())]
-    metrics = [metric for metric in computed if STANDS_FOR.get(metric) not in computed]
-    texts = {row: [f"{values[metric]:.{DIGITS[metric]}f}" if metric in values else "" for metric in metrics]
-             for row, values in rows.items()}
-    best = []
-    for column, metric in enumerate(metrics):
-        values = [float(line[column]) for row, line in texts.items() if line[column] and not row.endswith("-oracle")]
-        best.append((max if METRICS[metric] == "up" else min)(values, default=None))
-    return metrics, {row: [(text, bool(text) and not row.endswith("-oracle") and float(text) == top)
-                           for text, top in zip(line, best)] for row, line in texts.items()}
+    numbers = pd.DataFrame([*rows.values()], index=[*rows], columns=contests(), dtype=float)
+    numbers = numbers.dropna(axis="columns", how="all")
+    texts = texts_of(numbers[[metric for metric in numbers if METRICS[metric].stands_for not in numbers]])
+    shown = texts.apply(pd.to_numeric, errors="coerce")  # equal texts are ties
+    rivals = shown[[row not in scores.oracles for row in shown.index]]
+    best = rivals.apply(lambda column: column == (column.max() if METRICS[column.name].better == "up" else column.min()))
+    return texts, best.reindex(texts.index, fill_value=False)
+
+
+def figures(scores: Scores, test_set: str, rows) -> pd.DataFrame:
+    """A paper's own figures for the rows, NaN where it has none; a column for each metric of them. `-val` sets have none."""
+    found = [{} if test_set.endswith("-val") else scores.published.get(row, {}) for row in rows]
+    return pd.DataFrame(found, index=[*rows], columns=contests(), dtype=float).dropna(axis="columns", how="all")
 
 
 def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] = ()) -> list[str]:
@@ -122,7 +40,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
-    backbones = ", ".join(TITLES[f"lpips_{net}"].removeprefix("LPIPS-") for net in bench.lpips)
+    backbones = ", ".join(METRICS[f"lpips_{net}"].title.removeprefix("LPIPS-") for net in bench.lpips)
     items = [
         "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the "
         "truth. metrics/tables/*.csv hold every metric, metrics/images/*.csv a line per image.",
@@ -136,7 +54,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
         "values; NIQE-published, of the authors' model, does.",
         f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
         "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
-        *(text for metric, text in EXPLAINED.items() if metric in computed),
+        *(metric.about for metric in METRICS.values() if metric.about and metric.name in computed),
         "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
         "mean with the input"
         + (", `+blur1` it or the input after a Gaussian of 1 pixel" if any(entry.blur for entry in tests) else "")
@@ -147,7 +65,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
 
 
-def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
+def task_markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
              sections: Sequence[str] = ()) -> str:
     """The tables of a task, a heading for each test set; `scores` by entry of `tests`, `entries` the section itself.
 
@@ -159,6 +77,7 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
         if any(group.published for group in scores.values()):
             lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
                           "with each other; what to look for is whether their order is that of ours.")
+        lines += [line for group in scores.values() for text in reached(group) for line in item(text)]
         lines.append("")
     for tests, group in scores.items():
         for test_set in TEST_SETS:
@@ -172,78 +91,32 @@ def markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[
     return "\n".join(lines).rstrip() + "\n"
 
 
-def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
-    """One line per row and test set, one column per metric; what was not computed is an empty field."""
-    found = computed_metrics(scores)
-    metrics = [metric for metric in METRICS if metric in found or metric not in WHEN_ASKED]
-    with replacing(path, "w") as handle:
-        writer = csv.DictWriter(handle, [*KEYS, *metrics, *sorted(found - METRICS.keys())], lineterminator="\n")
-        writer.writeheader()
-        for tests, group in scores.items():
-            for row, sets in group.rows.items():
-                for test_set in (name for name in TEST_SETS if name in sets):
-                    writer.writerow({"tests": tests, "row": row, "test_set": test_set, **group.counts[test_set],
-                                     "parameters": group.parameters[row], **sets[test_set]})
-
-
-def read_csv(path: Path | str) -> dict[str, Scores]:
-    """The rows and counts of a file of `write_csv`, by entry of `tests`."""
-    scores = {}
-    with open(path, encoding="utf-8", newline="") as handle:
-        for line in csv.DictReader(handle):
-            group = scores.setdefault(line["tests"], Scores())
-            values = {metric: float(text) for metric, text in line.items() if metric not in KEYS and text}
-            group.rows.setdefault(line["row"], {})[line["test_set"]] = values
-            group.counts[line["test_set"]] = {"images": int(line["images"]), "scenes": int(line["scenes"])}
-            group.parameters[line["row"]] = int(line["parameters"])
-    return scores
-
-
-def item(text: str) -> list[str]:
-    """The lines of an item of a Markdown list."""
-    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)
-
-
-def count(counts: dict[str, int]) -> str:
-    return f"{counts['images']} images of {counts['scenes']} scenes"
-
-
-def computed_metrics(scores: dict[str, Scores]) -> set[str]:
-    """The metrics that were computed anywhere."""
-    return {metric for group in scores.values() for sets in group.rows.values() for values in sets.values()
-            for metric in values}
+def reached(scores: Scores) -> list[str]:
+    """What is to be said of rows that are oracles without being a system's own."""
+    rows = {}
+    for row, how in scores.oracles.items():
+        if how and row in scores.networks:
+            rows.setdefault(how, []).append(f"`{row}`")
+    return [f"Truth reached {', '.join(names)} by {how}: oracles too." for how, names in rows.items()]
 
 
 def _table(scores: Scores, test_set: str) -> list[str]:
-    metrics, rows = cells(scores, test_set)
-    shown = {} if test_set.endswith("-val") else {row: scores.published[row] for row in rows if row in scores.published}
-    published = [metric for metric in METRICS if any(metric in figures for figures in shown.values())]
-    lines = [["row", "weights", *map(heading, metrics), *(f"{TITLES[metric]}, paper" for metric in published)]]
-    for row, values in rows.items():
-        figures = [f"{shown[row][metric]:g}" if metric in shown.get(row, {}) else "" for metric in published]
-        ours = [f"**{text}**" if bold else text for text, bold in values]
-        lines.append([row, f"{scores.parameters[row]:,}", *ours, *figures])
-    return aligned(lines)
-
-
-def aligned(lines: list[list[str]]) -> list[str]:
-    """A Markdown table of equally long lines, the heading first; the first column is text, the others are numbers."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
-              for line in [lines[0], rule, *lines[1:]]]
-    return ["| " + " | ".join(line) + " |" for line in padded]
+    texts, best = cells(scores, test_set)
+    table = texts.where(~best, "**" + texts + "**").rename(columns=heading)
+    table.insert(0, "weights", [f"{scores.parameters[row]:,}" for row in table.index])
+    for metric, column in figures(scores, test_set, table.index).items():
+        table[f"{METRICS[metric].title}, paper"] = column.map("{:g}".format, na_action="ignore").fillna("")
+    return pipes("row", table)
 
 
 def not_computed(scores: Scores, prefix: str) -> list[str]:
     """One line per reason; `prefix` says which tests it is of, where a task has several."""
     reasons = {}
-    for item in scores.absent:
-        reasons.setdefault(item["reason"], []).append(item)
+    for gap in scores.absent:
+        reasons.setdefault(gap["reason"], []).append(gap)
     lines = []
     for reason, items in reasons.items():
-        metrics = _joined(items, "metric", list(METRICS))
+        metrics = _joined(items, "metric", contests())
         rows = _joined(items, "row", list(scores.rows))
         sets = _joined(items, "test_set", list(TEST_SETS))
         lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
@@ -254,4 +127,4 @@ def _joined(items: list[dict], key: str, everything: list[str]) -> str:
     names = {item[key] for item in items}
     if "*" in names or (len(everything) > 1 and names >= set(everything)):
         return f"all {key.replace('_', ' ')}s"
-    return " ".join(TITLES.get(name, name) for name in [*everything, *sorted(names - set(everything))] if name in names)
+    return " ".join(known(name).title for name in [*everything, *sorted(names - set(everything))] if name in names)

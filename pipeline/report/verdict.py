@@ -7,17 +7,18 @@ used, as the ones are no networks and the others needed the truth.
 from dataclasses import dataclass, field
 
 from pipeline.compare.choice import BOUNDED
+from pipeline.compare.kinds import first_stages, input_of
+from pipeline.compare.paired import Difference, Paired
+from pipeline.compare.scores import Scores
+from pipeline.compare.seeds import beyond, controls, minus
+from pipeline.compare.seeds_text import FEW_SCENES
+from pipeline.compare.text import heading
+from pipeline.core.graph import Graph
 from pipeline.core.params import Params
-from pipeline.measure.names import METRICS, input_control_rows
-from pipeline.report.paired import Difference, Paired
-from pipeline.report.roles import first_stages, input_of, saw_truth
-from pipeline.report.seeds import beyond, controls, minus
-from pipeline.report.seeds_text import FEW_SCENES
-from pipeline.report.tables import DIGITS, TITLES, Scores, heading
+from pipeline.report.tables import reached
+from pipeline.score.names import input_control_rows
+from pipeline.score.registry import METRICS, of_family
 
-PERCEPTUAL = ("lpips_alex", "lpips_vgg", "lpips_squeeze")
-FIDELITY = ("psnr", "psnr_y")
-BLIND = ("niqe", "niqe_published")
 LEVELS = {
     "clear": "clear",
     "close": "a close call",
@@ -46,14 +47,19 @@ class Verdict:
     """Sentences."""
 
 
-def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
+def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, test_set: str,
            choices: dict[str, dict]) -> Verdict:
     """What to use of the rows of one entry of `tests`; `paired` are the scores per image on `test_set`."""
-    usable = [row for row in group.rows if row in group.networks and not saw_truth(params, group.networks[row])
-              and test_set in group.rows[row]]
+    params = graph.params
+    scored = [row for row in group.rows if row in group.networks and test_set in group.rows[row]]
+    usable = [row for row in scored if row not in group.oracles]
+    if scored and not usable:
+        return Verdict("none", test_set, reasons=["Truth reached every network that is scored here: all are oracles.",
+                                                  *reached(group)])
     scores = {row: group.rows[row][test_set] for row in usable}
-    own, inputs = first_stages(params, task, group), input_of(params, task, tests, group, test_set)
-    metric = next((name for name in (*PERCEPTUAL, *FIDELITY) if any(name in values for values in scores.values())), None)
+    own, inputs = first_stages(graph, task, group), input_of(graph, task, tests, group, test_set)
+    metric = next((name for name in (*of_family("perceptual"), *of_family("fidelity"))
+                   if any(name in values for values in scores.values())), None)
     if metric is None:
         alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}
         return _blind(params, alone, own, inputs, test_set, choices, paired)
@@ -71,7 +77,7 @@ def decide(params: Params, task: str, tests: str, group: Scores, paired: Paired,
         found.reasons.append(f"It is better than {others}, by more than other scenes would change.")
     else:
         found.reasons.append("No other row can be used.")
-    if metric in FIDELITY:
+    if METRICS[metric].family == "fidelity":
         found.reasons.append("LPIPS was not computed, so this is by PSNR alone, which likes smooth pictures better than "
                              "people do.")
     _against_controls(params, tests, found, own, paired)
@@ -96,7 +102,7 @@ def nearest_input(params: Params, tests: str, group: Scores, test_set: str, inpu
 
 def best_first(metric: str, values: dict[str, float]) -> list[str]:
     """The rows from the best to the worst; the earlier of two equal ones first."""
-    return sorted(values, key=lambda row: -values[row] if METRICS[metric] == "up" else values[row])
+    return sorted(values, key=lambda row: -values[row] if METRICS[metric].better == "up" else values[row])
 
 
 def apart(difference: Difference | None) -> bool:
@@ -106,33 +112,33 @@ def apart(difference: Difference | None) -> bool:
 
 def gained(metric: str, difference: Difference | None) -> bool:
     """Whether a difference is a gain, beyond what other scenes would change."""
-    return apart(difference) and (difference.interval.value > 0) == (METRICS[metric] == "up")
+    return apart(difference) and (difference.interval.value > 0) == (METRICS[metric].better == "up")
 
 
-def in_words(metric: str, difference: Difference) -> str:
+def interval_in_words(metric: str, difference: Difference) -> str:
     """Such as `PSNR ↑ +0.31 [+0.20, +0.42]`."""
-    digits, found = DIGITS[metric], difference.interval
+    text, found = METRICS[metric].text, difference.interval
     limits = "no interval, as there is one scene"
     if found.low is not None:
-        limits = f"{found.low:+.{digits}f}, {found.high:+.{digits}f}"
-    return f"{heading(metric)} {found.value:+.{digits}f} [{limits}]"
+        limits = f"{text(found.low, '+')}, {text(found.high, '+')}"
+    return f"{heading(metric)} {text(found.value, '+')} [{limits}]"
 
 
 def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Paired) -> list[str]:
     """What it would be by other metrics, and what that costs."""
     said = []
-    for metric in ("psnr", "niqe"):
+    for metric in (*of_family("fidelity")[:1], *of_family("blind")[:1]):
         values = {row: each[metric] for row, each in scores.items() if metric in each}
         if metric == found.metric or found.row not in values:
             continue
         row = best_first(metric, values)[0]
         if row == found.row:
-            said.append(f"No other row that can be used has a better {TITLES[metric]}.")
+            said.append(f"No other row that can be used has a better {METRICS[metric].title}.")
             continue
         differences = minus(paired, row, found.row, [metric, found.metric])
-        words = ", ".join(in_words(name, difference) for name, difference in differences.items())
-        doubt = ", which needs no truth but is fooled by sharpening and noise" if metric == "niqe" else ""
-        said.append(f"By {TITLES[metric]}{doubt}, it would be `{row}`: against `{found.row}`, {words}.")
+        words = ", ".join(interval_in_words(name, difference) for name, difference in differences.items())
+        doubt = ", which needs no truth but is fooled by sharpening and noise" if METRICS[metric].family == "blind" else ""
+        said.append(f"By {METRICS[metric].title}{doubt}, it would be `{row}`: against `{found.row}`, {words}.")
     return said
 
 
@@ -143,7 +149,7 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
     difference = differences[found.metric]
-    found.gain = words = in_words(found.metric, difference)
+    found.gain = words = interval_in_words(found.metric, difference)
     changed = "+" in base
     what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
@@ -169,7 +175,7 @@ def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str,
     differences = beyond(paired, found.row, scored, [found.metric], [])
     if found.metric not in differences:
         return
-    words = in_words(found.metric, differences[found.metric])
+    words = interval_in_words(found.metric, differences[found.metric])
     what = f"plain filters on `{start}`, the stage 1 it came from (sharpening, noise or the like, which learn nothing)"
     if gained(found.metric, differences[found.metric]):
         found.reasons.append(f"It is better than {what}: {words}.")
@@ -191,12 +197,13 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
     found = Verdict("unproven", test_set, metric, row, base_of(row, own, inputs, [*usable.values()]))
     bounds = " and ".join(name for name in BOUNDED if name in lines[row])
     others = f", lower than the other systems' {_names([name for name in lines if name != row])}" if len(lines) > 1 else ""
-    found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {TITLES[metric]} of what `select` "
-                         f"may choose, {lines[row][metric]:g}{others}; bounds on {bounds} keep it near the input. "
-                         f"{TITLES[metric]} is fooled by sharpening and noise, so trust the pictures more.")
+    title = METRICS[metric].title
+    found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {title} of what `select` may "
+                         f"choose, {lines[row][metric]:g}{others}; bounds on {bounds} keep it near the input. "
+                         f"{title} is fooled by sharpening and noise, so trust the pictures more.")
     if found.base and metric in paired.metrics:
         if difference := minus(paired, row, found.base, [metric]).get(metric):
-            found.reasons.append(f"On the test captures, minus `{found.base}`: {in_words(metric, difference)}.")
+            found.reasons.append(f"On the test captures, minus `{found.base}`: {interval_in_words(metric, difference)}.")
     return found
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.core.baselines import Zssr
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.files import read_json, sha256, sha256_of
 from pipeline.core.params import PARAMS_FILE, load
 from pipeline.core.seeds import derive
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
-from pipeline.restore.room import FLOAT_RGB, free_memory
+from pipeline.restore.memory import FLOAT_RGB, free_memory
+from pipeline.restore.pixels import quantise
 from pipeline.restore.row import is_file
 
 ANSWERS = 8  # of the ensemble
@@ -26,7 +26,7 @@ FRAMES = 12  # of the enlarged size, as floats, besides: what an answer takes wh
 class Entry:
     """`key` of section `zssr` in params.yaml, with what else a result depends on."""
     key: str
-    settings: Zssr
+    settings: ZssrEntry
     seed: int
     threads: int
 
@@ -42,7 +42,7 @@ def learnt_by(names: tuple[str, ...], models: Path | str = "models") -> Entry | 
         if is_file(name) or manifest.is_file() and not made:
             continue
         params = load() if PARAMS_FILE.is_file() else None
-        key = params.rows[name].first if params and name in params.rows else name
+        key = params.rows[name].network if params and name in params.rows else name
         if params and key in params.zssr:
             if len(names) > 1:
                 raise ValueError(f"{name}: learns a network from each photo and stands alone, got {' and '.join(names)}")
@@ -74,8 +74,8 @@ class Learnt:
                               f"{need / 1e9:.1f} GB, {free / 1e9:.1f} are free")
         share = height * width / (settings.gradual * (settings.max_steps + answers))
         colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-        restored, _ = zssr.restore(colour, self.scale, settings, derive(self.entry.seed, f"{self.entry.key}/restore"),
-                                   self.device, lambda: advance(share))
+        seed = derive(self.entry.seed, f"{self.entry.key}/restore")
+        restored, _ = zssr.restore_by_learning(colour, self.scale, settings, seed, self.device, lambda: advance(share))
         if not np.isfinite(restored).all():
             raise ValueError("the network gave values that are not finite; nothing was written")
         output[:] = quantise(restored if image.ndim == 3 else restored.mean(2), output.dtype)

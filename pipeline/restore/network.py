@@ -6,12 +6,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from pipeline.core.files import read_json, replacing, sha256, write_json
-from pipeline.nets.build import build, source
-
-
-class AbsentNetwork(Exception):
-    """This network could not be trained; the text says what was missing."""
+from pipeline.core.files import replacing, sha256, write_json
+from pipeline.nets.build import build
+from pipeline.nets.catalogue import code_of
+from pipeline.restore.manifest import FORMAT, read_manifest
 
 
 def save_network(folder: Path | str, network: nn.Module, arch: str, options: dict, made: dict) -> None:
@@ -27,26 +25,10 @@ def save_network(folder: Path | str, network: nn.Module, arch: str, options: dic
     with replacing(folder / "network.safetensors") as handle:
         handle.write(save(weights))
     write_json(folder / "manifest.json", {
-        "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
+        "format": FORMAT, "arch": arch, "options": options, "scale": network.scale, "radius": network.radius,
         "parameters": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
-        "code": sha256(source(arch)),  # an edit of the architecture travels to all that was made with it
+        "code": code_of(arch),  # an edit of the architecture travels to all that was made with it
         "weights": sha256(folder / "network.safetensors"), "made": made})
-
-
-def save_absent(folder: Path | str, reason: str) -> None:
-    """Write the stand-in of a network that could not be trained."""
-    write_json(Path(folder) / "manifest.json", {"absent": reason})
-
-
-def read_manifest(folder: Path | str) -> dict:
-    """A network's manifest. Raises FileNotFoundError, or AbsentNetwork for a stand-in."""
-    path = Path(folder) / "manifest.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: no manifest.json here; is that a trained network?")
-    manifest = read_json(path)
-    if "absent" in manifest:
-        raise AbsentNetwork(manifest["absent"])
-    return manifest
 
 
 def load_network(folder: Path | str, device: torch.device | str = "cpu", trainable: bool = False) -> nn.Module:

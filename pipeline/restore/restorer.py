@@ -4,7 +4,6 @@
     restorer = Restorer("sr-edsr-stage2")
     restorer.file("photo.jpg", "restored.png")
 """
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,17 +14,16 @@ import numpy as np
 
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
-from pipeline.core.params import PARAMS_FILE, load
-from pipeline.restore.apply import quantise
-from pipeline.restore.beside import write_beside
-from pipeline.restore.chain import Chain
 from pipeline.restore.learnt import Learnt, learnt_by
-from pipeline.restore.network import load_network, read_manifest
+from pipeline.restore.memory import tile_for
+from pipeline.restore.model import in_bf16, turned
+from pipeline.restore.named import hashes_of, named
 from pipeline.restore.photo import Photo, read_photo
-from pipeline.restore.room import tile_for
-from pipeline.restore.row import is_file, read_row
+from pipeline.restore.pixels import quantise
+from pipeline.restore.row import is_file
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
-from pipeline.restore.tiles import restore_into
+from pipeline.restore.side_by_side import write_side_by_side
+from pipeline.restore.tiles import aligned, in_one_pass, largest, restore_into, usual_tile
 
 IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
 # Input pixels that go through together, where photos are smaller. On a CPU a pass of less costs more by the pixel (1.4 times
@@ -53,7 +51,7 @@ class Begun:
 class Restorer:
     """`names`: networks below `models`, rows of params.yaml, or files of rows that `export --to safetensors` wrote; each takes
     what the one before it made. An entry of `zssr` stands alone: it has no network, but learns one from each photo, whole
-    (`chain` is None then).
+    (`model` is None then).
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
@@ -61,26 +59,22 @@ class Restorer:
 
     def __init__(self, *names: str, models: Path | str = "models", device: str | None = None, precision: str = "fp32",
                  ensemble: bool = False, tile: int | None = None):
-        self.precision, self.ensemble, self.chain, self.learnt = precision, ensemble, None, None
+        self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
         self.names = [Path(name).name if is_file(name) else name for name in names]
         if entry := learnt_by(names, models):
             if ensemble or tile or precision != "fp32":
                 raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{entry.key} says; ensemble, precision "
                                  "and tile are those of trained networks")
-            self.learnt = Learnt(entry, _device(device, entry.threads))
+            self.learnt = Learnt(entry, pick(entry.threads, device))
             self.weights, self.scale = [self.learnt.hash], self.learnt.scale
             return
-        place, networks, self.weights = _device(device), [], []
-        for name in names:
-            if is_file(name):
-                networks += read_row(name, place)
-                self.weights.append(sha256(name))
-                continue
-            for folder in (Path(models, network) for network in networks_of(name, models)):
-                networks.append(load_network(folder, place))
-                self.weights.append(read_manifest(folder)["weights"])
-        self.chain = Chain(networks, ensemble, precision)
-        self.tile, self.scale = tile or tile_for(self.chain), self.chain.scale
+        if precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
+        model = named(*names, models=models, device=pick(name=device))
+        model = turned(model) if ensemble else model
+        self.model = in_bf16(model) if precision == "bf16" else model
+        self.weights, self.scale = hashes_of(*names, models=models), model.scale
+        self.tile = aligned(tile, self.model) if tile else tile_for(self.model)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 or uint16; (height, width, 3) RGB, with alpha as a fourth channel, or (height, width) grey -> the same,
@@ -124,7 +118,7 @@ class Restorer:
         if source.alpha is not None:
             alpha = self._alpha(source.alpha, begun.dtype, folder, lambda pixels: advance(0))
         if picture:
-            write_beside(picture, source.colour, colour)
+            write_side_by_side(picture, source.colour, colour)
         del source
         begun.photo = replace(begun.photo, colour=colour, alpha=alpha)  # the pixels that were read go, for their memory
         save_photo(begun.target, begun.photo, begun.mark, begun.quality)
@@ -133,23 +127,26 @@ class Restorer:
     def remark(self) -> str:
         """What a user is to know of these networks, or nothing."""
         name = "+".join(self.names)
-        if self.chain is None:
+        if self.model is None:
             return f"{name} learns a network from each photo anew, so a photo takes minutes, and is held whole"
-        if layers := self.chain.global_layers:
-            return (f"{name} sees a whole image at once ({', '.join(layers)}), so large photos, in tiles, come out a little "
-                    "different; the tiles are faded into each other")
-        return ""
+        if self.model.exact:
+            return ""
+        at_once = f"photos of up to {largest(self.model) / 1e6:g} megapixels go through at once"
+        if self.tile < usual_tile(self.model):
+            at_once = f"memory, or --tile, allows for no more than tiles of {self.tile} pixels"
+        return (f"{name} sees a whole image at once ({', '.join(self.model.sees_all)}): {at_once}; larger ones, in tiles that "
+                "are faded into each other, come out a little different")
 
     def at_once(self, height: int, width: int) -> int:
         """How many photos of this size go through the networks together; 1 where that gains nothing."""
-        if self.chain is None or not height * width:
+        if self.model is None or not height * width:
             return 1
-        room = min(self.tile**2, AT_ONCE.get(self.chain.device.type, self.tile**2))
-        return max(room // (height * width), 1)
+        pixels = min(self.tile**2, AT_ONCE.get(self.model.device.type, self.tile**2))
+        return max(pixels // (height * width), 1)
 
     def together(self, begun: list[Begun]) -> list[np.ndarray]:
         """The colours of restored photos of one size that went through the networks in one pass."""
-        restored = self.chain.together([each.photo.colour for each in begun])
+        restored = in_one_pass(self.model, [each.photo.colour for each in begun])
         return [quantise(colour if each.photo.colour.ndim == 3 else colour.mean(2), each.dtype)
                 for each, colour in zip(begun, restored)]
 
@@ -163,11 +160,11 @@ class Restorer:
     def _restored(self, image: np.ndarray, dtype: np.dtype, folder: Path | None = None,
                   advance: Advance = _nothing) -> np.ndarray:
         height, width = image.shape[:2]
-        output = _room_for((height * self.scale, width * self.scale, *image.shape[2:]), dtype, folder)
+        output = _empty((height * self.scale, width * self.scale, *image.shape[2:]), dtype, folder)
         if self.learnt:
             self.learnt.restore_into(output, image, advance)
         else:
-            self.tile = restore_into(output, self.chain, image, self.tile, advance)
+            self.tile = restore_into(output, self.model, image, self.tile, advance, halve=True)
         return output
 
     def _alpha(self, alpha: np.ndarray, dtype: np.dtype, folder: Path | None = None,
@@ -181,34 +178,7 @@ class Restorer:
         return alpha if alpha.dtype == dtype else ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
 
 
-def networks_of(name: str, models: Path | str = "models") -> list[str]:
-    """The networks behind a name: itself, or those of a row in params.yaml. Raises ValueError for a row without any."""
-    if Path(models, name, "manifest.json").is_file() or not PARAMS_FILE.is_file():
-        return [name]
-    row = load().rows.get(name)
-    if row is None:
-        return [name]
-    networks = [network for network in (row.first, row.second, row.third) if network != "none"]
-    if not networks:
-        raise ValueError(f"{name}: this row is the input itself, it has no network")
-    return networks
-
-
-def _device(name: str | None, threads: int | None = None):
-    if name is None:
-        return pick(threads)
-    before = os.environ.get("RESTAGE_DEVICE")
-    os.environ["RESTAGE_DEVICE"] = name
-    try:
-        return pick(threads)
-    except SystemExit as error:
-        raise ValueError(f"device {name}: {error}") from None
-    finally:
-        os.environ.pop("RESTAGE_DEVICE")
-        os.environ.update({"RESTAGE_DEVICE": before} if before else {})
-
-
-def _room_for(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.ndarray:
+def _empty(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.ndarray:
     """An array in memory, or a large one in a file that has no name, so that nothing is left of it whatever happens."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if folder is None or size <= IN_MEMORY:

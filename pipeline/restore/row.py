@@ -1,8 +1,9 @@
 """A row as one file that restores photos wherever Restage is: a .safetensors file with the weights of a chain.
 
-Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the names of the networks in their order, and
-`networks`, their manifests by name. The weights of a chain of one network have their own names; where there are more, the
-network's name and a slash come before them. A network that is in the chain twice is in the file once.
+Its header tells the rest, as JSON below the key `restage`: `row`, `chain`, the networks in their order, each a tree of
+restore/manifest.py, mostly just a name; `networks`, their manifests by name, and `saw_truth`, whether the truth of captures
+reached any of them. The weights of a single network have their own names; where there are more, the network's name and a slash
+come before them. A network that is in the chain twice is in the file once.
 """
 import json
 from pathlib import Path
@@ -14,7 +15,8 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
-from pipeline.restore.network import read_manifest
+from pipeline.restore.manifest import check_format, leaves, read_manifest
+from pipeline.restore.model import Model, assembled, model_of
 
 KEY = "restage"
 OF_OTHERS = (".onnx", ".pth", ".pt")
@@ -25,23 +27,21 @@ def is_file(name: str | Path) -> bool:
     return Path(name).suffix in (".safetensors", *OF_OTHERS)
 
 
-def write_row(file: Path | str, row: str, chain: list[str], models: Path | str = "models") -> None:
-    """Write the networks of `models` that `chain` names. Raises as `read_manifest` does."""
-    manifests = {name: read_manifest(Path(models, name)) for name in dict.fromkeys(chain)}
+def write_row(file: Path | str, row: str, tree: str | dict, models: Path | str = "models", saw_truth: bool = False) -> None:
+    """Write the networks of `models` that `tree` names. Raises as `read_manifest` does."""
+    chain = tree["chain"] if isinstance(tree, dict) and "chain" in tree else [tree]
+    manifests = {name: read_manifest(Path(models, name)) for name in dict.fromkeys(leaves(tree))}
     weights = {}
     for name in manifests:
         own = load(Path(models, name, "network.safetensors").read_bytes())
         weights |= {_prefix(name, manifests) + key: value for key, value in own.items()}
-    header = json.dumps({"row": row, "chain": chain, "networks": manifests}, sort_keys=True)
+    header = json.dumps({"row": row, "chain": chain, "networks": manifests, "saw_truth": saw_truth}, sort_keys=True)
     with replacing(file) as handle:
         handle.write(save(weights, {KEY: header}))
 
 
-def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Module]:
-    """The networks of the chain in a file of `write_row`, frozen and in eval mode.
-
-    Raises ValueError for any other file.
-    """
+def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
+    """What a file of `write_row` holds, frozen and in eval mode. Raises ValueError for any other file."""
     file = Path(file)
     if not file.is_file():
         raise ValueError(f"{file}: no such file")
@@ -57,12 +57,25 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> list[nn.Mo
         raise ValueError(f"{file}: weights alone, no row that `export --to safetensors` wrote; `import` takes other projects'")
     try:
         about = json.loads(header)
-        return [_network(name, about["networks"], weights).to(device) for name in about["chain"]]
+        models = {name: model_of(_network(name, about["networks"], weights).to(device)) for name in about["networks"]}
+        return assembled({"chain": about["chain"]}, models)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file}: its weights are not those of the row that its header tells of: {error}") from error
 
 
+def saw_truth(file: Path | str) -> bool:
+    """Whether a file of weights says that truth reached them; only one of `write_row` can."""
+    if Path(file).suffix != ".safetensors" or not Path(file).is_file():
+        return False
+    try:
+        with safe_open(file, framework="pt") as handle:
+            return bool(json.loads((handle.metadata() or {}).get(KEY, "{}")).get("saw_truth"))
+    except (SafetensorError, ValueError, AttributeError):
+        return False  # who reads its weights says what is wrong
+
+
 def _network(name: str, manifests: dict[str, dict], weights: dict[str, torch.Tensor]) -> nn.Module:
+    check_format(manifests[name], name)
     network, prefix = build(manifests[name]["arch"], manifests[name]["options"]), _prefix(name, manifests)
     network.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)})
     return network.requires_grad_(False).eval()

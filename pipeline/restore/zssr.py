@@ -14,11 +14,13 @@ import torch
 from scipy.stats import linregress
 from torch.nn import functional as F
 
-from pipeline.core.baselines import Zssr
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.degrade.bicubic import resize
 from pipeline.nets.zssr import build
-from pipeline.restore.apply import apply, to_tensor
+from pipeline.restore.model import model_of
+from pipeline.restore.pixels import to_tensor
+from pipeline.restore.tiles import restore
 
 MEDIAN_ROWS = 64  # at once
 SMALLEST = 0.25  # no axis of a training image is scaled by less, whatever the draw
@@ -26,7 +28,7 @@ SMALLEST = 0.25  # no axis of a training image is scaled by less, whatever the d
 Image = np.ndarray  # float32 HWC RGB in [0, 1]
 
 
-def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: torch.device | str = "cpu",
+def restore_by_learning(image: np.ndarray, scale: int, settings: ZssrEntry, seed: int, device: torch.device | str = "cpu",
             tick: Callable[[], None] = lambda: None) -> tuple[Image, int]:
     """`image` (uint8 or uint16 HWC RGB) enlarged `scale` times, and how many training steps that took.
 
@@ -43,7 +45,7 @@ def restore(image: np.ndarray, scale: int, settings: Zssr, seed: int, device: to
     for factor in factors(scale, settings.gradual):
         steps += _learn(network, optimizer, sources, factor, settings, seed, tick)
         height, width = (round(factor * side) for side in image.shape[:2])
-        sources.append((factor, enlarge(network, image, height, width, settings, tick)))
+        sources.append((factor, learn_to_enlarge(network, image, height, width, settings, tick)))
     return sources[-1][1], steps
 
 
@@ -52,13 +54,14 @@ def factors(scale: int, count: int) -> list[float]:
     return [scale ** (number / count) for number in range(1, count)] + [float(scale)]
 
 
-def enlarge(network, image: Image, height: int, width: int, settings: Zssr, tick: Callable[[], None] = lambda: None) -> Image:
+def learn_to_enlarge(network, image: Image, height: int, width: int, settings: ZssrEntry,
+                     tick: Callable[[], None] = lambda: None) -> Image:
     """The network's answer for an image: the median over orientations, each one and it back-projected."""
 
     def answer(turned: Image) -> Image:
         tick()
         sides = (height, width) if turned.shape == image.shape else (width, height)
-        restored = np.clip(apply([network], resize(turned, *sides)), 0, 1)
+        restored = np.clip(restore(model_of(network), resize(turned, *sides), "float32"), 0, 1)
         return back_project(restored, turned, settings.back_projections)
 
     restored = median_of_orientations(answer, image) if settings.ensemble else answer(image)
@@ -89,7 +92,7 @@ def back_project(restored: Image, image: Image, count: int) -> Image:
     return restored
 
 
-def _learn(network, optimizer, sources: list[tuple[float, Image]], factor: float, settings: Zssr, seed: int, tick) -> int:
+def _learn(network, optimizer, sources: list[tuple[float, Image]], factor: float, settings: ZssrEntry, seed: int, tick) -> int:
     """Train on pairs of images from `sources` and what `factor` leaves of them; returns the number of steps."""
     device, (_, image) = next(network.parameters()).device, sources[0]
     rate = Rate(settings)
@@ -105,7 +108,7 @@ def _learn(network, optimizer, sources: list[tuple[float, Image]], factor: float
         loss.backward()
         optimizer.step()
         if step % settings.test_every == 0:
-            again = np.clip(apply([network], _degraded(image, factor, settings.noise, draw)), 0, 1)
+            again = np.clip(restore(model_of(network), _degraded(image, factor, settings.noise, draw), "float32"), 0, 1)
             rate.note(step, float(np.mean((again - image) ** 2)))
         rate.look(step)
         if rate.value < settings.lr_min:
@@ -129,7 +132,7 @@ class Rate:
     `fit_ratio` times how much it falls.
     """
 
-    def __init__(self, settings: Zssr):
+    def __init__(self, settings: ZssrEntry):
         self.settings, self.value, self.changed = settings, settings.lr, 0
         self.steps, self.errors = [], []
 
@@ -149,7 +152,7 @@ class Rate:
             self.value, self.changed = self.value / 10, step
 
 
-def training_image(sources: list[tuple[float, Image]], settings: Zssr, draw: np.random.Generator) -> Image:
+def training_image(sources: list[tuple[float, Image]], settings: ZssrEntry, draw: np.random.Generator) -> Image:
     """A square crop of one of the sources (each the image at a factor of its size, in rising order): as it is, turned by
     quarters, or under a random affine map. Its side is `crop`, or that of the smallest source where that is less."""
     side = min(settings.crop, *sources[0][1].shape[:2])
@@ -172,7 +175,7 @@ def _cut(image: Image, side: int, place: np.ndarray) -> Image:
     return image[top : top + side, left : left + side]
 
 
-def _warped(image: Image, scale: float, side: int, place: np.ndarray, settings: Zssr, draw: np.random.Generator) -> Image:
+def _warped(image: Image, scale: float, side: int, place: np.ndarray, settings: ZssrEntry, draw: np.random.Generator) -> Image:
     stretch = draw.normal(0, settings.stretch_sd) / 2
     axes = np.maximum([scale + stretch, scale - stretch], SMALLEST)
     shear = np.array([[1, 0], [0, 1]]) + np.array([[0, 1], [1, 0]]) * draw.normal(0, settings.shear_sd, (2, 1))

@@ -15,14 +15,16 @@ from torch import nn
 
 from pipeline.core import params
 from pipeline.core.device import pick
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard
-from pipeline.restore.apply import TILE, to_tensor
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
+from pipeline.restore.network import load_network, save_network
+from pipeline.restore.pixels import to_tensor
+from pipeline.restore.tiles import TILE
 
 
-class Reached(Exception):
+class _Reached(Exception):
     """Ends a forward pass at the layer whose input was wanted."""
 
 
@@ -41,15 +43,15 @@ def moments(network: nn.Module, layer: nn.Module, images: Shard, device) -> tupl
 
     def take(_, inputs):
         nonlocal total, squares, count
-        values = inputs[0].double().transpose(0, 1).flatten(1)
+        values = (inputs[0].cpu() if device.type == "mps" else inputs[0]).double().transpose(0, 1).flatten(1)
         total, squares, count = total + values.sum(1), squares + values.square().sum(1), count + values.shape[1]
-        raise Reached
+        raise _Reached
 
     handle = layer.register_forward_pre_hook(take)
     for piece in pieces(images):
         try:
             network(piece.to(device))
-        except Reached:
+        except _Reached:
             pass
     handle.remove()
     mean = total / count
@@ -72,14 +74,14 @@ def main(key: str) -> None:
     try:
         manifest = read_manifest(Path("models", start))
     except AbsentNetwork as reason:
-        return absent(key, f"{start} is absent: {reason}")
+        return _absent(key, f"{start} is absent: {reason}")
     device = pick(p.threads)
     network = load_network(Path("models", start), device, trainable=True)
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]  # in the order they are applied
     if not layers:
         raise ValueError(f"adabn.{key}.start: {start} is of arch {manifest['arch']}, which has no batch norm to adapt")
     if images.absent:
-        return absent(key, images.absent)
+        return _absent(key, images.absent)
     if not len(images):
         raise ValueError(f"adabn.{key}.captures: sets.{captures} has no images in its train split")
     reestimate(network, layers, images, device, f"{key}: statistics")
@@ -87,10 +89,10 @@ def main(key: str) -> None:
         "start": start, "start_weights": manifest["weights"], "threads": p.threads, "inputs": images.sha256, "tile": TILE})
 
 
-def absent(key: str, reason: str) -> None:
+def _absent(key: str, reason: str) -> None:
     save_absent(Path("models", key), reason)
     print(f"{key}: not made: {reason}", flush=True)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,7 +1,7 @@
 """Score networks on the test sets of their task.
 
-    python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan, KEY-stage2 and KEY-oracle
-    python -m pipeline.stages.bench rows KEY      one chain of networks, or the input, enlarged by bicubic, with its controls
+    python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan and KEY-stage2
+    python -m pipeline.stages.bench rows KEY      one network, or the input, enlarged by bicubic, with its controls
 
 Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
 a network may see into data/blind/<task>/KEY.json, one line per image into metrics/images/KEY.csv, and crops for the report
@@ -16,93 +16,93 @@ import numpy as np
 
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, write_json
-from pipeline.core.params import Params, ParamsError, load
+from pipeline.core.graph import Graph, TableRow, graph
+from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images.shards import Shard, ShardWriter
-from pipeline.measure.control import blur, match_tone, mix, sharpen, tone
-from pipeline.measure.cost import training_flop
-from pipeline.measure.names import (
+from pipeline.images.test_sets import FAR, test_images
+from pipeline.report.crops import SceneCrops
+from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
+from pipeline.restore.named import built
+from pipeline.restore.tiles import restore
+from pipeline.score.control import blurred, match_tone, mix_with_input, set_tone, sharpened
+from pipeline.score.cost import training_flop
+from pipeline.score.names import (
     CHOICE_SET,
     CONTROL_SETS,
-    SYSTEM_NETWORKS,
     TEST_SETS,
     Control,
     control_rows,
     input_control_rows,
-    row_name,
 )
-from pipeline.measure.score import Result, Scorer
-from pipeline.report.crops import Crops
-from pipeline.restore.apply import apply, quantise
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.score.registry import asked_for, check_metric
+from pipeline.score.score import Result, Scorer
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 
 Restorer = Callable[[np.ndarray], np.ndarray]  # uint8 HWC -> uint8 HWC
 
 
-def rows_of(params: Params, kind: str, key: str) -> dict[str, list[str]]:
-    """Row -> the networks of its chain, none for the input itself."""
-    if kind == "systems":
-        start = params.systems[key].start
-        return {start: [start]} | {f"{key}-{name}": [f"{key}-{name}"] for name in SYSTEM_NETWORKS}
-    row = params.rows[key]
-    return {row_name(params, key): [name for name in (row.first, row.second, row.third) if name != "none"]}
-
-
-def eligible(params: Params, kind: str, key: str) -> list[str]:
+def eligible(lineage: Graph, rows: list[TableRow]) -> list[str]:
     """The rows among which a network may be chosen: no input, no control and no oracle."""
-    if kind == "systems":
-        return [params.systems[key].start, f"{key}-stage2"]
-    return [] if params.rows[key].first == "none" else [key]
+    return [row.name for row in rows
+            if row.chain and not {lineage.nodes[name].kind for name in lineage.members(row.network)} & {"gan", "oracle"}]
 
 
-def kept(networks: list[str]) -> Path | None:
+def kept(network: str) -> Path | None:
     """The folder of a row's outputs, by test set, where no network could make them anew: an entry of zssr."""
-    folder = MODELS / networks[0] / "outputs" if networks else None
-    return folder if folder and folder.is_dir() else None
+    folder = MODELS / network / "outputs"
+    return folder if folder.is_dir() else None
 
 
-def restorer(networks: list[str], scale: int, device) -> tuple[Restorer | None, int]:
-    """A chain as a function, None where its outputs are kept, and its number of weights. Raises AbsentNetwork."""
-    if not networks:
+def kept_outputs(folder: Path, inputs: Shard) -> Shard:
+    outputs = Shard(folder)
+    if not outputs.absent and outputs.names != inputs.names:
+        raise ValueError(f"{folder} holds other images than {inputs.folder}")
+    return outputs
+
+
+def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
+    """A row as a function, None where its outputs are kept, and its number of weights. Raises AbsentNetwork."""
+    if network == "none":
         return lambda image: resize_uint8(image, scale * image.shape[0], scale * image.shape[1]), 0
-    if kept(networks):
-        return None, read_manifest(MODELS / networks[0])["parameters"]
-    models = [load_network(MODELS / name, device) for name in networks]
-    weights = sum(read_manifest(MODELS / name)["parameters"] for name in dict.fromkeys(networks))  # once if it is there twice
-    return lambda image: quantise(apply(models, image)), weights
+    if kept(network):
+        return None, read_manifest(MODELS / network)["parameters"]
+    tree = tree_of(network, MODELS)
+    model = built(tree, MODELS, device, {})
+    weights = sum(read_manifest(MODELS / name)["parameters"] for name in dict.fromkeys(leaves(tree)))  # once if there twice
+    return lambda image: restore(model, image), weights
 
 
-def scale_of(folder: Path) -> int:
+def scale_of_tests(folder: Path) -> int:
     """How many times larger the truth is than the input, from the first test set that has both; 1 when none has."""
     for name in TEST_SETS:
-        inputs, targets = Shard(folder / name / "inputs"), Shard(folder / name / "targets")
+        inputs, targets = (test_images(folder, side, name) for side in ("inputs", "targets"))
         if len(inputs) and len(targets):
             return targets.images[0]["height"] // inputs.images[0]["height"]
     return 1
 
 
-def run(restore: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
+def restore_shard(process: Restorer, inputs: Shard, folder: Path, what: str) -> Shard:
     """The outputs for a whole test set, as a shard in `folder`."""
     with ShardWriter(folder) as writer:
         for entry, image in track(zip(inputs.images, inputs), what, len(inputs)):
-            writer.add(entry["name"], entry["scene"], restore(image))
+            writer.add(entry["name"], entry["scene"], process(image))
     return Shard(folder)
 
 
 def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
     """The outputs after a control; `clean` are images whose tone they may be given."""
-    tones = (tone(outputs), tone(clean)) if control.tone else ()
+    tones = (set_tone(outputs), set_tone(clean)) if control.tone else ()
     with ShardWriter(folder) as writer:
         for i, (entry, degraded, image) in enumerate(zip(outputs.images, inputs, outputs)):
-            image = mix(image, degraded, control.input) if control.input else image
-            image = blur(image, control.blur) if control.blur else image
+            image = mix_with_input(image, degraded, control.input) if control.input else image
+            image = blurred(image, control.blur) if control.blur else image
             image = match_tone(image, *tones) if control.tone else image
             writer.add(entry["name"], entry["scene"],
-                       sharpen(image, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
+                       sharpened(image, control.sharpen, control.noise, rng(seed, f"bench/{row}", i)))
     return Shard(folder)
 
 
@@ -114,39 +114,40 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
                              f"{theirs['width']}x{theirs['height']}")
 
 
-def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple[Result, dict[str, int], Crops]:
-    """The scores of an entry, the number of weights behind each row, and crops of what was scored."""
-    result, parameters, scale, device = Result(), {}, scale_of(tests), pick(params.threads)
-    reference, crops = Shard(tests / "reference"), Crops(tests, scale)
+def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Path) -> tuple[Result, dict[str, int], SceneCrops]:
+    """The scores of an entry's rows, the number of weights behind each row, and crops of what was scored."""
+    params, result, parameters, scale = lineage.params, Result(), {}, scale_of_tests(tests)
+    device = pick(params.threads)
+    reference, crops = Shard(tests / "reference"), SceneCrops(tests, scale)
     entry = params.tests[tests.name]
+    for name in entry.metrics:
+        check_metric(f"tests.{tests.name}.metrics", name, asked_for())
     scorer = Scorer(params.bench, reference, TRUNKS, device, entry.metrics, params.threads)
-    start = params.systems[key].start if kind == "systems" else None
-    for row, networks in rows_of(params, kind, key).items():
+    start = params.systems[key].start if key in params.systems else None
+    for row, network in ((row.name, row.network) for row in rows):
         try:
-            restore, weights = restorer(networks, scale, device)
+            process, weights = restorer(network, scale, device)
         except AbsentNetwork as reason:
             result.miss(row, "*", "*", str(reason))
             continue
-        controls = {} if networks else input_control_rows(row, entry)
+        controls = input_control_rows(row, entry) if network == "none" else {}
         if row == start:
             controls = control_rows(row, params.bench, entry)
         for name in [name for name, control in controls.items() if control.tone and reference.absent]:
             result.miss(name, "*", "*", f"no clean reference: {reference.absent}")
             del controls[name]
         parameters |= dict.fromkeys([row, *controls], weights)
-        for test_set in TEST_SETS:
-            inputs, targets = Shard(tests / test_set / "inputs"), Shard(tests / test_set / "targets")
+        for test_set in [name for name in TEST_SETS if name != FAR or tests.name in params.far]:
+            inputs, targets = (test_images(tests, side, test_set) for side in ("inputs", "targets"))
             if inputs.absent:
                 result.miss(row, test_set, "*", inputs.absent)
                 continue
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
-            if folder := kept(networks):
-                outputs = Shard(folder / test_set)
-                if not outputs.absent and outputs.names != inputs.names:
-                    raise ValueError(f"{folder / test_set} holds other images than {inputs.folder}")
+            if folder := kept(network):
+                outputs = kept_outputs(folder / test_set, inputs)
             else:
-                outputs = run(restore, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+                outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue
@@ -163,7 +164,7 @@ def bench(params: Params, kind: str, key: str, tests: Path, work: Path) -> tuple
 
 def per_image(networks: list[str]) -> dict[str, dict[str, int]]:
     """Network -> steps, and pixels of their patches, that learning from an image takes on average, for entries of zssr."""
-    return {name: read_manifest(MODELS / name)["per_image"] for name in networks if kept([name])}
+    return {name: read_manifest(MODELS / name)["per_image"] for name in networks if kept(name)}
 
 
 def flop(manifests: dict[str, dict]) -> dict[str, int]:
@@ -173,30 +174,32 @@ def flop(manifests: dict[str, dict]) -> dict[str, int]:
 
 def counts(tests: Path) -> dict[str, dict[str, int]]:
     """Images and scenes of each test set and of the reference."""
-    shards = {name: Shard(tests / name / "inputs") for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
+    shards = {name: test_images(tests, "inputs", name) for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
     return {name: {"images": len(shard), "scenes": len(set(shard.scenes))} for name, shard in shards.items()}
 
 
 def main(kind: str, key: str) -> None:
     work = Path(".work/bench", key)
     try:
-        params = load()
+        lineage = graph(params := load())
         entries = {"systems": params.systems, "rows": params.rows}[kind]
         if key not in entries:
             raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
         task = entries[key].task
         tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
-        result, parameters, crops = bench(params, kind, key, tests, work)
+        rows = [row for row in lineage.rows(task) if row.key == key]
+        result, parameters, crops = bench(lineage, key, rows, tests, work)
     except (ParamsError, ValueError, OSError) as error:
         raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    chains = {row: networks for row, networks in rows_of(params, kind, key).items() if networks and row in parameters}
-    manifests = {name: read_manifest(MODELS / name) for name in sorted({name for row in chains.values() for name in row})}
+    chains = {row.name: [*row.chain] for row in rows if row.chain and row.name in parameters}
+    members = {name for chain in chains.values() for link in chain for name in lineage.members(link)}
+    manifests = {name: read_manifest(MODELS / name) for name in sorted(members)}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
         "flop": flop(manifests), "per_image": per_image([*manifests]), "manifests": manifests})
-    blind = result.without_truth(eligible(params, kind, key), CHOICE_SET)
+    blind = result.without_truth(eligible(lineage, rows), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))
     crops.write(Path("data/crops", task, key))

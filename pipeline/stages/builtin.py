@@ -1,12 +1,12 @@
-"""Make the built-in data: clean scenes, and captures of other scenes through proxy cameras, with their truth.
+"""Make the built-in data: `python -m pipeline.stages.builtin KEY`, the entry of `builtin` in params.yaml.
 
-Reads params builtin. Writes PNGs below data/builtin:
+Clean scenes, and captures of other scenes through proxy cameras, with their truth. Writes PNGs below data/builtin:
   clean/natural, clean/screens   scenes as they are
-  sr-captures, sr-truth          captures through builtin.camera, and the scenes: same names, scale times as large
-  sr-far, sr-far-truth           the same through builtin.far_camera, worse in ways that no synthesizer models
+  sr-captures, sr-truth          captures through `camera`, and the scenes: same names, scale times as large
+  sr-far, sr-far-truth           the same through `far_camera`, worse in ways that no synthesizer models
   demoire-captures, demoire-truth, demoire-far, demoire-far-truth
-                                 the same scenes on a screen, photographed (builtin.screen) from near, and with what
-                                 builtin.far_screen changes from further away; a capture and its truth have one size
+                                 the same scenes on a screen, photographed (`screen`) from near, and with what
+                                 `far_screen` changes from further away; a capture and its truth have one size
 
 A file is named SCENE-viewN.png; N counts crops of a photograph, times shots. Every scene is on one of the three sides only:
 photographs are dealt out whole, rendered scenes come from a stream of their own per side (no letter, c or f in their
@@ -19,9 +19,10 @@ import cv2
 import joblib
 import numpy as np
 
+from pipeline.core import params
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space
 from pipeline.core.moire import Moire
-from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Builtin
@@ -45,28 +46,25 @@ LETTER = {"clean": "", "captures": "c", "far": "f"}
 CROPS = 6  # of one photograph at most
 
 
-def main() -> None:
-    try:
-        params = load()
-        make(params.builtin, params.builtin.seed, FOLDER)
-    except (ParamsError, OSError) as error:
-        raise SystemExit(f"builtin: {error}") from None
+def main(key: str) -> None:
+    builtin = params.load().builtin[key]
+    make(builtin, builtin.seed, FOLDER)
 
 
 def make(builtin: Builtin, seed: int, folder: Path, workers: int = -1) -> None:
     """Write everything below `folder`, replacing what is there, with `workers` processes (-1: one per core)."""
     for out in OUTS:
         shutil.rmtree(folder / out, ignore_errors=True)
-    jobs = plan(builtin)
+    jobs = scenes_to_make(builtin)
     images = len(jobs) * 2 * builtin.shots + CROPS * sum(map(len, PHOTOS.values())) * 2 * builtin.shots
     need_space(folder, images * builtin.size**2 * 3, "builtin")
     pool = joblib.Parallel(workers, return_as="generator_unordered")
-    done = pool(joblib.delayed(run)(*job, builtin, seed, folder) for job in jobs)
+    done = pool(joblib.delayed(make_scene)(*job, builtin, seed, folder) for job in jobs)
     for _ in track(done, "builtin: scenes", len(jobs)):
         pass
 
 
-def plan(builtin: Builtin) -> list[tuple[str, str, int]]:
+def scenes_to_make(builtin: Builtin) -> list[tuple[str, str, int]]:
     """(side, what, index) of all scenes: `what` is a kind of natural scene, "screen", or the file of a photograph."""
     jobs = [(side, file, 0) for side, files in PHOTOS.items() for file in files]
     jobs += [("clean", natural.kind_of(k), k) for k in range(builtin.natural_scenes)]
@@ -76,7 +74,7 @@ def plan(builtin: Builtin) -> list[tuple[str, str, int]]:
     return jobs
 
 
-def run(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: Path) -> None:
+def make_scene(side: str, what: str, index: int, builtin: Builtin, seed: int, folder: Path) -> None:
     """Make one scene and write it, or its captures and their truth."""
     cv2.setNumThreads(1)
     scene, images = scene_images(side, what, index, seed, builtin.size)
@@ -112,8 +110,8 @@ def scene_images(side: str, what: str, index: int, seed: int, size: int) -> tupl
         return Path(what).stem, natural.crops(natural.photo(what), size, CROPS)
     scene = f"{what}-{LETTER[side]}{index:03d}"
     stream = rng(seed, f"builtin/{side}/{what}", index)
-    return scene, [screens.render(size, stream) if what == "screen" else natural.render(what, size, stream)]
+    return scene, [screens.render_screen(size, stream) if what == "screen" else natural.render_natural(what, size, stream)]
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -3,18 +3,20 @@
 Reads the train images of the sets of captures and of clean images; writes data/calibrations/KEY/estimate.json, and what
 to look at: metrics/calibrations/KEY.csv and KEY.png.
 """
-import csv
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import replacing, write_json
 from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.calibrate import calibrate
 from pipeline.degrade.spectra import CHANNELS
 from pipeline.images.shards import Shard
-from pipeline.report.calibration import draw_calibration
+from pipeline.report.plots import draw_calibration
 
 
 def main(key: str) -> None:
@@ -29,12 +31,10 @@ def main(key: str) -> None:
     estimate = calibrate(captures, reduced, entry)
     write_json(Path("data/calibrations", key, "estimate.json"), asdict(estimate))
     with replacing(Path("metrics/calibrations", f"{key}.csv"), "w") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["channel", "frequency", "measured", "transfer", "noise"])
-        for channel, name in enumerate(CHANNELS):
-            for f, measured, bump, tail, noise in zip(estimate.frequency, *(
-                    values[channel] for values in (estimate.measured, estimate.bump, estimate.tail, estimate.noise))):
-                writer.writerow([name, *(f"{value:.6g}" for value in (f, measured, bump * tail, noise**0.5))])
+        pd.concat(pd.DataFrame({
+            "channel": name, "frequency": estimate.frequency, "measured": estimate.measured[i],
+            "transfer": np.multiply(estimate.bump[i], estimate.tail[i]), "noise": np.sqrt(estimate.noise[i])})
+            for i, name in enumerate(CHANNELS)).to_csv(handle, index=False, float_format="%.6g", lineterminator="\n")
     draw_calibration(estimate, Path("metrics/calibrations", f"{key}.png"), key)
     qualities = f"JPEG quality {estimate.quality[0]} to {estimate.quality[-1]} in {len(estimate.quality)} of them" \
         if estimate.quality else "no JPEG grid found"
@@ -43,4 +43,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,28 +1,33 @@
 """Tell what code each stage runs: `python -m pipeline.stages.code`.
 
-Writes data/code/<script>.json for each script of pipeline/stages: the modules it imports, at any depth -> their SHA-256. A
-stage depends on the file of its script, so an edit of a module runs the stages again that import it, and no other.
+Writes data/code/<script>.json for each script of pipeline/stages, and data/code/nets/<arch>.json for each architecture: the
+modules it imports, at any depth -> their SHA-256. A stage depends on the file of its script, and on that of the architecture it
+builds. So an edit of a module runs the stages again that import it, and no other.
 """
 from pathlib import Path
 
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import sha256, write_json
 from pipeline.core.imports import imported
+from pipeline.nets.catalogue import architectures
 
 CODE = Path("data/code")
 STAGES = Path("pipeline/stages")
-# they check, show and interrupt, and what they read is tracked as params
-NOT_TRACKED = {Path("pipeline/core", f"{name}.py")
-               for name in ("params", "settings", "sources", "baselines", "moire", "progress", "stop")}
+PARAMS = {Path("pipeline/core", f"{name}.py") for name in (
+    "params", "model", "settings", "entries", "sources", "ranges", "recipes", "moire", "baselines", "references", "moved")}
+"""What the stage `settings` reads params.yaml by; the others have what it resolved as a dependency."""
+NOT_TRACKED = PARAMS | {Path("pipeline/core", f"{name}.py") for name in ("progress", "stop")}
+"""Beside these, what shows progress and stops; a change of it changes no result."""
 
 
 def contents() -> dict[Path, dict[str, str]]:
     """The files to write and what is to be in them."""
-    scripts = {path.stem: f"pipeline.stages.{path.stem}" for path in sorted(STAGES.glob("[!_]*.py"))}
-    files = imported(scripts.values())
-    digests = {path: sha256(path) for path in set().union(*files.values()) - NOT_TRACKED}
-    return {CODE / f"{script}.json": {path.as_posix(): digests[path] for path in files[module] - NOT_TRACKED}
-            for script, module in scripts.items()}
+    modules = {CODE / f"{path.stem}.json": f"pipeline.stages.{path.stem}" for path in sorted(STAGES.glob("[!_]*.py"))}
+    modules |= {CODE / "nets" / f"{arch}.json": f"pipeline.nets.{arch}" for arch in architectures()}
+    files = imported(modules.values())
+    digests = {path: sha256(path) for path in set().union(*files.values())}
+    unread = {path: NOT_TRACKED - PARAMS if path == CODE / "settings.json" else NOT_TRACKED for path in modules}
+    return {path: {file.as_posix(): digests[file] for file in files[module] - unread[path]} for path, module in modules.items()}
 
 
 def main() -> None:
@@ -31,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,27 +7,31 @@ Reads the file of the entry of `imports`; writes models/NAME.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
+from pipeline.core.entries import Import
 from pipeline.core.files import sha256
-from pipeline.core.settings import Import
-from pipeline.nets.layouts.convert import imported
+from pipeline.nets.layouts.convert import converted_network
 from pipeline.nets.layouts.files import read_weights
-from pipeline.nets.spandrel import network_of, options_of
+from pipeline.nets.spandrel import options_of, spandrel_network
 from pipeline.restore.network import save_network
+from pipeline.restore.row import saw_truth
 
 
 def convert(name: str, entry: Import) -> None:
     """Write models/NAME. Raises ValueError, which names the file and the key, when its weights are not what the entry says."""
     state, options = read_weights(entry.file), entry.options
+    if (told := saw_truth(entry.file)) and not entry.saw_truth:
+        raise ValueError(f"imports.{name}.saw_truth: got false, wanted true, as {entry.file} says that its network saw truth")
     try:
         if entry.layout == "spandrel":
-            network, options = network_of(state), options_of(state)
+            network, options = spandrel_network(state), options_of(state)
         else:
-            network = imported(state, entry.layout, entry.arch, options)
+            network = converted_network(state, entry.layout, entry.arch, options)
     except ValueError as error:
         raise ValueError(f"{entry.file}: {error}") from error
     save_network(Path("models", name), network, entry.arch, options, {
-        "file": Path(entry.file).name, "sha256": sha256(entry.file), "layout": entry.layout})
+        "file": Path(entry.file).name, "sha256": sha256(entry.file), "layout": entry.layout,
+        **({"saw_truth": True} if told or entry.saw_truth else {})})
 
 
 def main(key: str) -> None:
@@ -35,4 +39,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,15 +7,15 @@ Reads metrics/curves/*.csv of the networks in params that are trained; writes me
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
-from pipeline.report.curves import draw_curve
+from pipeline.core.edge import run_stage
+from pipeline.report.plots import draw_curve
 
 
 def main() -> None:
     p = params.load()
-    for name in sorted(p.network_names() - set(p.adabn)):
+    for name in sorted(p.trained() - set(p.adabn)):
         draw_curve(Path("metrics/curves", f"{name}.csv"), Path("metrics/plots", f"{name}.png"))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,16 +8,15 @@ metrics/curves/<name>.csv.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.device import pick
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.images.shards import Shard
 from pipeline.nets.build import build
+from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.cyclegan import CycleGan
+from pipeline.train.methods.cyclegan import CycleGan
 from pipeline.train.patchgan import PatchGan
 from pipeline.train.pool import Pool
-from pipeline.train.run import absent
-from pipeline.train.steps import first_weights, run
+from pipeline.train.run import absent, first_weights, train_network
 
 SIDES = ("clean", "captures")
 
@@ -29,21 +28,23 @@ def main(name: str) -> None:
     for shard in shards.values():
         if shard.absent:
             return absent(name, shard.absent)
-    device = pick(p.threads)
     generators, discriminators = [], []
     for side in SIDES:  # a generator of such images, and their discriminator
         with first_weights(p.seed, f"{name}/generator of {side}"):
-            generators.append(build(entry.arch, entry.options).to(device))
+            generators.append(build(entry.arch, entry.options))
         with first_weights(p.seed, f"{name}/discriminator of {side}"):
-            discriminators.append(PatchGan(settings.d_layers, settings.d_features).to(device))
+            discriminators.append(PatchGan(settings.d_layers, settings.d_features))
     if generators[0].scale != 1:
         raise ValueError(f"cyclegans.{name}: {entry.arch} enlarges {generators[0].scale} times; a generator keeps the size")
-    clean, captures = (Crops([(shards[side], 1)], settings.patch, settings.batch, p.seed, f"{name}/{side}") for side in SIDES)
-    pools = [Pool(settings.pool, p.seed, f"{name}/pool of {side}") for side in SIDES]
-    made = {"seed": p.seed, "threads": p.threads, "settings": settings.model_dump(),
-            **{side: shard.sha256 for side, shard in shards.items()}}
-    method = CycleGan(settings, generators, discriminators, captures, clean, pools, device)
-    run(name, method, settings, entry.arch, entry.options, made, [])
+
+    def make(device):
+        clean, captures = (Crops([(shards[side], 1)], settings.patch, settings.batch, p.seed, f"{name}/{side}", ranks.part())
+                           for side in SIDES)
+        pools = [Pool(settings.pool, p.seed, f"{name}/pool of {side}") for side in SIDES]
+        return CycleGan(settings, generators, discriminators, captures, clean, pools, device)
+
+    train_network(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
+        {side: shard.sha256 for side, shard in shards.items()}, [])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,27 @@
 """Check the folders of all sets before any is read: `python -m pipeline.stages.folders`.
 
-Reads params sets; writes data/folders.json, the same whenever all is well, so that a changed folder re-runs its own set alone.
+Reads params sets and builtin, whose folders a stage makes; writes data/folders.json, the same whenever all is well, so that a
+changed folder re-runs its own set alone.
 """
 import os
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
+
+BUILTIN = Path("data/builtin")
 
 
 def main() -> None:
-    for name, entry in params.load().sets.items():
+    p = params.load()
+    for name, entry in p.sets.items():
         folder = Path(entry.folder)
+        if BUILTIN in folder.parents:
+            if not p.builtin:
+                raise params.ParamsError(f"sets.{name}.folder: {folder} is of the built-in data, but the section builtin is "
+                                         "empty: write builtin: {demo: {...}}, as in the file that comes with Restage")
+            continue
         if not folder.is_dir():
             found = "a file" if folder.exists() else "nothing"
             raise params.ParamsError(f"sets.{name}.folder: wanted a folder of images, or data/none; {folder} is {found}")
@@ -22,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

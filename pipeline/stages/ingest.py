@@ -1,41 +1,25 @@
-"""Ingest a folder of images as a set: strictly decoded once, split by scene, packed, optionally cut into patches.
+"""Ingest a folder of images as a set: `python -m pipeline.stages.ingest KEY` (images/ingest.py).
 
 Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
-(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why.
-
-A video file is a scene, so its frames, FILE#000120, never fall in two splits. It is decoded twice: to count and check its
-frames before anything is written, and to take them. The faces in an image NAME are NAME#0, NAME#1, from the top.
-
-Files are split by name before any is opened, so a damaged file only goes missing: it moves no other image. Patches are
-cut from train and val images at places that depend on seed and name alone, in steps of an eighth of `size`: a set of
-captures and the set of their truth, with sizes in proportion, are cut alike. A train or val image smaller than a patch
-is rejected; patches of an image that turns out damaged are missing.
+(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder
+`truth` below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
+data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
 """
-import os
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.core.files import need_space, write_json
+from pipeline.core.files import write_json
 from pipeline.core.params import ParamsError, load
-from pipeline.core.progress import track
-from pipeline.core.seeds import rng
-from pipeline.core.sources import Ingest, Set
-from pipeline.images.contents import is_video, read, sizes_of
-from pipeline.images.decode import IMAGE_SUFFIXES, BadImage
-from pipeline.images.shards import ShardWriter, write_absent
-from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split
-from pipeline.images.video import VIDEO_SUFFIXES
+from pipeline.core.sources import TRUTH, Ingest, Set
+from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
+from pipeline.images.find import find_images, has_truth
+from pipeline.images.ingest import CUT, ingest
+from pipeline.images.shards import Shard, write_absent
+from pipeline.images.splits import SPLITS, SplitError, name_images
 
 NONE = Path("data/none")
-SETS = Path("data/sets")
-CUT = ("train", "val")  # the splits that patches are cut from
-SHOWN = 5  # rejected files in an error message
+SETS, CONTENTS = Path("data/sets"), Path("data/contents")
 
 
 def main(key: str) -> None:
@@ -47,183 +31,60 @@ def main(key: str) -> None:
         raise SystemExit(f"sets.{key}: no such set; there are {', '.join(params.sets)}")
     entry, out = params.sets[key], SETS / key
     if Path(entry.folder) == NONE:
-        reason = f"sets.{key}.folder is {NONE}"
         shutil.rmtree(out, ignore_errors=True)
-        for part in SPLITS:
-            write_absent(out / part, reason)
-        write_json(out / "manifest.json", {"absent": reason})
+        for folder in (out, out / TRUTH):
+            _absent(folder, f"sets.{key}.folder is {NONE}")
+        write_json(CONTENTS / f"{key}.json", {key: {}, f"{key}/{TRUTH}": {}})
         return
+    contents = {f"{key}/{TRUTH}": {}}
     try:
-        manifest = ingest(entry, params.ingest, params.seed, f"sets.{key}", out)
-    except (SplitError, OSError) as error:
+        contents[key] = tell(key, *ingest(entry, params.ingest, params.seed, f"sets.{key}", out))
+        if has_truth(entry):
+            found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
+            contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
+        else:
+            shutil.rmtree(out / TRUTH, ignore_errors=True)
+            _absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
+        write_json(CONTENTS / f"{key}.json", contents)
+    except (SplitError, BadImage, OSError) as error:
         raise SystemExit(str(error)) from None
+
+
+def tell(key: str, manifest: dict, contents: dict) -> dict:
+    """Print what was found; returns the contents."""
     print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
     for what in ("video", "faces"):
         if what in manifest:
             print(f"{key}: {what}: " + ", ".join(f"{count} {name}" for name, count in manifest[what].items()))
+    return contents
 
 
-def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> dict:
-    """Write the shards and the manifest of one set; returns the manifest. `where` names the set in messages."""
-    suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
-    files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes)
-    names = name_images(files, entry.include, where, entry.views)
-    if not names:
-        raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
-                         f"the first is {files[0]!r}")
-    scenes = {name: scene_of(name, entry.scene, where) for name in names}
-    claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
-    parts = split(names, scenes, claims, where)
-
-    sizes, part_of = {}, {}  # of images: a video has several
-    for name, path in track(names.items(), f"{where}: headers", len(names)):
-        try:
-            found = sizes_of(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels)
-            height, width = next(iter(found.values()))
-            if entry.patches and parts[name] in CUT and min(height, width) < entry.size:
-                raise BadImage(f"{width}x{height} is smaller than a patch of {entry.size}x{entry.size}")
-            sizes |= found
-            part_of |= dict.fromkeys(found, parts[name])
-        except BadImage as error:
-            rejected[path] = str(error)
-    _refuse_if_too_many(rejected, limits.max_rejected, where)
-
-    counts = share_out(entry.patches, part_of, sizes, where) if entry.patches else {}
-    values = sum(counts[name] * entry.size**2 if name in counts else h * w for name, (h, w) in sizes.items()) * 3
-    need_space(out, 0 if entry.faces else values, where)
-
-    made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
-    frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
-    with ExitStack() as stack:
-        shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
-        for file, name, image in track(images(names, entry, limits, rejected), where, len(sizes)):
-            part, scene = parts[file], scenes[file]
-            origin = {"file": names[file]} | ({"whole": image.shape[:2]} if name in counts else {})
-            frames.update([file] if is_video(names[file]) else [])
-            if entry.faces:
-                pieces = faces_in(image, name, entry, limits, faces)
-            else:
-                pieces = cut(image, name, counts[name], entry.size, seed) if name in counts else [(name, image)]
-            for piece, pixels in pieces:
-                shards[part].add(piece, scene, pixels, **origin)
-                made[part]["images"] += 1
-                made[part]["scenes"].add(scene)
-        _refuse_if_too_many(rejected, limits.max_rejected, where)
-        if entry.faces and not faces["kept"]:
-            raise SplitError(f"{where}.faces: none of {faces['too_small'] + faces['too_large']} faces in {faces['searched']} "
-                             f"images makes a crop of {entry.faces[0]} to {entry.faces[1]} pixels")
-
-    settings = entry.model_dump(exclude={"folder", "video_every", "faces"}) | {"max_megapixels": limits.max_megapixels}
-    settings |= {"video_every": entry.video_every} if entry.video_every else {}
-    if entry.faces:
-        settings |= {"faces": entry.faces, "face_margin": limits.face_margin, "face_neighbours": limits.face_neighbours}
-    manifest = {
-        "params": settings | ({"seed": seed} if entry.patches else {}),
-        "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
-        "ignored": ignored,
-        "not_included": len(files) - len(set(names.values())),
-        "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
-    }
-    if entry.video_every:
-        manifest["video"] = {"files": len(frames), "frames": frames.total()}
-    if entry.faces:
-        manifest["faces"] = dict(faces)
-    write_json(out / "manifest.json", manifest)
-    return manifest
+def _absent(out: Path, reason: str) -> None:
+    for part in SPLITS:
+        write_absent(out / part, reason)
+    write_json(out / "manifest.json", {"absent": reason})
 
 
-def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield (name of a file, of an image in it, pixels) of the files that are not `rejected`, and add to these."""
-    for name, path in names.items():
-        if path in rejected:
-            continue
-        try:
-            for image_name, image in read(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels):
-                yield name, image_name, image
-        except BadImage as error:
-            rejected[path] = str(error)
+def ingest_truth(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tuple[dict, dict]:
+    """Write `out`/truth, the truth of the set in `out`; patches are cut where those of the set are. Returns as `ingest`."""
+    folder = Path(entry.folder, TRUTH)
+    if entry.faces or entry.video_every:
+        raise SplitError(f"{where}.folder: {folder} is there, but faces and frames of videos have no truth beside them: rename "
+                         "that folder, or leave out faces and video_every")
+    size = entry.size * (scale_of_truth(entry, limits, where, out) if entry.patches else 1)
+    larger = entry.model_copy(update={"folder": str(folder), "size": size})
+    return ingest(larger, limits, seed, f"{where}/{TRUTH}", out / TRUTH)
 
 
-def faces_in(image: np.ndarray, name: str, entry: Set, limits: Ingest, tally: Counter) -> list[tuple[str, np.ndarray]]:
-    from pipeline.images.faces import crop_faces  # few sets need the detector
-
-    crops = crop_faces(image, entry.faces, limits.face_margin, limits.face_neighbours, tally)
-    return [(f"{name}#{k}", crop) for k, crop in enumerate(crops)]
-
-
-def find_images(folder: Path, where: str, suffixes: set[str]) -> tuple[list[str], int, dict[str, str]]:
-    """Sorted paths, below `folder`, of the files with one of these endings; how many others there are; {unusable name:
-    reason}.
-
-    Hidden files and folders are passed over. Links are followed. Raises SplitError naming `where` when there is nothing
-    to find, or a folder that cannot be read.
-    """
-    def unreadable(error):
-        raise SplitError(f"{where}: {error.filename} cannot be read ({error.strerror})")
-
-    files, ignored, unusable, seen = [], 0, {}, set()
-    if folder.is_dir():
-        _new(folder, seen)
-    for root, folders, found in os.walk(folder, onerror=unreadable, followlinks=True):
-        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _new(Path(root, name), seen)]
-        for name in (name for name in found if not name.startswith(".")):
-            path = Path(root, name).relative_to(folder).as_posix()
-            if Path(name).suffix.lower() not in suffixes:
-                ignored += 1
-            elif (printable := os.fsencode(path).decode("utf-8", "backslashreplace")) != path:
-                unusable[printable] = "its name is not valid UTF-8"
-            else:
-                files.append(path)
-    if not files:
-        raise SplitError(f"{where}: no images in {folder} ({ignored} files with other endings); wanted are "
-                         f"{', '.join(sorted(suffixes))}")
-    return sorted(files), ignored, unusable
-
-
-def _new(folder: Path, seen: set) -> bool:
-    """Whether a folder was not met before, which a circle of links would do for ever."""
-    status = folder.stat()
-    identity = (status.st_dev, status.st_ino)
-    return identity not in seen and not seen.add(identity)
-
-
-def share_out(total: int, parts: dict[str, str], sizes: dict[str, tuple[int, int]], where: str) -> dict[str, int]:
-    """{name: number of patches}: `total` over the train images by area, and as many per image, at least one, over val.
-
-    Whole-number arithmetic on ratios of areas: images all `scale` times as large get the same numbers.
-    """
-    members = {part: [name for name in sizes if parts[name] == part] for part in CUT}
-    if not members["train"]:
-        raise SplitError(f"{where}.patches: {total} patches wanted, but no image is in train")
-    val = _rounded(total * len(members["val"]), len(members["train"]))
-    counts = {}
-    for part, left in (("train", total), ("val", max(1, val))):
-        area_left = sum(height * width for height, width in (sizes[name] for name in members[part]))
-        for name in members[part]:
-            area = sizes[name][0] * sizes[name][1]
-            counts[name] = _rounded(left * area, area_left)
-            left, area_left = left - counts[name], area_left - area
-    return counts
-
-
-def _rounded(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def cut(image: np.ndarray, name: str, count: int, size: int, seed: int):
-    """Yield `count` random patches (name#k, uint8 size x size x 3) of an image."""
-    step = max(1, size // 8)
-    places = [(side - size) // step + 1 for side in image.shape[:2]]
-    draws = rng(seed, f"ingest/patches/{name}").integers(places, size=(count, 2)) * step
-    for k, (top, left) in enumerate(draws.tolist()):
-        yield f"{name}#{k}", image[top : top + size, left : left + size]
-
-
-def _refuse_if_too_many(rejected: dict[str, str], allowed: int, where: str) -> None:
-    if len(rejected) > allowed:
-        shown = "; ".join(f"{path!r}: {reason}" for path, reason in sorted(rejected.items())[:SHOWN])
-        more = f"; and {len(rejected) - SHOWN} more" if len(rejected) > SHOWN else ""
-        raise SplitError(f"{where}: {len(rejected)} refused, ingest.max_rejected is {allowed}: {shown}{more}")
+def scale_of_truth(entry: Set, limits: Ingest, where: str, out: Path) -> int:
+    """How many times larger the truth of the first image is that patches were cut from."""
+    first = next(image for part in CUT for image in Shard(out / part).images)
+    folder, name = Path(entry.folder, TRUTH), first["name"].rpartition("#")[0]
+    files, _, _ = find_images(folder, f"{where}/{TRUTH}", IMAGE_SUFFIXES)
+    path = name_images(files, entry.include, f"{where}/{TRUTH}", entry.views).get(name)
+    if path is None:
+        raise SplitError(f"{where}.folder: {first['file']!r} has no truth: {folder} holds no image of the name {name!r}")
+    return max(1, round(read_size(folder / path, limits.max_megapixels)[0] / first["whole"][0]))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
 
-Reads data/bench and data/crops, metrics/images, metrics/curves and metrics/select, of the entries in params.yaml; writes
+Reads data/contents, data/bench, data/crops, metrics/images, metrics/curves and metrics/select, of the entries in
+params.yaml; writes
 metrics/report/index.html, and for `dvc plots` metrics/pictures/<task>/<row>.png of each row that is a network. How long
 trainings took is no part of it, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
 """
 from pathlib import Path
 
+from pipeline.compare.kinds import with_images
+from pipeline.compare.revisions import parse_images
 from pipeline.core import params
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, replacing
-from pipeline.measure.names import entries
-from pipeline.report.page import Sources, render
-from pipeline.report.revisions import parse_images
+from pipeline.core.graph import Graph, graph
+from pipeline.report.page import Sources, render_page
 from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
 
@@ -19,33 +21,38 @@ PAGE = Path("metrics/report/index.html")
 CROPS, PICTURES = Path("data/crops"), Path("metrics/pictures")
 
 
-def write(path: Path, times: dict[str, dict]) -> None:
+def load_sources() -> Graph:
+    return with_images(graph(params.load()))
+
+
+def write_page(path: Path, times: dict[str, dict]) -> None:
     """Write the page; `times` are network -> device and seconds of its training."""
-    p = params.load()
-    keys = [key for task in p.tasks for key in entries(p, task)]
-    page = render(Sources(
-        params=p,
-        scores={task: collect(p, task, Path("data/bench", task)) for task in p.tasks},
+    lineage = load_sources()
+    tasks = lineage.params.tasks
+    keys = [key for task in tasks for key in lineage.entries(task)]
+    page = render_page(Sources(
+        graph=lineage,
+        scores={task: collect(lineage, task, Path("data/bench", task)) for task in tasks},
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
-        choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in p.tasks},
+        choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in tasks},
         crops=CROPS, curves=Path("metrics/curves"), times=times))
     with replacing(path, "w") as handle:
         handle.write(page)
 
 
 def write_pictures() -> None:
-    p = params.load()
+    lineage = load_sources()
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for task in p.tasks:
-        for tests, scores in collect(p, task, Path("data/bench", task)).items():
-            crops = [CROPS / task / key for key, name in entries(p, task).items() if name == tests]
+    for task in lineage.params.tasks:
+        for tests, scores in collect(lineage, task, Path("data/bench", task)).items():
+            crops = [CROPS / task / key for key, name in lineage.entries(task).items() if name == tests]
             write_strips(crops, [*scores.networks], PICTURES / task)
 
 
 def main() -> None:
-    write(PAGE, {})
+    write_page(PAGE, {})
     write_pictures()
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

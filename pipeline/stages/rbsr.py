@@ -1,4 +1,4 @@
-"""RBSR's mapping to bicubic inputs, a reference for mappings by supervision alone; see train/rbsr.py.
+"""RBSR's mapping to bicubic inputs, a reference for mappings by supervision alone; see train/methods/rbsr.py.
 
     python -m pipeline.stages.rbsr blindsr-rbsr
 
@@ -8,17 +8,16 @@ metrics/curves/<name>.csv.
 from pathlib import Path
 
 from pipeline.core import params
-from pipeline.core.device import pick
-from pipeline.core.edge import run as run_stage
+from pipeline.core.edge import run_stage
 from pipeline.images.shards import Shard, check_pairing
 from pipeline.nets.build import build
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest
+from pipeline.restore.manifest import AbsentNetwork, read_manifest
+from pipeline.restore.network import load_network
+from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.rbsr import Rbsr
-from pipeline.train.run import absent
-from pipeline.train.steps import first_weights, run
-
-VAL_CROPS = 64
+from pipeline.train.methods.rbsr import Rbsr
+from pipeline.train.pairs import validation_crops
+from pipeline.train.run import absent, first_weights, train_network
 
 
 def main(name: str) -> None:
@@ -30,12 +29,10 @@ def main(name: str) -> None:
     for shard in train.values():
         if shard.absent:
             return absent(name, shard.absent)
-    for shards in (train, val):
-        for side in shards:
-            check_pairing(shards[side], shards["targets"], 1, paths[side], paths["targets"])
-    device = pick(p.threads)
+    for side in ("inputs", "synthetic"):
+        check_pairing(train[side], train["targets"], 1, paths[side], paths["targets"])
     try:
-        about, encoder = read_manifest(Path("models", entry.encoder)), load_network(Path("models", entry.encoder), device)
+        about, encoder = read_manifest(Path("models", entry.encoder)), load_network(Path("models", entry.encoder))
     except AbsentNetwork as reason:
         return absent(name, f"{entry.encoder} is absent: {reason}")
     if not hasattr(encoder, "tail"):
@@ -44,14 +41,17 @@ def main(name: str) -> None:
         network = build(entry.arch, entry.options)
     if network.scale != 1:
         raise ValueError(f"rbsr.{name}: {entry.arch} enlarges {network.scale} times; the mapping keeps the size")
-    batches = Crops([(shard, 1) for shard in train.values()], settings.patch, settings.batch, p.seed, f"{name}/crops")
-    fixed = Crops([(shard, 1) for shard in val.values()], settings.patch, VAL_CROPS, p.seed, "validation crops") if len(
-        val["inputs"]) else None
-    with first_weights(p.seed, f"{name}/discriminator"):
-        method = Rbsr(settings, network, encoder, batches, fixed, device)
-    made = {"seed": p.seed, "threads": p.threads, "settings": settings.model_dump(), "encoder": entry.encoder,
-            "encoder_weights": about["weights"], **{side: shard.sha256 for side, shard in train.items()}}
-    run(name, method, settings, entry.arch, entry.options, made, [about["code"], *(shard.sha256 for shard in val.values())])
+
+    def make(device):
+        crops = Crops([(shard, 1) for shard in train.values()], settings.patch, settings.batch, p.seed, f"{name}/crops",
+                      ranks.part())
+        fixed = validation_crops(val["inputs"], val["targets"], 1, settings.patch, p.seed)
+        with first_weights(p.seed, f"{name}/discriminator"):
+            return Rbsr(settings, network, encoder, crops, fixed, device)
+
+    train_network(name, settings, p.seed, p.threads, entry.arch, entry.options, make,
+        {side: shard.sha256 for side, shard in train.items()} | {"encoder": entry.encoder, "encoder_weights": about["weights"]},
+        [about["code"], *(shard.sha256 for shard in val.values())])
 
 
 if __name__ == "__main__":

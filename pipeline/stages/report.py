@@ -8,10 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.compare.scores import Scores, read_csv
+from pipeline.compare.text import count, heading
 from pipeline.core.files import read_json, replacing
 from pipeline.core.params import ParamsError, load
-from pipeline.report.choice import markdown
-from pipeline.report.tables import NOT_COMPUTED, Scores, cells, count, heading, read_csv
+from pipeline.report.choices import choices_markdown
+from pipeline.report.tables import NOT_COMPUTED, cells
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
 PAGE = "metrics/report/index.html"  # by the stage page
@@ -21,12 +23,12 @@ PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
 def printed(scores: Scores, test_set: str) -> Table:
     """The scores on one test set for the terminal, the best in bold."""
-    metrics, rows = cells(scores, test_set)
+    texts, best = cells(scores, test_set)
     table = Table("row", box=None, pad_edge=False)
-    for metric in metrics:
+    for metric in texts:
         table.add_column(heading(metric), justify="right", no_wrap=True)
-    for row, values in rows.items():
-        table.add_row(row, *(f"[bold]{text}[/bold]" if bold else text for text, bold in values))
+    for line in texts.where(~best, "[bold]" + texts + "[/bold]").itertuples():
+        table.add_row(*line)
     return table
 
 
@@ -35,7 +37,7 @@ def main() -> None:
         params = load()
         texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
         choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
-        sections = [part for task in texts for part in (texts[task], markdown(choices[task], params.select)) if part]
+        sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
         with replacing(REPORT, "w") as handle:
             handle.write("\n".join(sections))
         scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}

@@ -6,14 +6,16 @@ Reads data/<inputs> and data/<targets> (train, val); writes models/<name> and me
 """
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
-from pipeline.train.run import run
+from pipeline.core.edge import run_stage
+from pipeline.train.methods.supervised import Supervised
+from pipeline.train.pairs import train_on_pairs
 
 
 def main(name: str) -> None:
     p = params.load()
     entry = p.networks[name]
-    run(name, p.stage1_of(name), p.seed, p.threads, entry.inputs, entry.targets, arch=entry.arch, options=entry.options)
+    train_on_pairs(name, Supervised, p.stage1_of(name), p.seed, p.threads, entry.inputs, entry.targets, arch=entry.arch,
+                   options=entry.options)
 
 
 if __name__ == "__main__":

@@ -2,33 +2,36 @@
 
     python -m pipeline.stages.stage2 stage2 sr-edsr     the paper's stage 2: captures and their surrogates, eq. 6
     python -m pipeline.stages.stage2 gan sr-edsr        control: the same settings on synthetic pairs
-    python -m pipeline.stages.stage2 oracle sr-edsr     reference: supervised on captures and their truth
+    python -m pipeline.stages.stage2 oracle NAME        reference: supervised on captures and their truth (params oracles)
     python -m pipeline.stages.stage2 finetune NAME      a further round, or a specialised network (params finetunes)
 
-Writes models/<name> and metrics/curves/<name>.csv; <name> is the system's with the kind behind it.
+Writes models/<name> and metrics/curves/<name>.csv; <name> is SYSTEM-stage2, SYSTEM-gan, or that of the entry.
 """
 
 from pipeline.core import params
-from pipeline.core.edge import run as run_stage
-from pipeline.train.adversary import Adversary
-from pipeline.train.run import run
+from pipeline.core.edge import run_stage
+from pipeline.train.methods.by_name import METHODS
+from pipeline.train.pairs import train_on_pairs
 
 
 def main(kind: str, key: str) -> None:
     p = params.load()
     if kind == "finetune":
         entry = p.finetunes[key]
-        run(key, p.finetune_of(key), p.seed, p.threads, entry.inputs, entry.targets, adversary=Adversary,
-            clean=entry.clean, start=entry.start)
-        return
-    entry = p.systems[key]
-    settings, inputs, targets = {
-        "stage2": (p.stage2_of(key), f"sets/{entry.captures}", f"labels/{key}"),
-        "gan": (p.stage2_of(key), f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets"),
-        "oracle": (p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"),
-    }[kind]
-    run(f"{key}-{kind}", settings, p.seed, p.threads, inputs, targets, adversary=Adversary, clean=entry.clean,
-        start=entry.start)
+        name, settings, inputs, targets = key, p.finetune_of(key), entry.inputs, entry.targets
+        method, clean = entry.method or entry.settings, entry.clean
+        if method not in METHODS:
+            raise ValueError(f"finetunes.{key}.method: got {method!r}, there are {', '.join(METHODS)}")
+    elif kind == "oracle":
+        entry = p.oracles[key]
+        name, settings, inputs, targets = key, p.supervised_of(key), f"sets/{entry.captures}", f"sets/{entry.truth}"
+        method, clean = "supervised", "none"
+    else:
+        entry = p.systems[key]
+        name, settings, method, clean = params.derived(key)[kind], p.stage2_of(key), "stage2", entry.clean
+        inputs, targets = {"stage2": (f"sets/{entry.captures}", f"labels/{key}"),
+                           "gan": (f"pairs/{entry.pairs}/inputs", f"pairs/{entry.pairs}/targets")}[kind]
+    train_on_pairs(name, METHODS[method], settings, p.seed, p.threads, inputs, targets, clean=clean, start=entry.start)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ import numpy as np
 from pipeline.core.files import need_space, read_json, write_json
 from pipeline.core.params import ParamsError, load
 from pipeline.core.progress import track
-from pipeline.core.sources import Pairs, Recipe
+from pipeline.core.recipes import Recipe
+from pipeline.core.sources import Pairs
 from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.pairs import cut, is_cropped, make_pairs
+from pipeline.degrade.pairs import is_cropped, make_pairs
 from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
@@ -35,7 +36,7 @@ IN_FLIGHT = 2**25  # pixels of targets between two waits for the workers: bounds
 PER_WORKER = 2**24  # pixels of targets that are worth the second it takes to start one more worker
 
 
-def check(shard: Shard, entry: Pairs, key: str, split: str) -> None:
+def check_split(shard: Shard, entry: Pairs, key: str, split: str) -> None:
     """Raise ValueError when pairs cannot be made of this split."""
     if shard.dtype != np.uint8:
         raise ValueError(f"sets.{entry.clean}: {split} holds {shard.dtype} images, wanted uint8")
@@ -58,7 +59,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
         for side in ("inputs", "targets"):
             write_absent(output / side / split, shard.absent)
         return {"absent": shard.absent}
-    check(shard, entry, key, split)
+    check_split(shard, entry, key, split)
     sizes = [image["height"] * image["width"] for image in shard.images]
     count, pixels = len(shard), sum(sizes)
     if is_cropped(entry, split):
@@ -75,7 +76,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
             inputs.add(name, source["scene"], image)
-            targets.add(name, source["scene"], cut(shard, place) if target is None else target)
+            targets.add(name, source["scene"], target)
             draws.append(place | {"name": name, "image": source["name"]})
     write_json(output / "inputs" / split / "draws.json", draws)
     left_out = sum(min(image["height"], image["width"]) < entry.size for image in shard.images)

@@ -1,17 +1,20 @@
-"""Assemble the test sets of a task: `python -m pipeline.stages.tests KEY` (an entry of `tests` in params.yaml).
+"""Assemble the test sets of a task.
 
-Reads data/pairs/<synthetic> and data/sets/<captures, truth, far, far_truth, reference>; writes below data/tests/KEY
-the folders synthetic-val, captures-val, synthetic, captures and captures-far, each with the shards inputs/ and
-targets/, and reference/, the images that no training has seen and that SWD and NIQE compare with. Truth reaches the
-benchmark here and nowhere else. What does not exist is absent here too.
+    python -m pipeline.stages.tests tests KEY   of an entry of `tests`: synthetic-val, captures-val, synthetic, captures
+    python -m pipeline.stages.tests far KEY     of an entry of `far`: captures-far
+
+Reads data/pairs/<synthetic> and data/sets/<captures, truth, reference>; writes below data/tests/KEY the shards
+{inputs,targets}/{near,far}/<test set>, and reference/, the images that no training has seen and that SWD and NIQE compare with.
+Truth reaches the benchmark here and nowhere else. What does not exist is absent here too.
 """
 import shutil
-import sys
 from pathlib import Path
 
-from pipeline.core.params import ParamsError, load
-from pipeline.core.settings import Tests
+from pipeline.core import params
+from pipeline.core.edge import run_stage
+from pipeline.core.entries import Far, Tests
 from pipeline.images.shards import Shard, check_pairing, write_absent
+from pipeline.images.test_sets import FAR, folder_of
 
 DATA = Path("data")
 
@@ -27,22 +30,24 @@ def copy_shard(source: Path, target: Path) -> None:
         shutil.copyfile(file, target / file.name)
 
 
-def sources(entry: Tests) -> dict[str, tuple[Path, Path, str, str]]:
+def sources(entry: Tests | Far) -> dict[str, tuple[Path, Path, str, str]]:
     """Test set -> (inputs, targets, and what the user knows the two by)."""
-    pairs, sets = DATA / "pairs" / entry.synthetic, DATA / "sets"
-    synthetic = (f"pairs.{entry.synthetic} (inputs)", f"pairs.{entry.synthetic} (targets)")
-    captures = (f"sets.{entry.captures}.folder", f"sets.{entry.truth}.folder")
-    far = (f"sets.{entry.far}.folder", f"sets.{entry.far_truth}.folder")
+    captures, truth = DATA / "sets" / entry.captures, DATA / "sets" / entry.truth
+    key, *below = entry.truth.split("/")
+    what = f"sets.{entry.captures}.folder", "/".join([f"sets.{key}.folder", *below])
+    if isinstance(entry, Far):
+        return {FAR: (captures / "test", truth / "test", *what)}
+    pairs = DATA / "pairs" / entry.synthetic
+    synthetic = f"pairs.{entry.synthetic} (inputs)", f"pairs.{entry.synthetic} (targets)"
     return {
         "synthetic-val": (pairs / "inputs/val", pairs / "targets/val", *synthetic),
-        "captures-val": (sets / entry.captures / "val", sets / entry.truth / "val", *captures),
+        "captures-val": (captures / "val", truth / "val", *what),
         "synthetic": (pairs / "inputs/test", pairs / "targets/test", *synthetic),
-        "captures": (sets / entry.captures / "test", sets / entry.truth / "test", *captures),
-        "captures-far": (sets / entry.far / "test", sets / entry.far_truth / "test", *far),
+        "captures": (captures / "test", truth / "test", *what),
     }
 
 
-def check(inputs: Path, targets: Path, what_inputs: str, what_targets: str) -> int | None:
+def scale_of_pair(inputs: Path, targets: Path, what_inputs: str, what_targets: str) -> int | None:
     """The scale from inputs to targets, None without truth. Raises ValueError when the two do not belong together."""
     inputs, targets = Shard(inputs), Shard(targets)
     if targets.absent:
@@ -52,33 +57,31 @@ def check(inputs: Path, targets: Path, what_inputs: str, what_targets: str) -> i
     return check_pairing(inputs, targets, None, what_inputs, what_targets) if len(inputs) or len(targets) else None
 
 
-def assemble(entry: Tests, folder: Path) -> dict[str, int]:
-    """Write the test sets of `entry` into `folder`, which is made anew; returns the number of images of each."""
-    scales, counts = {}, {}
-    for inputs, targets, what_inputs, what_targets in sources(entry).values():
-        if (scale := check(inputs, targets, what_inputs, what_targets)) is not None:
+def assemble(entry: Tests | Far, folder: Path) -> dict[str, int]:
+    """Write the test sets of `entry` into `folder`, where they are made anew; returns the number of images of each."""
+    found, scales = sources(entry), {}
+    for inputs, targets, what_inputs, what_targets in found.values():
+        if (scale := scale_of_pair(inputs, targets, what_inputs, what_targets)) is not None:
             scales[scale] = f"{what_targets} is {scale} times as large as {what_inputs}"
     if len(scales) > 1:
         raise ValueError(f"the test sets are of different scales: {'; '.join(scales.values())}")
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, (inputs, targets, *_) in sources(entry).items():
-        copy_shard(inputs, folder / name / "inputs")
-        copy_shard(targets, folder / name / "targets")
-        counts[name] = len(Shard(folder / name / "inputs"))
-    copy_shard(DATA / "sets" / entry.reference / "holdout", folder / "reference")
-    return counts | {"reference": len(Shard(folder / "reference"))}
+    for side, place in (("inputs", 0), ("targets", 1)):
+        shutil.rmtree(folder_of(folder, side, next(iter(found))).parent, ignore_errors=True)
+        for name, paths in found.items():
+            copy_shard(paths[place], folder_of(folder, side, name))
+    counts = {name: len(Shard(folder_of(folder, "inputs", name))) for name in found}
+    if isinstance(entry, Tests):
+        shutil.rmtree(folder / "reference", ignore_errors=True)
+        copy_shard(DATA / "sets" / entry.reference / "holdout", folder / "reference")
+        counts["reference"] = len(Shard(folder / "reference"))
+    return counts
 
 
-def main(key: str) -> None:
-    try:
-        params = load()
-        if key not in params.tests:
-            raise ParamsError(f"tests.{key}: no such entry, there are {', '.join(params.tests)}")
-        counts = assemble(params.tests[key], DATA / "tests" / key)
-    except (ParamsError, ValueError, FileNotFoundError) as error:
-        raise SystemExit(f"tests@{key}: {error}") from error
-    print(f"tests@{key}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+def main(section: str, key: str) -> None:
+    entry = getattr(params.load(), section)[key]
+    counts = assemble(entry, DATA / "tests" / key)
+    print(f"{section}@{key}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

@@ -14,18 +14,19 @@ import numpy as np
 import torch
 
 from pipeline.core import params
-from pipeline.core.baselines import Zssr
+from pipeline.core.baselines import ZssrEntry
 from pipeline.core.device import pick
-from pipeline.core.edge import run
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, replacing, sha256, sha256_of, write_json
 from pipeline.core.progress import progress
 from pipeline.core.seeds import derive
 from pipeline.core.settings import TestSet
 from pipeline.core.stop import Stop
 from pipeline.images.shards import Shard, ShardWriter, write_absent
+from pipeline.images.test_sets import test_images
 from pipeline.nets import zssr as nets
 from pipeline.restore import zssr
-from pipeline.restore.apply import quantise
+from pipeline.restore.pixels import quantise
 from pipeline.train.checkpoint import only_one, work_folder
 
 TEST_SETS = get_args(TestSet)
@@ -35,7 +36,7 @@ CODE = [Path(zssr.__file__), Path(nets.__file__)]
 def main(key: str) -> None:
     p = params.load()
     entry = p.zssr[key]
-    inputs = {name: Shard(Path("data/tests", entry.tests, name, "inputs")) for name in TEST_SETS}
+    inputs = {name: test_images(Path("data/tests", entry.tests), "inputs", name) for name in TEST_SETS}
     wanted = {name: inputs[name] for name in entry.test_sets if not inputs[name].absent}
     device = pick(p.threads)
     made = {"seed": p.seed, "threads": p.threads, "settings": entry.model_dump(),
@@ -66,7 +67,7 @@ def main(key: str) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def enlarge_all(key: str, seed: int, inputs: dict[str, Shard], entry: Zssr, work: Path, device) -> None:
+def enlarge_all(key: str, seed: int, inputs: dict[str, Shard], entry: ZssrEntry, work: Path, device) -> None:
     """Enlarge the images that are not yet in `work`. Raises SystemExit when asked to stop."""
     jobs = [(name, i) for name, shard in inputs.items() for i in range(len(shard))]
     left = [job for job in jobs if not (work / job[0] / f"{job[1]}.npz").is_file()]
@@ -82,11 +83,12 @@ def enlarge_all(key: str, seed: int, inputs: dict[str, Shard], entry: Zssr, work
                 raise SystemExit(stop.exit_code)
 
         for name, i in left:
-            restored, steps = zssr.restore(inputs[name][i], entry.scale, entry, derive(seed, f"{key}/{name}", i), device, tick)
+            restored, steps = zssr.restore_by_learning(
+                inputs[name][i], entry.scale, entry, derive(seed, f"{key}/{name}", i), device, tick)
             with replacing(work / name / f"{i}.npz") as handle:
                 np.savez(handle, image=quantise(restored), steps=steps)
             bar.advance(f"{steps} steps")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

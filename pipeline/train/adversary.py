@@ -2,26 +2,27 @@
 import torch
 from torch.nn import functional as F
 
-from pipeline.core.settings import Stage2
-from pipeline.measure.auc import auc
+from pipeline.core.settings import Stage2Settings
 from pipeline.train import ranks
 from pipeline.train.crops import Crops, reader
 from pipeline.train.discriminator import DISCRIMINATORS
+from pipeline.train.scores import mean_scores
 
 
 class Adversary:
     """Discriminates restored patches from unpaired clean ones, and lends the network its opinion as a loss."""
 
-    def __init__(self, settings: Stage2, clean: Crops, device: torch.device):
+    def __init__(self, settings: Stage2Settings, clean: Crops, device: torch.device):
         self.settings, self.clean, self.device = settings, reader(clean, device), device
         self.network = DISCRIMINATORS[settings.discriminator](settings.d_features).to(device)
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        self.judge = ranks.shared(self.network)  # as its own update sees it; for the network's it is as frozen as any loss
+        self.judge = ranks.data_parallel(self.network)  # for its own update alone
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas, fused=True)
+        self.parts = {"discriminator": self.network, "discriminator's optimizer": self.optimizer}
 
-    def update(self, step: int, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """k updates by binary cross-entropy (eq. 5). Returns the last loss and each patch's mean logit, real and fake."""
+    def update(self, step: int, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        """k updates by binary cross-entropy (eq. 5). Returns the last one's loss (d_loss) and mean logits of each patch."""
         self.network.requires_grad_(True)
         for turn in range(self.settings.d_steps):
             (clean,) = self.clean(step * self.settings.d_steps + turn)
@@ -31,23 +32,12 @@ class Adversary:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
-        return loss.detach(), *(logits.detach().flatten(1).mean(1) for logits in (real, fakes))
+        return {"d_loss": loss.detach(), "real": mean_scores(real), "fake": mean_scores(fakes)}
 
     def loss(self, fake: torch.Tensor) -> torch.Tensor:
         """The generator's term in its non-saturating form, -log D(G(y)) (Liu et al., eq. 4; the form is our reading)."""
         self.network.requires_grad_(False)
         return _cross_entropy(self.network(fake), 1.0)
-
-    def summary(self, window: list[dict]) -> dict:
-        """AUC of the logits recorded over several steps: how well the discriminator tells clean from restored."""
-        return {"d_auc": auc(*(torch.cat([record[side] for record in window]) for side in ("real", "fake")))}
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:

@@ -5,10 +5,10 @@ the dense layers, so that it takes patches of any size.
 """
 from torch import nn
 
-from pipeline.measure.highpass import with_highpass
+from pipeline.score.highpass import with_highpass
 
 
-class Srgan(nn.Module):
+class SrganDiscriminator(nn.Module):
     """Eight 3x3 convolutions, every second with stride 2, batch norm on all but the first; one logit per image (N, 1)."""
 
     def __init__(self, features: int):
@@ -45,4 +45,4 @@ class Highpass(nn.Module):
         return self.body(with_highpass(x))
 
 
-DISCRIMINATORS = {"srgan": Srgan, "highpass": Highpass}
+DISCRIMINATORS = {"srgan": SrganDiscriminator, "highpass": Highpass}

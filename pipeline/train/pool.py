@@ -6,7 +6,8 @@ from pipeline.core.seeds import rng
 
 
 class Pool:
-    """Up to `size` images. What it draws is a function of (seed, purpose, step), what it holds is part of a checkpoint."""
+    """Up to `size` images. What it draws is a function of (seed, purpose, step), what it holds is part of a checkpoint.
+    Several processes hold the same images, as each gives it the whole batch."""
 
     def __init__(self, size: int, seed: int, purpose: str):
         self.size, self.seed, self.purpose, self.images = size, seed, purpose, []

@@ -1,4 +1,4 @@
-"""Several processes that train one network: torchrun starts them, each takes its part of every batch, and DDP averages the
+"""Several processes that train together: torchrun starts them, each takes its part of every batch, and DDP averages the
 gradients over them. Without torchrun there is one process, and nothing here changes what it does.
 
 A process has a rank, from 0; all have the same weights, and rank 0 alone validates and writes. NCCL connects GPUs, gloo CPUs.
@@ -11,7 +11,7 @@ from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def wanted() -> int:
+def process_count() -> int:
     """How many processes train together: as torchrun says, else GPUS, on this machine alone; 1 without either."""
     if distributed.is_torchelastic_launched():
         return int(os.environ["WORLD_SIZE"])
@@ -23,31 +23,30 @@ def wanted() -> int:
     return int(text)
 
 
-def launch(threads: int) -> None:
-    """Run the stage that runs here again, as GPUS processes of torchrun, and wait for them. Raises SystemExit if they fail."""
+def launch(threads: int) -> bool:
+    """Where several processes are to train that nobody has started, run the stage that runs here again as processes of torchrun
+    and wait for them. Whether it did. Raises SystemExit if they fail."""
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    if process_count() == 1 or distributed.is_torchelastic_launched():
+        return False
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     stage = sys.modules["__main__"].__spec__.name
     try:
-        run.run(run.parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", stage, *sys.argv[1:]]))
+        run.run(run.parse_args(["--standalone", f"--nproc-per-node={process_count()}", "-m", stage, *sys.argv[1:]]))
     except SignalException as stopped:  # it has passed the signal on, and waited for their checkpoint
         raise SystemExit(128 + stopped.sigval) from None
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
         raise SystemExit(code if code > 0 else 128 - code) from None
-
-
-def to_launch() -> bool:
-    """Whether processes are wanted that nobody has started yet."""
-    return wanted() > 1 and not distributed.is_torchelastic_launched()
+    return True
 
 
 def join() -> None:
     """Meet the other processes, before anything touches a GPU: each then has its own. Rank 0 alone prints from here on."""
-    if wanted() > 1 and not distributed.is_initialized():
+    if process_count() > 1 and not distributed.is_initialized():
         if _on_gpu():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("cpu:gloo,cuda:nccl" if _on_gpu() else "gloo")
@@ -69,7 +68,7 @@ def first() -> bool:
     return part()[0] == 0
 
 
-def shared(network: torch.nn.Module) -> torch.nn.Module:
+def data_parallel(network: torch.nn.Module) -> torch.nn.Module:
     """`network` to be called in training: its gradients become the means over all processes, its batch norm sees whole batches.
 
     Raises ValueError for batch norm in training mode on CPUs, where torch does not have it for several processes.
@@ -84,7 +83,7 @@ def shared(network: torch.nn.Module) -> torch.nn.Module:
     return torch.nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
 
 
-def everyones(value) -> list:
+def gather(value) -> list:
     """The value that each process has, by rank; what runs here waits for all to come here."""
     values = [value] * part()[1]
     if len(values) > 1:
@@ -92,7 +91,7 @@ def everyones(value) -> list:
     return values
 
 
-def from_first(value):
+def broadcast(value):
     """What rank 0 has."""
     values = [value]
     if part()[1] > 1:
@@ -100,11 +99,20 @@ def from_first(value):
     return values[0]
 
 
-def whole(records: list[dict[str, torch.Tensor]]) -> list[dict]:
+def gather_batch(own: torch.Tensor) -> torch.Tensor:
+    """The batch whose parts (N, ...) the processes have, on all of them and without a gradient."""
+    own = own.detach().contiguous()
+    parts = [torch.empty_like(own) for _ in range(part()[1])]
+    if len(parts) > 1:
+        distributed.all_gather(parts, own)
+    return torch.cat(parts) if len(parts) > 1 else own
+
+
+def gather_records(records: list[dict[str, torch.Tensor]]) -> list[dict]:
     """Records of batches from those of the parts that each process had: of scalars the mean, as a float; other tensors one
     after another, on the CPU."""
     read = [{name: value.item() if value.ndim == 0 else value.cpu() for name, value in record.items()} for record in records]
-    return [_joined(parts) for parts in zip(*everyones(read))]
+    return [_joined(parts) for parts in zip(*gather(read))]
 
 
 def _joined(parts: tuple[dict, ...]) -> dict:

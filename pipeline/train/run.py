@@ -1,118 +1,66 @@
-"""From shards to a network on disk: what stage 1, stage 2, the oracle and further rounds have in common."""
+"""From a method of training to a network on disk: what all trainings have in common."""
+import inspect
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
 
 from pipeline.core.device import pick
 from pipeline.core.files import sha256, sha256_of, write_json
+from pipeline.core.imports import imported
 from pipeline.core.seeds import torch_seed
-from pipeline.core.settings import Stage2, Training
-from pipeline.images.shards import Shard, check_pairing
-from pipeline.nets.build import build, source
-from pipeline.restore.network import AbsentNetwork, load_network, read_manifest, save_absent, save_network
+from pipeline.restore.manifest import save_absent
+from pipeline.restore.network import save_network
 from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
-from pipeline.train.crops import Crops
 from pipeline.train.curves import write_curve
-from pipeline.train.loop import Data, Diverged, train
+from pipeline.train.loop import Diverged, train
 
-VAL_CROPS = 64
+ROOT = Path(__file__).parents[2]
 
 
-def run(name: str, settings: Training, seed: int, threads: int, inputs: str, targets: str, *, adversary=None,
-        clean: str | None = None, start: str | None = None, arch: str | None = None, options: dict | None = None,
-        content=None) -> None:
-    """Train the network `name` and write it to models/ and its curve to metrics/curves/<name>.csv.
+def train_network(name: str, settings, seed: int, threads: int, arch: str, options: dict, make, sources: dict,
+                  also: list) -> None:
+    """Train the network `name` by the method that `make(device)` gives; write it to models/ and its curve to metrics/curves/.
 
-    `inputs` and `targets` are sets below data/, `clean` one below data/sets; it begins from the network `start`, or anew from
-    `arch` and `options`. `content`, a train.srgan.Content, is in place of the distance to the targets. When something is absent
-    (captures without truth), the network is written as absent, with the reason.
+    `sources` are hashes and names of what the training is given, for the manifest. They, the arguments before them and `also`
+    are all that shapes the training beside the code.
 
-    With GPUS=n in the environment n processes train (train/ranks.py), and under torchrun as many as it says.
+    With GPUS=n in the environment n processes train (train/ranks.py), and under torchrun as many as it says. `make` runs in
+    each of them.
     """
-    shards = {side: {split: Shard(Path("data", path, split)) for split in ("train", "val")}
-              for side, path in (("inputs", inputs), ("targets", targets))}
-    for side in shards.values():
-        if side["train"].absent:
-            return absent(name, side["train"].absent)
-    scale = check_pairing(shards["inputs"]["train"], shards["targets"]["train"], None, f"data/{inputs}", f"data/{targets}")
-    if start:
-        try:
-            manifest = read_manifest(Path("models", start))
-        except AbsentNetwork as reason:
-            return absent(name, f"{start} is absent: {reason}")
-        arch, options = manifest["arch"], manifest["options"]
-        network = load_network(Path("models", start), trainable=True)
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(seed, f"{name}/weights"))
-            network = build(arch, options)
-    if network.scale != scale:
-        raise ValueError(f"{name}: {arch} enlarges {network.scale} times, but data/{targets} is {scale} times data/{inputs}")
-
-    adversarial = isinstance(settings, Stage2) and settings.lambda_ > 0
-    unpaired = Shard(Path("data/sets", clean, "train")) if adversarial else None
-    if adversarial and unpaired.absent:
-        return absent(name, unpaired.absent)
-    processes = ranks.wanted()
+    processes = ranks.process_count()
     if settings.batch % processes:
         raise ValueError(f"{name}: {processes} processes cannot share a batch of {settings.batch} evenly")
-    if ranks.to_launch():
-        return ranks.launch(threads)
+    if ranks.launch(threads):
+        return
     ranks.join()
-    begun = {key: value.clone() for key, value in network.state_dict().items()}
     device = pick(threads)
-    told = settings.model_dump(by_alias=True, exclude=None if settings.compile else {"compile"})  # false changes nothing
-    made = {"seed": seed, "threads": threads, "settings": told, "start": start,
-            "start_weights": manifest["weights"] if start else None, "inputs": shards["inputs"]["train"].sha256,
-            "targets": shards["targets"]["train"].sha256, "clean": unpaired.sha256 if unpaired else None}
+    # compile: false changes nothing
+    values = settings.model_dump(by_alias=True, exclude=None if getattr(settings, "compile", False) else {"compile"})
+    made = {"seed": seed, "threads": threads, "settings": values, **sources}
     if processes > 1:
         made["processes"] = processes  # sums are rounded differently, as with other threads
-    if content:
-        made["content"] = content.made
-        content.to(device)
-    fingerprint = sha256_of([made, options, device.type, torch.__version__, _code(arch),
-                             shards["inputs"]["val"].sha256, shards["targets"]["val"].sha256])
     first = ranks.first()
     with only_one(name) if first else nullcontext():
+        method = make(device)
+        code = _code(arch, type(method), make)
+        fingerprint = sha256_of([made, also, arch, options, device.type, torch.__version__, code])
         checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
-        data = Data(Crops([(shards["inputs"]["train"], 1), (shards["targets"]["train"], scale)], settings.patch,
-                          settings.batch, seed, f"{name}/crops", ranks.part()),
-                    _validation(shards, scale, settings.patch, seed))
-        opponent = None
-        if adversarial:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(torch_seed(seed, f"{name}/discriminator"))
-                patches = Crops([(unpaired, 1)], settings.patch * scale, settings.batch, seed, f"{name}/clean", ranks.part())
-                opponent = adversary(settings, patches, device)
         started = time.monotonic()
         try:
-            curve = train(network, settings, data, opponent, checkpoint, device, name, content)
+            curve = train(method, settings.steps, settings.validate_every, checkpoint, name)
             ranks.leave()
             if not first:
                 return
-            if isinstance(settings, Stage2):
-                blend(network, begun, settings.blend)
-            save_network(Path("models", name), network, arch, options, made)
+            save_network(Path("models", name), method.finish(), arch, options, made)
         except (Diverged, ValueError) as error:
             raise SystemExit(str(error)) from error
         write_curve(Path("metrics/curves", f"{name}.csv"), curve)
         seconds = round(time.monotonic() - started, 1)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": seconds})
         checkpoint.remove()
-
-
-@torch.no_grad()
-def blend(network, begun: dict, share: float) -> None:
-    """Move the weights to begun + share * (trained - begun): network interpolation (Wang et al., "ESRGAN", 2018, eq. 4).
-
-    Less of what training changed, for the cost of nothing: stage 2's perception against stage 1's fidelity.
-    """
-    for key, value in network.state_dict().items():
-        if share < 1 and value.is_floating_point():
-            value.copy_(torch.lerp(begun[key].to(value.device), value, share))
 
 
 def absent(name: str, reason: str) -> None:
@@ -122,14 +70,17 @@ def absent(name: str, reason: str) -> None:
     print(f"{name}: not trained: {reason}", flush=True)
 
 
-def _validation(shards: dict, scale: int, patch: int, seed: int) -> Crops | None:
-    inputs, targets = shards["inputs"]["val"], shards["targets"]["val"]
-    if not len(inputs):
-        return None
-    check_pairing(inputs, targets, scale, str(inputs.folder), str(targets.folder))
-    return Crops([(inputs, 1), (targets, scale)], patch, VAL_CROPS, seed, "validation crops")
+@contextmanager
+def first_weights(seed: int, purpose: str):
+    """Networks built in here begin with weights drawn for `purpose`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(seed, purpose))
+        yield
 
 
-def _code(arch: str) -> list[str]:
-    """Hashes of the files that decide how a step is computed: a checkpoint of other code is not resumed."""
-    return [sha256(path) for path in [*sorted(Path(__file__).parent.glob("*.py")), source(arch)]]
+def _code(arch: str, method: type, make) -> list[str]:
+    """Hashes of the files that decide how a step is computed: a checkpoint of other code is not resumed. They are those of
+    train/ and nets/ that this module, the method and the network import, and the one that puts the method together."""
+    files = imported([__name__, method.__module__, f"pipeline.nets.{arch}"], ROOT).values()
+    trained_by = {ROOT / path for path in set().union(*files) if path.parts[1] in ("train", "nets")}
+    return [sha256(path) for path in sorted(trained_by | {Path(inspect.getsourcefile(make))})]

@@ -4,17 +4,17 @@ import time
 
 import torch
 
-from pipeline.core.settings import Stage1
+from pipeline.core.settings import Stage1Settings
 from pipeline.nets.build import build
-from pipeline.train.loop import in_float, losses
+from pipeline.train.methods.supervised import Supervised
 
 WARM_UP = 2
 
 
-def measure(arch: str, options: dict, settings: Stage1, device: torch.device, rounds: int,
+def time_steps(arch: str, options: dict, settings: Stage1Settings, device: torch.device, rounds: int,
             compile: bool = False) -> dict[tuple, float]:
-    """{((setting, value), ...): median ms of forward, backward and optimizer on one batch} of channels_last and precision, and
-    of compile too if asked for. They take turns, so that a machine that is busy with other things favours none."""
+    """{((setting, value), ...): median ms of a training step on one batch in memory} of channels_last and precision, and of
+    compile too if asked for. They take turns, so that a machine that is busy with other things favours none."""
     choices = {"channels_last": (True, False), "precision": ("fp32", "bf16"), "compile": (False, True) if compile else (False,)}
     variants = [tuple(zip(choices, values)) for values in itertools.product(*choices.values())]
     steps = {variant: _step(arch, options, settings.model_copy(update=dict(variant)), device) for variant in variants}
@@ -27,23 +27,9 @@ def measure(arch: str, options: dict, settings: Stage1, device: torch.device, ro
     return {variant: sorted(spent[WARM_UP:])[rounds // 2] for variant, spent in times.items()}
 
 
-def _step(arch: str, options: dict, settings: Stage1, device: torch.device):
-    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-    network = build(arch, options).to(device, memory_format=layout).train()
-    forward = torch.compile(network) if settings.compile else network
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=settings.lr, fused=True)
-    inputs, targets = (torch.rand(settings.batch, 3, side, side, device=device).to(memory_format=layout)
+def _step(arch: str, options: dict, settings: Stage1Settings, device: torch.device):
+    network = build(arch, options)
+    method = Supervised(settings, network, None, None, device)
+    inputs, targets = (torch.rand(settings.batch, 3, side, side, device=device).to(memory_format=method.layout)
                        for side in (settings.patch, settings.patch * network.scale))
-    fidelity = getattr(network, "fidelity", None)
-
-    def step():
-        with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-            outputs = in_float(forward(inputs))
-        loss = losses(outputs, targets, settings, None, fidelity)[1]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss.item()  # waits for a GPU
-
-    return step
+    return lambda: method.improve(0, *method.loss(method.outputs(inputs), targets))["loss"].item()  # waits for a GPU

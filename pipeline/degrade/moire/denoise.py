@@ -27,7 +27,7 @@ def smooth_colour(image: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.cvtColor(cv2.merge([luma, *smooth]), cv2.COLOR_YCrCb2RGB)
 
 
-def sharpen(image: np.ndarray, amount: float) -> np.ndarray:
+def unsharp_mask(image: np.ndarray, amount: float) -> np.ndarray:
     """uint8 HWC -> image + amount * (image - blurred image), clipped."""
     if amount == 0:
         return image

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.core.moire import Downsample
-from pipeline.degrade.bicubic import quantise, resize
+from pipeline.degrade.bicubic import resize, round_to_uint8
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.geometry import Geometry, dense
 
@@ -40,10 +40,10 @@ def downsample(image: np.ndarray, geometry: Geometry, drawn: dict) -> np.ndarray
         small = resize(aligned, *geometry.shape)
     if drawn["blur"] > 0.15:
         small = cv2.GaussianBlur(small, (0, 0), drawn["blur"])
-    return jpeg(quantise(tone(small, drawn["contrast"], drawn["brightness"])), drawn["final_quality"])
+    return jpeg(round_to_uint8(tone_curve(small, drawn["contrast"], drawn["brightness"])), drawn["final_quality"])
 
 
-def tone(image: np.ndarray, contrast: float, brightness: float) -> np.ndarray:
+def tone_curve(image: np.ndarray, contrast: float, brightness: float) -> np.ndarray:
     """Levels, clipped to [0, 255] -> float32 levels: the tone curve of slope `contrast` at middle grey, which keeps black and
     white, then `brightness` of full scale added."""
     levels = np.clip(image, 0, 255) / np.float32(255)

@@ -21,7 +21,7 @@ LAYOUTS = {  # cells of one period, K dark; and cells on each side of a pixel
 LINEAR = to_linear(np.arange(256, dtype=np.uint8))
 
 
-def cells(layout: str) -> int:
+def colour_cells(layout: str) -> int:
     """Cells along each side of a pixel."""
     return LAYOUTS[layout][1]
 

@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 
 from pipeline.core.moire import Moire
-from pipeline.degrade.bicubic import quantise, resize, resize_uint8
+from pipeline.degrade.bicubic import resize, resize_uint8, round_to_uint8
 from pipeline.degrade.camera import to_srgb
 from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.antialias import antialias, halo, points
 from pipeline.degrade.moire.cfa import cfa
 from pipeline.degrade.moire.demosaic import PAD, demosaic
-from pipeline.degrade.moire.denoise import denoise, sharpen, smooth_colour
+from pipeline.degrade.moire.denoise import denoise, smooth_colour, unsharp_mask
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
-from pipeline.degrade.moire.exposure import colour_matrix, developed, response
-from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense
+from pipeline.degrade.moire.exposure import colour_matrix, developed, metered, response
+from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense, fitting
 from pipeline.degrade.moire.glare import draw_uneven, uneven
-from pipeline.degrade.moire.mosaic import cells, lit, mosaic, period
+from pipeline.degrade.moire.mosaic import colour_cells, lit, mosaic, period
 from pipeline.degrade.moire.noise import sensor_noise
 from pipeline.degrade.moire.tone import toned
 
@@ -55,6 +55,25 @@ def draw(recipe: Moire, rng: np.random.Generator) -> dict:
     return drawn | ({"headroom": rng.uniform(*recipe.headroom)} if recipe.headroom[1] else {})
 
 
+def photograph_part(clean: np.ndarray, size: int | None, recipe: Moire,
+                    rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
+    """uint8 sRGB (height, width, 3) -> capture and target of `size` pixels on a side, and what was drawn for them.
+
+    What the camera sees of the image is a random part of it, larger than the capture, and goes on mirrored where the image
+    ends; the draw says where it lies: top, left, height, width. Without a size, as much is seen as fits into `recipe.whole`.
+    """
+    drawn = draw(recipe, rng)
+    if recipe.metering:
+        drawn["exposure"] += metered(clean, recipe.metering)
+    shape = (size, size) if size else fitting(clean.shape[:2], recipe, drawn)
+    geometry = Geometry(shape, recipe, drawn)
+    height, width = (min(seen, side) for seen, side in zip(geometry.window.tolist(), clean.shape))
+    top, left = (int(rng.integers(side - seen + 1)) for side, seen in zip(clean.shape, (height, width)))
+    place = {"top": top, "left": left, "height": height, "width": width}
+    part = clean[top : top + height, left : left + width]
+    return *photograph(part, shape, recipe, drawn, rng, geometry), place | drawn
+
+
 def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn: dict,
                rng: np.random.Generator, geometry: Geometry | None = None) -> tuple[np.ndarray, np.ndarray]:
     """uint8 sRGB (height, width, 3) on the screen -> (capture, target), both uint8 sRGB of `shape` (height, width).
@@ -79,7 +98,7 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
     photo = _develop(noisy, drawn)  # 8
     photo = denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
     photo = smooth_colour(photo, drawn["colour_sigma"])
-    photo = sharpen(photo, drawn["unsharp"])
+    photo = unsharp_mask(photo, drawn["unsharp"])
     if recipe.downsample:
         capture = downsample(jpeg(photo, drawn["jpeg_quality"]), geometry, drawn)
     else:
@@ -108,7 +127,7 @@ def _parts(size):
 
 def _samples(screen, sensor, geometry, drawn, places, rows, columns):
     """Yields the light on a tile of the sensor and the filter's halo around it, as `antialias` takes it."""
-    reach, side = halo(drawn["antialias"]), cells(drawn["layout"])
+    reach, side = halo(drawn["antialias"]), colour_cells(drawn["layout"])
     x, width = columns.start - reach + 0.5 - geometry.camera[1] / 2, columns.stop - columns.start + 2 * reach
     y, height = rows.start - reach + 0.5 - geometry.camera[0] / 2, rows.stop - rows.start + 2 * reach
     (middle_v, middle_u), repeat = geometry.screen / 2, period(drawn["layout"])
@@ -164,4 +183,4 @@ def _target(clean, geometry):
 
     height, width = geometry.shape
     (places,) = dense(at, 0.5 - width / 2, 0.5 - height / 2, height, width)
-    return quantise(cv2.remap(clean.astype(np.float32), places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
+    return round_to_uint8(cv2.remap(clean.astype(np.float32), places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))

@@ -7,9 +7,9 @@ the pattern is strong: so each channel gets the gain that brings it to the photo
 import cv2
 import numpy as np
 
-from pipeline.degrade.bicubic import quantise
+from pipeline.degrade.bicubic import round_to_uint8
 from pipeline.degrade.camera import to_linear, to_srgb
-from pipeline.degrade.moire.downsample import tone
+from pipeline.degrade.moire.downsample import tone_curve
 from pipeline.degrade.moire.exposure import colour_matrix, developed
 from pipeline.degrade.moire.geometry import Geometry
 from pipeline.degrade.moire.glare import uneven
@@ -27,6 +27,6 @@ def toned(target: np.ndarray, capture: np.ndarray, geometry: Geometry, sensor: n
         light = np.clip(cv2.transform(light, colour_matrix(drawn["crosstalk"]).astype(np.float32)), 0, 1)
     levels = 255 * to_srgb(developed(light, drawn.get("headroom", 0)))
     if "contrast" in drawn:
-        levels = tone(levels, drawn["contrast"], drawn["brightness"])
+        levels = tone_curve(levels, drawn["contrast"], drawn["brightness"])
     squares = np.einsum("yxc,yxc->c", levels, levels)
-    return quantise(levels * (np.einsum("yxc,yxc->c", levels, capture) / np.maximum(squares, 1)))
+    return round_to_uint8(levels * (np.einsum("yxc,yxc->c", levels, capture) / np.maximum(squares, 1)))

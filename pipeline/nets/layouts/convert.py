@@ -12,7 +12,7 @@ from pipeline.nets.layouts.names import LAYOUTS, Layout
 LEVELS = 255  # the range of our EDSR and RCAN inside
 
 
-def imported(state: dict[str, Tensor], project: str, arch: str, options: dict) -> nn.Module:
+def converted_network(state: dict[str, Tensor], project: str, arch: str, options: dict) -> nn.Module:
     """The network with the weights `state`, which are named as the project does.
 
     Raises ValueError, which names the key, when the weights are not exactly those of such a network.

@@ -41,7 +41,7 @@ def shape(state: State, key: str) -> tuple[int, ...]:
     return tuple(state[key].shape)
 
 
-def count(state: State, pattern: str) -> int:
+def how_many(state: State, pattern: str) -> int:
     """How many there are of what `pattern` has the number of, numbered from 0; never more than there are keys."""
     last = max((int(found[1]) for found in (re.match(pattern, key) for key in state) if found), default=-1)
     return min(1 + last, len(state))
@@ -56,7 +56,7 @@ def enlargement(state: State, pattern: str) -> int:
 def edsr(head: str, blocks: str, upsampler: str) -> Callable[[State], dict]:
     def options(state: State) -> dict:
         features = shape(state, head)[0]
-        return {"scale": enlargement(state, upsampler), "blocks": count(state, blocks), "features": features,
+        return {"scale": enlargement(state, upsampler), "blocks": how_many(state, blocks), "features": features,
                 "res_scale": WIDE_SCALE if features >= WIDE else 1.0}
     return options
 
@@ -64,20 +64,20 @@ def edsr(head: str, blocks: str, upsampler: str) -> Callable[[State], dict]:
 def rcan(head: str, groups: str, blocks: str, upsampler: str, squeeze: str) -> Callable[[State], dict]:
     def options(state: State) -> dict:
         features = shape(state, head)[0]
-        return {"scale": enlargement(state, upsampler), "groups": count(state, groups), "blocks": count(state, blocks),
+        return {"scale": enlargement(state, upsampler), "groups": how_many(state, groups), "blocks": how_many(state, blocks),
                 "features": features, "reduction": features // shape(state, squeeze)[0]}
     return options
 
 
 def msrresnet(blocks: str) -> Callable[[State], dict]:
     def options(state: State) -> dict:
-        return {"scale": enlargement(state, r"upconv\d\.weight"), "blocks": count(state, blocks),
+        return {"scale": enlargement(state, r"upconv\d\.weight"), "blocks": how_many(state, blocks),
                 "features": shape(state, "conv_first.weight")[0]}
     return options
 
 
 def dncnn(state: State) -> dict:
-    last = count(state, r"model\.(\d+)\.") - 1
+    last = how_many(state, r"model\.(\d+)\.") - 1
     batch_norm = any(key.endswith(".running_mean") for key in state)
     features, channels = shape(state, "model.0.weight")[:2]
     return {"layers": last // 3 + 2 if batch_norm else last // 2 + 1, "features": features, "batch_norm": batch_norm,

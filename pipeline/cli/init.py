@@ -1,0 +1,82 @@
+"""A params.yaml for one's own photos."""
+import subprocess
+from enum import StrEnum
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import PIPED_WIDTH, fail
+from pipeline.cli.init_plan import TASKS
+from pipeline.core.params import PARAMS_FILE, ParamsError, parse
+
+DEMO = Path("presets/demo.yaml")
+HEAD = """\
+# The params.yaml that comes with Restage, in place of what `python -m pipeline init` wrote:
+#   python -m pipeline preset demo
+without: [photos]
+"""
+Task = StrEnum("Task", [*TASKS])
+
+
+def init(
+    captures: Annotated[Path, typer.Option(metavar="DIR", help="The photos to restore, in their folder.")],
+    clean: Annotated[Path, typer.Option(metavar="DIR", help="Clean images of other scenes, like restored photos should be.")],
+    task: Annotated[Task, typer.Option(help="x4, x2: enlarge; same-size: sharpen soft photos; screens: take moire away.")],
+    truth: Annotated[Path | None, typer.Option(metavar="DIR", help="What the captures should be, under their names, if it is "
+                                               "known. A folder `truth` in that of the captures needs no option.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a params.yaml whose changes are not committed.")] = False,
+):
+    """Write a params.yaml for your own photos, and say what it assumes of them. `dvc repro` then makes the network.
+
+    \b
+    Example: python -m pipeline init --captures /photos/phone --clean /photos/sharp --task same-size
+    """
+    import yaml
+
+    from pipeline.cli.init_plan import assumptions
+    from pipeline.cli.init_survey import plan_project
+    from pipeline.cli.init_text import params_text
+    from pipeline.core.files import replacing
+
+    if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
+        fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
+    try:
+        chosen = plan_project(task.value, captures, clean, truth)
+        text = params_text(chosen)
+        parse(yaml.safe_load(text), str(PARAMS_FILE))
+    except (ParamsError, OSError, ValueError) as error:
+        fail(error)
+    if before := demo():
+        with replacing(DEMO, "w") as handle:
+            handle.write(HEAD + before)
+    with replacing(PARAMS_FILE, "w") as handle:
+        handle.write(text)
+    for paragraph in assumptions(chosen):
+        typer.echo(fill(paragraph, PIPED_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    typer.echo(f"Written: {PARAMS_FILE}, {len(text.splitlines())} lines."
+               + (" `python -m pipeline preset demo` brings the one before back." if before else ""))
+    typer.echo("Next: `python -m pipeline check`, which with --prune deletes what is left of other entries; then `dvc repro`.")
+
+
+def uncommitted(file: Path) -> str:
+    """Why git does not know the contents of `file`; empty where it does."""
+    status = subprocess.run(["git", "status", "--porcelain", "--ignored", "--", str(file)], capture_output=True, text=True)
+    if status.returncode:
+        return "is there, and this is no git repository that would keep it"
+    return "has changes that are not committed" if status.stdout.strip() else ""
+
+
+def demo() -> str:
+    """The text of params.yaml where it is the demo's, with built-in data; empty otherwise."""
+    import yaml
+
+    if not PARAMS_FILE.exists():
+        return ""
+    text = PARAMS_FILE.read_text(encoding="utf-8")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return ""
+    return text if isinstance(values, dict) and values.get("builtin") else ""

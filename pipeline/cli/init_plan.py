@@ -1,0 +1,186 @@
+"""What `python -m pipeline init` chooses for somebody's own photos, from what is known of their folders."""
+from dataclasses import dataclass
+from pathlib import Path
+
+MEGA = 1e6
+WHOLE = 250  # megapixels of the captures' outputs, or a quarter of those of clean images, above which patches are cut
+SCORED = 40  # megapixels of the outputs of a test split, where there is a choice
+LARGEST = 50  # megapixels of one output, above which scoring takes many gigabytes of memory
+PATCHES = 2000
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The images of a folder, as their headers tell: {name: (file, height, width)}, and how many scenes they show."""
+    folder: Path
+    images: dict[str, tuple[str, int, int]]
+    scenes: int
+
+    @property
+    def smallest(self) -> tuple[str, int, int]:
+        """The image with the shortest side."""
+        return min(self.images.values(), key=lambda image: (min(image[1:]), image))
+
+    @property
+    def least(self) -> int:
+        """That side in pixels."""
+        return min(self.smallest[1:])
+
+    @property
+    def megapixels(self) -> list[float]:
+        """Of each image, ascending."""
+        return sorted(height * width / MEGA for _, height, width in self.images.values())
+
+
+@dataclass(frozen=True)
+class InitTask:
+    title: str
+    scale: int
+    arch: str
+    options: dict
+    recipe: str
+    """The kind, and the end of the recipe's name."""
+    ranges: dict | None
+    """Of the recipe; None: those of moire-native in presets/demoire.yaml."""
+    least: int
+    """Shortest side of captures that the trainings can use, in pixels; `scale` times that of clean images."""
+    size: int
+    """Of a synthetic pair, in pixels of the clean image."""
+    cut: int
+    """Of a patch of large captures, in their pixels."""
+    stage1: dict
+    stage2: dict
+    words: str
+    """What the recipe assumes of the captures, and what to change where it is wrong."""
+
+
+def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
+    return InitTask(
+        f"Super-resolution x{scale}", scale, "edsr", {"scale": scale, "blocks": 6, "features": 32, "start": "bilinear"},
+        "random",
+        {"kind": "random", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2], "noise_sigma": [0, 6],
+         "jpeg_quality": [60, 97]},
+        24, 128, cut,
+        {"steps": 4000, "batch": 8, "patch": patch, "lr": 0.001, "loss": "l1", "validate_every": 250},
+        {"steps": 300, "batch": 8, "patch": patch, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
+        "It is assumed that the captures are blurred, noisy and compressed, within the ranges of recipes.photos-random. "
+        "Where yours are worse, widen them.")
+
+
+TASKS = {
+    "x4": _enlarged(4, 3.0, 24, 64),
+    "x2": _enlarged(2, 1.5, 32, 96),
+    "same-size": InitTask(
+        "Restoration of soft photographs", 1, "edsr",
+        {"scale": 1, "blocks": 6, "features": 48, "unshuffle": 2, "start": "bilinear"}, "updown",
+        {"kind": "updown", "factors": [2, 2.5, 3]}, 48, 96, 128,
+        {"steps": 5000, "batch": 8, "patch": 48, "lr": 0.001, "loss": "l1", "validate_every": 250},
+        {"steps": 300, "batch": 8, "patch": 64, "lr": 0.0001, "lambda": 0.001, "d_features": 16, "validate_every": 50},
+        "It is assumed that the captures are soft, as if they had been reduced by 2 to 3 and enlarged again, and have little "
+        "noise. Where yours are softer or sharper, change recipes.photos-updown.factors. For noise and JPEG, take the recipe "
+        "random-x1 of presets/optics.yaml."),
+    "screens": InitTask(
+        "Demoireing of photographed screens", 1, "dmnet",
+        {"blocks": 10, "features": 48, "layers": 8, "fine_features": 24, "batch_norm": False, "mu": 1.0, "start": "identity"},
+        "moire", None, 64, 192, 192,
+        {"steps": 4000, "batch": 4, "patch": 96, "lr": 0.0005, "loss": "mse", "validate_every": 250},
+        {"steps": 600, "batch": 4, "patch": 96, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
+        "It is assumed that the captures are photographs of screens, made by a phone at its own resolution and published "
+        "smaller, and that the clean images are what screens show. Moire is taken away; the photograph's tone stays. Where "
+        "this is wrong, change the ranges of recipes.photos-moire."),
+}
+
+
+def smaller(wanted: int, least: int, step: int) -> int:
+    """`wanted`, or the largest multiple of `step` that fits into `least` pixels."""
+    return min(wanted, least // step * step)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A task, the folders, and what follows from both."""
+    task: InitTask
+    captures: Photos
+    clean: Photos
+    truth: str
+    """The set of the captures' truth, or none."""
+    truth_folder: Path | None
+    """Where that set needs a folder of its own."""
+
+    @property
+    def network(self) -> str:
+        return f"photos-{self.task.arch}"
+
+    @property
+    def size(self) -> int:
+        """Of a synthetic pair, in pixels of the clean image."""
+        return smaller(self.task.size, self.clean.least, 8)
+
+    @property
+    def cut(self) -> int:
+        """Of a patch of large captures."""
+        return smaller(self.task.cut, self.captures.least, 8)
+
+    def patch(self, wanted: int) -> int:
+        """Of a training, in pixels of the network's input: it has to fit into captures, their patches and synthetic pairs."""
+        return smaller(wanted, min(self.cut, self.size // self.task.scale), 4)
+
+    @property
+    def captures_patches(self) -> int:
+        """How many are cut; 0 for none."""
+        return PATCHES * (sum(self.captures.megapixels) * self.task.scale**2 > WHOLE)
+
+    @property
+    def clean_patches(self) -> int:
+        return PATCHES * (sum(self.clean.megapixels) > 4 * WHOLE)
+
+    @property
+    def captures_split(self) -> dict[str, int]:
+        """Scenes of each split but train."""
+        return _scenes(self.captures, self.task.scale, val=(0.1, 1, 10), test=(0.2, 2, 40))
+
+    @property
+    def clean_split(self) -> dict[str, int]:
+        return _scenes(self.clean, 1, val=(0.05, 1, 10), test=(0.1, 2, 20), holdout=(0.15, 2, 30))
+
+
+def _scenes(photos: Photos, scale: int, **wanted: tuple[float, int, int]) -> dict[str, int]:
+    """{split: scenes} from {split: (share, least, most)}; few where images are large, as those of the tests stay whole."""
+    each = sum(photos.megapixels) * scale**2 / photos.scenes
+    return {split: max(least, min(round(share * photos.scenes), most, int(SCORED / each)))
+            for split, (share, least, most) in wanted.items()}
+
+
+def assumptions(plan: Plan) -> list[str]:
+    """What was assumed, and what to change, a paragraph each."""
+    task, scale = plan.task, plan.task.scale
+    near, clean = plan.captures_split, sum(plan.clean_split.values())
+    said = [f"{_of('captures', plan.captures)} {near['val']} are kept for choices and {near['test']} for the test "
+            "(sets.photos-captures: val, test).",
+            f"{_of('clean', plan.clean)} {clean} are kept for tests (sets.photos-clean: val, test, holdout).",
+            f"network: {task.arch}; its outputs are " + (f"{scale} times " if scale > 1 else "") + "as large as the captures.",
+            f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with the "
+            "synthetic ones."]
+    if plan.truth == "none":
+        said.append("truth: none, so scores that need it are absent. Truth has the names of the captures; give it by "
+                    "--truth DIR, or in a folder `truth` in that of the captures.")
+    else:
+        said.append(f"truth: {plan.truth}. It is for scores, and for the oracle, which shows what truth would be worth.")
+    if plan.captures_patches:
+        said.append(f"patches: the captures' outputs are {sum(plan.captures.megapixels) * scale**2:,.0f} megapixels, so "
+                    f"{PATCHES} patches are cut for training (sets.photos-captures: patches, size). Test images stay whole.")
+    if plan.clean_patches:
+        said.append(f"patches: the clean images are {sum(plan.clean.megapixels):,.0f} megapixels, so {PATCHES} patches are cut "
+                    "for training (sets.photos-clean: patches, size).")
+    for what, photos, times in (("captures", plan.captures, scale), ("clean", plan.clean, 1)):
+        if (largest := photos.megapixels[-1] * times**2) > LARGEST:
+            said.append(f"warning: the output of the largest of the {what} has {largest:,.0f} megapixels. To score it takes "
+                        "many gigabytes of memory. Reduce large photos, or cut them into files of their own first.")
+    return said + ["time: the trainings take a CPU about an hour. The head of params.yaml says what to change for a GPU. After "
+                   "the first run, vary stage2.lambda first: `dvc exp run -S stage2.lambda=0.008`."]
+
+
+def _of(what: str, photos: Photos) -> str:
+    sides = sorted((height * width, f"{width}x{height}") for _, height, width in photos.images.values())
+    sizes = sides[0][1] if sides[0][1] == sides[-1][1] else f"{sides[0][1]} to {sides[-1][1]}"
+    return f"{what}: {len(photos.images)} images of {photos.scenes} scenes, {sizes}."

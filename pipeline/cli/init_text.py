@@ -1,0 +1,126 @@
+"""The params.yaml that `python -m pipeline init` writes.
+
+All entries are called `photos` or photos-SOMETHING, and no key of a shared section is written that the demo's params.yaml does
+not write too: so the demo, merged as a preset `without: [photos]`, comes back as it was.
+"""
+from pathlib import Path
+
+import yaml
+
+from pipeline.cli.init_plan import PATCHES, InitTask, Photos, Plan
+
+WIDTH = 128
+MOIRE = Path("presets/demoire.yaml")
+EMPTY = ("imports", "calibrations", "adabn", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains", "ensembles",
+         "far")
+HEAD = """\
+# {title}, by `python -m pipeline init`. docs/params.md says what each key means, and has the defaults of
+# those that are not written here: `-S +stage1.clip=1` adds one. `python -m pipeline preset demo` brings the demo back.
+# The trainings take a CPU about an hour. For a GPU: in stage1 steps 100000, batch 16, lr 0.0002; in stage2 and supervised
+# steps 10000; in all three precision bf16; in networks blocks 16, features 64.
+seed: 1
+threads: 1  # CPU threads of a training; another count rounds sums differently, so it is part of the result
+ingest: {{max_rejected: 0}}  # damaged files that may be left out before a folder is refused
+
+# Patches are in pixels of the network's input. lambda is the weight of the adversary: 0.0005 is careful, 0.008 bold.
+stage1: {stage1}
+stage2: {stage2}
+supervised: {supervised}
+bench: {bench}
+
+builtin: {{}}
+"""
+
+
+def params_text(plan: Plan) -> str:
+    """The text, at most 60 lines."""
+    stage1, stage2 = ({key: plan.patch(value) if key == "patch" else value for key, value in settings.items()}
+                      for settings in (plan.task.stage1, plan.task.stage2))
+    supervised = {"steps": 400, "batch": stage1["batch"], "patch": stage1["patch"], "lr": stage1["lr"] / 2,
+                  "validate_every": 50}
+    large = min(plan.captures.least * plan.task.scale, plan.clean.least) >= 192
+    shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": {"niqe_patch": 96 if large else 48}}
+    head = HEAD.format(title=plan.task.title, **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
+    return head + "\n".join([*_sources(plan), *_networks(plan), *_tests(plan),
+                             "# What else there can be.", *(f"{section}: {{}}" for section in EMPTY)]) + "\n"
+
+
+def _sources(plan: Plan) -> list[str]:
+    task, split = plan.task, plan.captures_split
+    lines = ["# How clean images become like the captures: the assumption that matters most.",
+             *_section("recipes", {f"photos-{task.recipe}": _recipe(task)}),
+             "# Shares of the scenes. photo-view1.jpg and photo-view2.jpg show one scene; any other name is a scene."]
+    sets = {"photos-clean": _set(plan.clean, plan.clean.folder, plan.clean_split, plan.clean_patches, _clean_patch(plan)),
+            "photos-captures": _set(plan.captures, plan.captures.folder, split, plan.captures_patches, plan.cut)}
+    if plan.truth_folder:
+        sets["photos-truth"] = _set(plan.captures, plan.truth_folder, split, plan.captures_patches, plan.cut * task.scale)
+    pairs = {"clean": "photos-clean", "recipe": f"photos-{task.recipe}", "calibration": "none", "scale": task.scale,
+             "patches": PATCHES if task.recipe == "moire" else 3000, "size": plan.size}
+    return [*lines, *_section("sets", sets), *_section("pairs", {"photos": pairs})]
+
+
+def _clean_patch(plan: Plan) -> int:
+    """Side of the patches of large clean images: they hold a synthetic pair with some choice of its place."""
+    return plan.size * 2 if plan.clean.least >= plan.size * 2 else plan.size
+
+
+def _networks(plan: Plan) -> list[str]:
+    task, name, screens = plan.task, plan.network, plan.task.recipe == "moire"
+    network = {"arch": task.arch, "inputs": "pairs/photos/inputs", "targets": "pairs/photos/targets", "options": task.options}
+    system = {"task": "photos", "start": name, "teacher": name, "pairs": "photos", "captures": "photos-captures",
+              "clean": "photos-clean"}
+    oracle = {"start": name, "captures": "photos-captures", "truth": plan.truth}
+    if screens:
+        system |= {"lambda_scale": 0.15, "stage2": {"discriminator": "highpass", "d_lr": 0.001, "d_warmup": 60}}
+        oracle |= {"supervised": {"loss": "mse"}}
+    return [*_section("networks", {name: network}),
+            f"# {name}-stage2: trained on the captures and what the teacher makes of them, against clean images.",
+            *_section("systems", {name: system}),
+            *_section("oracles", {f"{name}-oracle": oracle} if plan.truth != "none" else {})]
+
+
+def _tests(plan: Plan) -> list[str]:
+    tests = {"synthetic": "photos", "captures": "photos-captures", "truth": plan.truth, "reference": "photos-clean"}
+    rows = {"photos-input": "none"} | ({f"{plan.network}-oracle": f"{plan.network}-oracle"} if plan.truth != "none" else {})
+    if plan.task.recipe == "moire":
+        tests |= {"blur": [0.7, 1], "match_tone": True}
+        tests |= {"metrics": ["psnr_aligned", "moire_energy", "flat_noise"]} if plan.truth != "none" else {}
+    lines = {row: {"task": "photos", "tests": "photos", "network": network} for row, network in rows.items()}
+    return [*_section("tasks", {"photos": {"title": plan.task.title}}), *_section("tests", {"photos": tests}),
+            *_section("rows", lines)]
+
+
+def _set(photos: Photos, folder: Path, split: dict[str, int], patches: int, size: int) -> dict:
+    shares = {part: float(f"{count / photos.scenes:.2g}") for part, count in split.items()}
+    return {"folder": str(folder)} | shares | ({"patches": patches, "size": size} if patches else {})
+
+
+def _recipe(task: InitTask) -> dict:
+    return task.ranges or yaml.safe_load(MOIRE.read_text(encoding="utf-8"))["recipes"]["moire-native"]
+
+
+def _flow(values: dict) -> str:
+    """The mapping on one line, without its braces."""
+    return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).strip()[1:-1]
+
+
+def _section(section: str, entries: dict[str, dict]) -> list[str]:
+    """`section: {...}` on one line where it fits; otherwise a line `  name: {...}` for each entry, or as many as it takes."""
+    if len(entries) < 2 and len(line := f"{section}: {{{_flow(entries)}}}") <= WIDTH:
+        return [line]
+    return [f"{section}:", *(line for name, values in entries.items() for line in _wrapped(f"  {name}: {{", values, "}"))]
+
+
+def _wrapped(start: str, values: dict, end: str) -> list[str]:
+    """A mapping from `start` to `end`, broken between its items; a path is never broken off, however long the line."""
+    lines = [start]
+    for number, (key, value) in enumerate(values.items(), 1):
+        last = end if number == len(values) else ", "
+        if isinstance(value, dict) and len(lines[-1] + _flow({key: value})) >= WIDTH and len(_flow(value)) > WIDTH // 2:
+            lines += _wrapped(f"    {key}: {{", value, f"}}{last}")
+            continue
+        text = _flow({key: value}) + last
+        if len(lines[-1] + text.rstrip()) > WIDTH and "folder" not in values:
+            lines.append("    ")
+        lines[-1] += text
+    return [line.rstrip() for line in lines]

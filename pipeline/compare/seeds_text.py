@@ -1,0 +1,185 @@
+"""The sections of `compare/seeds.py` as text: for the terminal, as Markdown, as CSV."""
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.compare.seeds import Section, in_order
+from pipeline.compare.text import WIDTH, count, heading, pipes
+from pipeline.core.files import replacing
+from pipeline.core.params import Params
+from pipeline.score.registry import is_level, known
+
+FEW_SCENES = 10
+COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
+
+
+@dataclass(frozen=True)
+class SeedCell:
+    text: str
+    interval: str = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table: cells by row and metric."""
+    title: str
+    headings: dict[str, str]
+    rows: dict[str, dict[str, SeedCell]]
+
+
+class Comparison:
+    """What was compared, and all there is to say of it."""
+
+    def __init__(self, params: Params, seeds: list[int], against: str | None, sections: list[Section]):
+        self.params, self.seeds, self.against, self.sections = params, seeds, against, sections
+
+    def blocks(self, section: Section) -> Iterator[Block]:
+        counts = count({"images": section.images, "scenes": section.scenes})
+        title = f"{self.params.tasks[section.task].title}, {section.name} ({counts}), "
+        title += f"mean ± SD over seeds {', '.join(map(str, self.seeds))}" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
+        yield _block(title, section.part("mean"), _spread)
+        if len(found := section.part("minus-base")):
+            yield _block(f"{section.name}: minus {self.against or 'its stage 1'}", found, _difference)
+        if len(found := section.part("minus-control")):
+            block = _block(f"{section.name}: minus the controls of its stage 1", found, _difference)
+            yield Block(block.title, block.headings | {"psnr": "PSNR-top ↑"}, block.rows)
+
+    def notes(self, section: Section) -> list[str]:
+        """What holds for one section: too few scenes, images left out, what could not be compared."""
+        found, differences = [], section.table[section.table["what"] != "mean"]
+        if section.scenes < FEW_SCENES and len(differences):
+            found.append(f"Few scenes ({section.scenes}): the intervals are rough, and too narrow if other scenes differ more."
+                         if section.scenes > 1 else "One scene: there are no intervals.")
+        fewer = differences[differences["images"] < section.images]
+        for (metric, images), lines in fewer.groupby(["metric", "images"], sort=False):
+            names = ", ".join(lines["row"].unique())
+            found.append(f"{known(metric).title}: {images} of {section.images} images can be compared, of {names}.")
+        return found + [f"{note}." for note in section.notes]
+
+    def conventions(self) -> list[str]:
+        """How all the numbers were made."""
+        found = []
+        if len(self.seeds) == 1:
+            found.append("One seed: the intervals are over scenes alone and say nothing of how much another training differs.")
+        if len(self.seeds) == 2:
+            found.append("Two seeds: one degree of freedom makes the intervals wide; a third seed narrows them most.")
+        kinds = {what for section in self.sections for what in section.table["what"]}
+        if kinds - {"mean"}:
+            over = "scenes and seeds" if len(self.seeds) > 1 else "scenes"
+            found.append(f"[a, b]: 95 % interval of the paired difference over {over}; tie: 0 is inside. Each stands alone: "
+                         "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
+        if "minus-control" in kinds:
+            found.append("Controls: stage 1 itself, and its output changed without learning: sharpened with or without noise, "
+                         "mixed with the input, or what else bench and tests name. Each metric is compared with the best "
+                         "mixture of them that has the row's PSNR or more; where that is above them all, with the closest in "
+                         "PSNR. PSNR-top: the row's PSNR minus the highest of a control.")
+        return found
+
+    def show(self, console: Console) -> None:
+        for section in self.sections:
+            for block in self.blocks(section):
+                console.print(block.title, style="bold", markup=False)
+                for metrics in _fitting(block, console.width):
+                    console.print(_rich(block, metrics), "")
+            _print_notes(console, self.notes(section))
+        _print_notes(console, self.conventions())
+
+    def markdown(self) -> str:
+        lines = []
+        for section in self.sections:
+            for block in self.blocks(section):
+                lines += [f"## {block.title}", "", *_markdown(block), ""]
+            lines += [*map(_item, self.notes(section)), *([""] if self.notes(section) else [])]
+        return "\n".join([*lines, *map(_item, self.conventions())]).rstrip() + "\n"
+
+    def write_csv(self, path: Path | str) -> None:
+        """One line per row, metric and kind of number: mean, minus-base, minus-control."""
+        tables = []
+        for section in self.sections:
+            tables.append(section.table.copy())
+            for place, name in enumerate(("task", "tests", "test_set")):
+                tables[-1].insert(place, name, getattr(section, name))
+        with replacing(path, "w") as handle:
+            pd.concat(tables).to_csv(handle, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def _block(title: str, table: pd.DataFrame, cell) -> Block:
+    """What people read: all metrics but the levels of SWD, which are in the CSV."""
+    rows: dict[str, dict[str, SeedCell]] = {}
+    for line in table.itertuples():
+        if not is_level(line.metric):
+            rows.setdefault(line.row, {})[line.metric] = cell(line)
+    metrics = in_order({metric for cells in rows.values() for metric in cells})
+    return Block(title, {metric: heading(metric) for metric in metrics}, rows)
+
+
+def _spread(line) -> SeedCell:
+    text = known(line.metric).text
+    return SeedCell(text(line.value) + (f" ± {text(line.sd)}" if pd.notna(line.sd) else ""))
+
+
+def _difference(line) -> SeedCell:
+    about = known(line.metric)
+    value = about.text(line.value, "+")
+    if pd.isna(line.low):
+        return SeedCell(value)
+    limits = f"[{about.text(line.low, '+')}, {about.text(line.high, '+')}]"
+    if line.low <= 0 <= line.high:
+        return SeedCell("tie", limits, "tie")
+    if not about.better:
+        return SeedCell(value, limits)
+    verdict = "better" if (line.value > 0) == (about.better == "up") else "worse"
+    return SeedCell(f"{value} {verdict}", limits, verdict)
+
+
+def _fitting(block: Block, width: int) -> Iterator[list[str]]:
+    """The metrics, as many at a time as fit beside the rows' names."""
+    left = first = max(map(len, block.rows))
+    part: list[str] = []
+    for metric, title in block.headings.items():
+        cells = [cells[metric] for cells in block.rows.values() if metric in cells]
+        column = 2 + max([len(title), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
+        if part and left + column > width:
+            yield part
+            left, part = first, []
+        left, part = left + column, [*part, metric]
+    yield part
+
+
+def _rich(block: Block, metrics: list[str]) -> Table:
+    table = Table("row", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for metric in metrics:
+        table.add_column(block.headings[metric], justify="right", no_wrap=True)
+    for row, cells in block.rows.items():
+        table.add_row(row, *(_rich_cell(cells.get(metric, SeedCell(""))) for metric in metrics))
+    return table
+
+
+def _rich_cell(cell: SeedCell) -> Text:
+    text = Text(cell.text, style=COLOURS.get(cell.verdict, ""))
+    return text.append(f"\n{cell.interval}", style="dim") if cell.interval else text
+
+
+def _markdown(block: Block) -> list[str]:
+    texts = [{metric: f"{cell.text} {cell.interval}".strip() for metric, cell in cells.items()}
+             for cells in block.rows.values()]
+    table = pd.DataFrame(texts, index=[*block.rows], columns=[*block.headings]).fillna("")
+    return pipes("row", table.rename(columns=block.headings))
+
+
+def _item(note: str) -> str:
+    return textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ")
+
+
+def _print_notes(console: Console, notes: list[str]) -> None:
+    for note in notes:
+        console.print(textwrap.fill(note, min(console.width, WIDTH), initial_indent="- ", subsequent_indent="  "), markup=False)
+    if notes:
+        console.print()

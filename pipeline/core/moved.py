@@ -1,0 +1,35 @@
+"""Keys that params.yaml had in the first edition of Restage, and where what they said stands now."""
+
+WITHIN = {
+    "builtin": "the section is one entry: write `builtin: {demo: {...}}`",
+    "systems.second_teacher": "the mean of several networks is an entry of ensembles; name it as the system's `teacher`",
+    "systems.third_teacher": "the mean of several networks is an entry of ensembles; name it as the system's `teacher`",
+    "systems.ensemble": "it is called self_ensemble",
+    "systems.truth": "the oracle is an entry of oracles: {start, captures, truth}, and an entry of rows scores it",
+    "systems.supervised": "it stands in the oracle's entry of oracles",
+    "labels.ensemble": "it is called self_ensemble",
+    "tests.far": "a second test set of captures is an entry of far, of the same name: {captures, truth}",
+    "tests.far_truth": "a second test set of captures is an entry of far, of the same name: {captures, truth}",
+    "rows.first": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
+    "rows.second": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
+    "rows.third": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
+}
+NEW_SECTIONS = ("oracles", "chains", "ensembles", "far")
+
+
+def moved(values: dict) -> list[str]:
+    """A sentence for each kind of key that moved, with the first place where it stands; none for a file of today's form."""
+    found: dict[str, str] = {}
+    if isinstance(values.get("builtin"), dict) and "natural_scenes" in values["builtin"]:
+        found["builtin"] = "builtin"
+    for key in WITHIN:
+        section, _, field = key.partition(".")
+        entries = values.get(section)
+        if field and isinstance(entries, dict):
+            for name, entry in entries.items():
+                if isinstance(entry, dict) and field in entry:
+                    found.setdefault(WITHIN[key], f"{section}.{name}.{field}")
+    said = [f"{where}: {WITHIN.get(text, text)}" for text, where in found.items()]
+    if said and (absent := [section for section in NEW_SECTIONS if section not in values]):
+        said.append(f"the sections {', '.join(absent)} are new; they are {{}} where there is nothing to say")
+    return said

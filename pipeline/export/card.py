@@ -1,0 +1,178 @@
+"""The model card of an exported row, in Markdown as the Hugging Face hub reads it: what the row is, how to use the file, how
+well it does, what made it, and where it ends.
+"""
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import yaml
+
+from pipeline.compare.kinds import made_by
+from pipeline.compare.text import item
+from pipeline.core.graph import Graph
+from pipeline.core.nodes import Node
+from pipeline.core.params import Params
+from pipeline.core.presets import difference
+from pipeline.export.card_scores import scores
+from pipeline.restore.manifest import in_words, leaves
+
+FIELDS = {"inputs": "inputs", "synthetic": "further inputs", "targets": "targets", "clean": "clean images of the adversary"}
+"""Fields of a node -> what they are."""
+HASH = "[0-9a-f]{64}"
+UNNAMED = ("start", "shapes", "values")  # options that do not shape a trained network, or would fill a page
+
+
+@dataclass(frozen=True)
+class Export:
+    row: str
+    network: str
+    scale: int
+    tree: str | dict
+    """What it is made of, as in restore/manifest.py."""
+    to: str
+    file: str
+    """Its name, without a folder."""
+    use: list[str]
+    """Lines of Markdown: how to use such a file."""
+    limits: list[str]
+    """What is to be said of such a file besides."""
+    revision: str
+    """The commit, with -dirty behind it when there was more; empty when not known."""
+
+
+def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
+    """`manifests`: those of the chain, and of what it goes back to as far as they are there, by network."""
+    params, chain = graph.params, leaves(export.tree)
+    known = [name for name in chain if name in graph.nodes]
+    lineage = {name: graph.nodes[name] for name in graph.ancestors(known)}
+    where = [place for place in graph.rows() if place.network == export.network]
+    tasks = list(dict.fromkeys(place.task for place in where))
+    archs = dict.fromkeys(manifests[name]["arch"] for name in chain)
+    front = {"pipeline_tag": "image-to-image", "tags": ["image-restoration", "restage", export.to, *archs]}
+    revision = export.revision.removesuffix("-dirty")
+    sections = {
+        "Use": export.use,
+        "Scores": scores(graph, chain, where, manifests),
+        "What made it": _lineage(graph, [name for name in chain if name not in known], lineage, manifests),
+        "Data": _data(params, lineage),
+        "Limits": items(_limits(params, lineage, truth_behind(graph, chain, manifests)) + export.limits),
+        "Reproduce": [
+            *([f"    git checkout {revision}"] if revision else []),
+            "    " + " ".join(["dvc repro", *(f"evaluate@{task}" for task in tasks)]),
+            f"    python -m pipeline export {export.row} --to {export.to} -o {export.file}",
+            *(["", "There were changes that this commit does not have."] if revision != export.revision else [])]}
+    lines = ["---", yaml.safe_dump(front, sort_keys=False).strip(), "---", "", f"# {export.row}", "",
+             f"{'; '.join(params.tasks[task].title for task in tasks) or 'Image restoration'}: an RGB image becomes one "
+             + (f"{export.scale} times as high and wide." if export.scale > 1 else "of the same size."), "",
+             *_parts(export.tree, manifests)]
+    for title, body in sections.items():
+        lines += ["", f"## {title}", "", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(tree: str | dict, manifests: dict[str, dict]) -> list[str]:
+    """The networks with weights of their own: steps of a chain of them, otherwise a list below what is made of them."""
+    names, words = leaves(tree), in_words(tree)
+    if words == " -> ".join(names):
+        return [f"{step}. `{name}`: {_size(manifests[name])}" for step, name in enumerate(names, 1)]
+    return [f"It is made of several networks: {words}.", "",
+            *items([f"`{name}`: {_size(manifests[name])}" for name in dict.fromkeys(names)])]
+
+
+def _size(manifest: dict) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in sorted(manifest["options"].items()) if key not in UNNAMED)
+    return f"{manifest['arch']} ({options}), {manifest['parameters']:,} weights"
+
+
+def _lineage(graph: Graph, unknown: list[str], lineage: dict[str, Node], manifests: dict[str, dict]) -> list[str]:
+    """An item for each network, those of the chain first; `unknown` are those that params.yaml does not make."""
+    said = []
+    for name in unknown:
+        said.append(f"`{name}`: params.yaml has no entry that makes it. {_made(manifests[name])}")
+    for name, entry in lineage.items():
+        manifest = manifests.get(name, {})
+        facts = [made_by(graph, entry) + (f", from `{entry.start}`" if entry.start else "")]
+        facts += ["of " + " and ".join(f"`{part}`" for part in entry.parts)] if entry.parts else []
+        facts += [f"{what} `{value}`" for field, what in FIELDS.items() if (value := getattr(entry, field))]
+        said.append(f"`{name}`: {'; '.join(facts)}. {_made(manifest)}")
+        trained, now = manifest.get("made", {}).get("settings", {}), _plain(entry.facts)
+        shared = [key for key in trained if key in now]
+        if changes := difference({key: trained[key] for key in shared}, {key: now[key] for key in shared}):
+            said[-1] += f" In params.yaml they are others by now: {'; '.join(changes)}."
+    return items(said)
+
+
+def _made(manifest: dict) -> str:
+    """What a manifest says of how its network was made."""
+    if not manifest:
+        return "It is not in models/, so its settings and hashes are not known here."
+    made, said = manifest["made"], ""
+    if "settings" in made:
+        said = f"Settings: {_inline(made['settings'])}; seed {made['seed']}, {made['threads']} threads. "
+    hashes = {"weights": manifest["weights"], "code": manifest.get("code"), **made}  # a chain's code is that of its parts
+    listed = [f"{what.replace('_', ' ')} `{value}`" for what, value in hashes.items() if re.fullmatch(HASH, str(value))]
+    return f"{said}SHA-256: {', '.join(listed).replace('sha256 `', 'file `')}."
+
+
+def _data(params: Params, lineage: dict[str, Node]) -> list[str]:
+    """The sets and pairs of a lineage, and the recipes of these."""
+    said = []
+    for key in _trained_on(lineage, "pairs"):
+        entry = params.pairs[key]
+        said.append(f"`pairs/{key}`: `sets/{entry.clean}` degraded by the recipe `{entry.recipe}`, scale {entry.scale}: "
+                    f"{_inline(params.recipes[entry.recipe].model_dump(mode='json'))}.")
+    for key in _sets(params, lineage):
+        folder = PurePath(params.sets[key].folder)  # an absolute path would tell of this machine
+        said.append(f"`sets/{key}`: the folder `{folder.name if folder.is_absolute() else folder}`.")
+    now = ["As params.yaml has them now; the hashes above tell which images they were.", ""]
+    return now + items(said) if said else ["What it was trained on is not known here."]
+
+
+def _limits(params: Params, lineage: dict[str, Node], truth: str) -> list[str]:
+    said = ["It has learnt from what Data names: photos that were degraded in other ways may come out no better than they went "
+            "in, or worse."]
+    if any(params.sets[key].folder.startswith("data/builtin") for key in _sets(params, lineage)):
+        said.append("The built-in images are rendered scenes and a few photographs behind a proxy camera, made to try the "
+                    "pipeline with: what was trained on them is a demonstration.")
+    if any(made.clean for made in lineage.values()):
+        said.append("An adversary took part in its training, so fine detail may be invented.")
+    if truth:
+        said.append("It was trained with the truth of captures, which real ones do not have: an oracle, to measure others by. "
+                    f"Truth reached it by {truth}.")
+    if any(name in params.imports for name in lineage):
+        said.append("It is, or was trained from, the work of others: what they say of use and licence holds.")
+    return said
+
+
+def truth_behind(graph: Graph, chain: list[str], manifests: dict[str, dict]) -> str:
+    """How truth reached a network of a chain, in words; of those that params.yaml does not make, by their manifests."""
+    found = [graph.truth(name) if name in graph.nodes else
+             f"{name}: its manifest" if manifests[name]["made"].get("saw_truth") else "" for name in chain]
+    return next(filter(None, found), "")
+
+
+def _trained_on(lineage: dict[str, Node], section: str) -> list[str]:
+    """The entries of sets or pairs that a lineage names."""
+    paths = [path.split("/") for node in lineage.values() for path in node.data]
+    return list(dict.fromkeys(key for start, key, *_ in paths if start == section))
+
+
+def _sets(params: Params, lineage: dict[str, Node]) -> list[str]:
+    """Those named, and those that named pairs were made of."""
+    clean = [params.pairs[key].clean for key in _trained_on(lineage, "pairs")]
+    return list(dict.fromkeys([*_trained_on(lineage, "sets"), *clean]))
+
+
+def items(texts: list[str]) -> list[str]:
+    """The lines of a Markdown list."""
+    return [line for text in texts for line in item(text)]
+
+
+def _inline(values: dict) -> str:
+    return f"`{json.dumps(_plain(values), sort_keys=True)[1:-1]}`"
+
+
+def _plain(value):
+    """As it comes back from JSON: no tuples."""
+    return json.loads(json.dumps(value))

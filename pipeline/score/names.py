@@ -1,0 +1,62 @@
+"""What the rows and test sets of the benchmark are called, and the order they are read in."""
+from typing import NamedTuple
+
+from pipeline.core.entries import Tests
+from pipeline.core.graph import Graph
+from pipeline.core.settings import Bench
+
+TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
+CONTROL_SETS = ("captures-val", "captures")
+"""Where the controls are scored, and where the critic and the diagnostics speak."""
+CHOICE_SET = "captures-val"
+"""Where a network is chosen, by what needs no truth."""
+
+
+class Control(NamedTuple):
+    """What is done to a stage-1 output, or to the input, without any learning."""
+    sharpen: float = 0
+    """Amount of the unsharp mask."""
+    noise: float = 0
+    """Standard deviation of white noise in 8-bit levels."""
+    input: float = 0
+    """Share of the input, enlarged by bicubic, mixed into it."""
+    blur: float = 0
+    """Sigma of a Gaussian in pixels."""
+    tone: bool = False
+    """Whether mean and standard deviation of each channel become those of the clean reference."""
+
+    def of(self, start: str) -> str:
+        """The row's name; amounts and shares in percent."""
+        return (f"{start}+sharpen{100 * self.sharpen:g}" if self.sharpen else start) + (
+            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "") + (
+            f"+blur{self.blur:g}" if self.blur else "") + ("+tone" if self.tone else "")
+
+
+def control_rows(start: str, bench: Bench, tests: Tests) -> dict[str, Control]:
+    """Row -> control of stage 1, from the one nearest the input to the sharpest; the point that changes nothing is left out."""
+    found = [Control(input=share) for share in sorted(bench.mix_input, reverse=True)]
+    found += _toned_and_blurred(tests)
+    found += [Control(amount, noise) for amount in bench.sharpen for noise in bench.noise if amount or noise]
+    return {control.of(start): control for control in found}
+
+
+def input_control_rows(row: str, tests: Tests) -> dict[str, Control]:
+    """Row -> control of the input: those of `tests` alone, as those of bench are changes of a stage 1."""
+    return {control.of(row): control for control in _toned_and_blurred(tests)}
+
+
+def _toned_and_blurred(tests: Tests) -> list[Control]:
+    found = [Control(tone=True)] if tests.match_tone else []
+    return found + [Control(blur=sigma) for sigma in sorted(tests.blur, reverse=True)]
+
+
+def reading_order(graph: Graph, task: str) -> list[str]:
+    """The rows of a task as they are read, each input and each stage 1 with its controls behind it."""
+    params, order = graph.params, []
+    inputs = {row.name: params.tests[row.tests] for row in graph.rows(task) if not row.chain}
+    starts = {system.start for system in params.systems.values() if system.task == task}
+    for row in graph.order(task):
+        order.append(row)
+        order += input_control_rows(row, inputs[row]) if row in inputs else []
+        order += control_rows(row, params.bench, params.tests[task]) if row in starts else []
+    return [*dict.fromkeys(order)]

@@ -1,0 +1,40 @@
+"""A network that is made of others, and not trained: one behind the other, or the mean of several.
+
+    python -m pipeline.stages.combine chains NAME      params chains
+    python -m pipeline.stages.combine ensembles NAME   params ensembles
+
+Reads models/<first> and models/<then or second>; writes models/NAME/manifest.json, which names the networks and the hashes of
+their weights. The weights stay where they are.
+"""
+from pathlib import Path
+
+from pipeline.core import params
+from pipeline.core.edge import run_stage
+from pipeline.core.files import sha256_of, write_json
+from pipeline.restore.manifest import FORMAT, AbsentNetwork, read_manifest, save_absent
+
+ARCH = {"chains": "chain", "ensembles": "ensemble"}
+
+
+def main(section: str, key: str) -> None:
+    entry, output = getattr(params.load(), section)[key], Path("models", key)
+    names = [entry.first, entry.then if section == "chains" else entry.second]
+    parts = []
+    for name in names:
+        try:
+            parts.append(read_manifest(Path("models", name)))
+        except AbsentNetwork as reason:
+            save_absent(output, f"{name} is absent: {reason}")
+            print(f"{key}: not made: {name} is absent: {reason}", flush=True)
+            return
+    first, second = (part["scale"] for part in parts)
+    if section == "ensembles" and first != second:
+        raise ValueError(f"ensembles.{key}: {names[0]} enlarges {first} times and {names[1]} {second} times; wanted one scale")
+    weights = dict(zip(names, (part["weights"] for part in parts)))
+    write_json(output / "manifest.json", {
+        "format": FORMAT, "arch": ARCH[section], "parts": names, "scale": first * second if section == "chains" else first,
+        "weights": sha256_of([ARCH[section], names, weights]), "made": {"parts": weights}})
+
+
+if __name__ == "__main__":
+    run_stage(main)
