@@ -36,7 +36,6 @@ def restore(
     \b
     Example: python -m pipeline restore photos -o restored --system sr-edsr
     """
-    from pipeline.core.files import read_json
     from pipeline.restore.batch import restore_all
     from pipeline.restore.manifest import AbsentNetwork
     from pipeline.restore.plan import plan
@@ -52,11 +51,11 @@ def restore(
     try:
         restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
-        there = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path)))
-        fail(f"{error} (networks in {MODELS}/: {there or 'none'})")
+        fail(f"{error} (networks in {MODELS}/: {', '.join(_trained()) or 'none'})")
     if restorer.remark:
         typer.echo(restorer.remark)
-    tile, outcome = restorer.tile, restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
+    tile = restorer.tile
+    outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
         typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
     for photo, reason in outcome.failed.items():
@@ -68,3 +67,10 @@ def restore(
     if outcome.failed:
         fail(f"{len(outcome.failed)} of {len(jobs)} photos could not be restored; {done}")
     typer.echo(done)
+
+
+def _trained() -> list[str]:
+    """The names of the networks below models/ that have weights."""
+    from pipeline.core.files import read_json
+
+    return sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path))
