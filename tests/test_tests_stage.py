@@ -149,7 +149,7 @@ def test_user_mistakes_are_one_line(project, monkeypatch):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", stage.__spec__)  # as `python -m` has it
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "nope"])
-    with pytest.raises(SystemExit, match=r"tests tests nope: params\.yaml has no entry 'nope'"):
+    with pytest.raises(SystemExit, match=r"tests tests nope: tests\.nope: no such entry, there are sr"):
         run_stage(stage.main)
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "sr"])
     write_absent(project / "data/sets/sr-captures/test", "gone")

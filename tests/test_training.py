@@ -145,7 +145,7 @@ def test_without_lambda_there_is_no_discriminator_and_the_output_stays_at_the_su
 
 def test_divergence_names_step_images_and_checkpoint_and_writes_nothing(tiny_project):
     change(stage1={"lr": 1e30, "clip": 0.0})
-    with pytest.raises(SystemExit, match=r"sr-edsr diverged at step \d+: loss .*batch holds .*train\d.*checkpoint"):
+    with pytest.raises(ValueError, match=r"sr-edsr diverged at step \d+: loss .*batch holds .*train\d.*checkpoint"):
         stage1.main("sr-edsr")
     assert not Path("models/sr-edsr").exists()
 
@@ -277,7 +277,7 @@ def test_a_discriminator_that_diverges_in_its_warm_up_is_noticed_there(tiny_proj
     stage1.main("sr-edsr")
     label.main("systems", "sr-edsr")
     change(stage2={"d_lr": 1e30, "d_warmup": 6})
-    with pytest.raises(SystemExit, match=r"diverged at step -\d: discriminator loss"):
+    with pytest.raises(ValueError, match=r"diverged at step -\d: discriminator loss"):
         stage2.main("stage2", "sr-edsr")
 
 

@@ -1,11 +1,7 @@
-"""AdaBN: a network whose statistics of batch norm are those of captures; no weight is trained.
-
-    python -m pipeline.stages.adabn sr-srresnet-adabn
+"""A network whose statistics of batch norm are those of captures; no weight is trained: `python -m pipeline.stages.adabn KEY`.
 
 A control of stage 2 for networks with batch norm: a gain that it has too needed neither surrogates nor adversary. Li, Wang,
 Shi, Liu, Hou, Revisiting Batch Normalization For Practical Domain Adaptation, 2016 (arXiv 1603.04779), algorithm 1.
-
-Reads models/<start> and data/sets/<captures>/train; writes models/<key>.
 """
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +65,8 @@ def reestimate(network: nn.Module, layers: list[nn.Module], images: Shard, devic
 
 def main(key: str) -> None:
     p = params.load()
-    start, captures = p.adabn[key].start, p.adabn[key].captures
+    entry = p.entry("adabn", key)
+    start, captures = entry.start, entry.captures
     images = Shard(Path("data/sets", captures, "train"))
     try:
         manifest = read_manifest(Path("models", start))

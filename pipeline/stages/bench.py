@@ -8,16 +8,16 @@ a network may see into data/blind/<task>/KEY.json, one line per image into metri
 into data/crops/<task>/KEY. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
 """
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.core.device import pick
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, write_json
 from pipeline.core.graph import Graph, TableRow, graph
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
@@ -29,14 +29,7 @@ from pipeline.restore.named import built
 from pipeline.restore.tiles import restore
 from pipeline.score.control import blurred, match_tone, mix_with_input, set_tone, sharpened
 from pipeline.score.cost import training_flop
-from pipeline.score.names import (
-    CHOICE_SET,
-    CONTROL_SETS,
-    TEST_SETS,
-    Control,
-    control_rows,
-    input_control_rows,
-)
+from pipeline.score.names import CHOICE_SET, CONTROL_SETS, TEST_SETS, Control, control_rows, input_control_rows
 from pipeline.score.registry import asked_for, check_metric
 from pipeline.score.score import Result, Scorer
 
@@ -182,15 +175,11 @@ def main(kind: str, key: str) -> None:
     work = Path(".work/bench", key)
     try:
         lineage = graph(params := load())
-        entries = {"systems": params.systems, "rows": params.rows}[kind]
-        if key not in entries:
-            raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
-        task = entries[key].task
-        tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
+        entry = params.entry(kind, key)
+        task = entry.task
+        tests = Path("data/tests", task if kind == "systems" else entry.tests)
         rows = [row for row in lineage.rows(task) if row.key == key]
         result, parameters, crops = bench(lineage, key, rows, tests, work)
-    except (ParamsError, ValueError, OSError) as error:
-        raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     chains = {row.name: [*row.chain] for row in rows if row.chain and row.name in parameters}
@@ -206,4 +195,4 @@ def main(kind: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

@@ -47,7 +47,7 @@ CROPS = 6  # of one photograph at most
 
 
 def main(key: str) -> None:
-    builtin = params.load().builtin[key]
+    builtin = params.load().entry("builtin", key)
     make(builtin, builtin.seed, FOLDER)
 
 

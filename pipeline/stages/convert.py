@@ -1,9 +1,4 @@
-"""Convert: somebody else's file of weights to one of our networks.
-
-    python -m pipeline.stages.convert NAME
-
-Reads the file of the entry of `imports`; writes models/NAME.
-"""
+"""Convert somebody else's file of weights to one of our networks: `python -m pipeline.stages.convert KEY` of `imports`."""
 from pathlib import Path
 
 from pipeline.core import params
@@ -35,7 +30,7 @@ def convert(name: str, entry: Import) -> None:
 
 
 def main(key: str) -> None:
-    convert(key, params.load().imports[key])
+    convert(key, params.load().entry("imports", key))
 
 
 if __name__ == "__main__":

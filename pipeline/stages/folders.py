@@ -1,7 +1,6 @@
 """Check the folders of all sets before any is read: `python -m pipeline.stages.folders`.
 
-Reads params sets and builtin, whose folders a stage makes; writes data/folders.json, the same whenever all is well, so that a
-changed folder re-runs its own set alone.
+What it writes is the same whenever all is well, so that a changed folder re-runs its own set alone.
 """
 import os
 from pathlib import Path

@@ -1,12 +1,11 @@
 """Label: a network's outputs on the train and val images of a set, kept as targets or inputs of another training.
 
-    python -m pipeline.stages.label systems sr-edsr       the paper's surrogates: the system's teacher on its captures
-    python -m pipeline.stages.label labels NAME           params labels: a later round's network, a mapping
+    python -m pipeline.stages.label systems KEY   the paper's surrogates: the system's teacher on its captures
+    python -m pipeline.stages.label labels KEY    a later round's network, a mapping
 
-Reads models/<networks> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
-be an error of its own. The manifest's `disagreement` is the rms distance of an ensemble's networks from their mean in 8-bit
-levels: the mean's squared error is the average of theirs minus its square, whatever the truth (Krogh and Vedelsby, "Neural
-network ensembles, cross validation, and active learning", NIPS 1995, eq. 6).
+16 bits per value: rounding the surrogates to 8 would be an error of its own. The manifest's `disagreement` is the rms distance
+of an ensemble's networks from their mean in 8-bit levels: the mean's squared error is the average of theirs minus its square,
+whatever the truth (Krogh and Vedelsby, "Neural network ensembles, cross validation, and active learning", NIPS 1995, eq. 6).
 """
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from pipeline.restore.tiles import restore, usual_tile
 
 def main(kind: str, key: str) -> None:
     p = params.load()
-    entry = getattr(p, kind)[key]
+    entry = p.entry(kind, key)
     inputs, name = (f"sets/{entry.captures}", entry.teacher) if kind == "systems" else (entry.inputs, entry.network)
     output = Path("data/labels", key)
     shards = {split: Shard(Path("data", inputs, split)) for split in ("train", "val")}

@@ -1,9 +1,7 @@
 """Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
 
-Reads data/contents, data/bench, data/crops, metrics/images, metrics/curves and metrics/select, of the entries in
-params.yaml; writes
-metrics/report/index.html, and for `dvc plots` metrics/pictures/<task>/<row>.png of each row that is a network. How long
-trainings took is no part of it, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
+For `dvc plots` it also writes metrics/pictures/<task>/<row>.png of each row that is a network. How long trainings took is no
+part of the page, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
 """
 from pathlib import Path
 

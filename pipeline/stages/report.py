@@ -1,8 +1,4 @@
-"""Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`.
-
-Reads metrics/tables/<task>.{md,csv} and metrics/select/<task>.json of the tasks in params.yaml; writes
-metrics/report/tables.md.
-"""
+"""Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`."""
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +6,9 @@ from rich.table import Table
 
 from pipeline.compare.scores import Scores, read_csv
 from pipeline.compare.text import count, heading
+from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, replacing
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.report.choices import choices_markdown
 from pipeline.report.tables import NOT_COMPUTED, cells
 
@@ -33,16 +30,13 @@ def printed(scores: Scores, test_set: str) -> Table:
 
 
 def main() -> None:
-    try:
-        params = load()
-        texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
-        choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
-        sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
-        with replacing(REPORT, "w") as handle:
-            handle.write("\n".join(sections))
-        scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
-    except (ParamsError, FileNotFoundError) as error:
-        raise SystemExit(f"report: {error}") from error
+    params = load()
+    texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
+    choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
+    sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
+    with replacing(REPORT, "w") as handle:
+        handle.write("\n".join(sections))
+    scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPED_WIDTH)
@@ -64,4 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -14,14 +14,14 @@ validation or test pair shows as much of its image as fits into the recipe's `wh
 Pair i of a split depends on (seed, KEY, split, i) and the clean images alone: it can be made again by itself
 (`degrade.pairs.make_pair`), and the number of worker processes changes nothing.
 """
-import sys
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, read_json, write_json
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.progress import track
 from pipeline.core.recipes import Recipe
 from pipeline.core.sources import Pairs
@@ -101,17 +101,12 @@ def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | No
 
 
 def main(key: str) -> None:
-    try:
-        params = load()
-        if key not in params.pairs:
-            raise ParamsError(f"pairs.{key}: no such entry, there are {', '.join(params.pairs)}")
-        entry = params.pairs[key]
-        splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"synthesize@{key}: {error}") from error
+    params = load()
+    entry = params.entry("pairs", key)
+    splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
     counts = ", ".join(f"{made.get('pairs', 'no')} {split}" for split, made in splits.items())
     print(f"synthesize@{key}: {counts} pairs")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

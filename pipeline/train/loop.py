@@ -21,7 +21,7 @@ GPU_STEPS = 10
 WATCHED = {"loss": "loss", "norm": "gradient norm"}
 
 
-class Diverged(RuntimeError):
+class Diverged(ValueError):
     """A loss or a gradient is not finite."""
 
 

@@ -15,7 +15,7 @@ from pipeline.restore.network import save_network
 from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoint, only_one, work_folder
 from pipeline.train.curves import write_curve
-from pipeline.train.loop import Diverged, train
+from pipeline.train.loop import train
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,14 +49,11 @@ def train_network(name: str, settings, seed: int, threads: int, arch: str, optio
         fingerprint = sha256_of([made, also, arch, options, device.type, torch.__version__, code])
         checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
         started = time.monotonic()
-        try:
-            curve = train(method, settings.steps, settings.validate_every, checkpoint, name)
-            ranks.leave()
-            if not first:
-                return
-            save_network(Path("models", name), method.finish(), arch, options, made)
-        except (Diverged, ValueError) as error:
-            raise SystemExit(str(error)) from error
+        curve = train(method, settings.steps, settings.validate_every, checkpoint, name)
+        ranks.leave()
+        if not first:
+            return
+        save_network(Path("models", name), method.finish(), arch, options, made)
         write_curve(Path("metrics/curves", f"{name}.csv"), curve)
         seconds = round(time.monotonic() - started, 1)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": seconds})
