@@ -15,9 +15,7 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.restore.network import load_network
 from pipeline.stages import cyclegan
 from pipeline.train import loop
-from pipeline.train.methods.cyclegan import CycleGan
-from pipeline.train.patchgan import PatchGan
-from pipeline.train.pool import Pool
+from pipeline.train.methods.cyclegan import CycleGan, PatchGan, Pool
 
 NAME = "sr-cyclegan"
 SETTINGS = {"steps": 8, "decay": 4, "batch": 2, "patch": 12, "lr": 0.002, "betas": [0.5, 0.999], "cycle": 10, "identity": 0.5,

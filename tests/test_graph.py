@@ -137,7 +137,7 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
     ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
+    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/project.py", set()),
     ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
     ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
     ("report/web/page.css", set())])
@@ -293,8 +293,8 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"cli.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
-    script = "import sys, pipeline.stages.bench, pipeline.cli.app; sys.exit('pandas' in sys.modules)"  # nor by another package
+        f"cli.{name}" for name in ("networks", "results")}  # export, likeness, page, picture, seeds; not restore:
+    script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 

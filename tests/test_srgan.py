@@ -12,10 +12,10 @@ from pipeline.core.params import load
 from pipeline.core.settings import Stage2Settings as Settings
 from pipeline.nets.build import build
 from pipeline.stages import srgan, stage1
-from pipeline.train import content as parts
+from pipeline.train.method import learning_rate
+from pipeline.train.methods import srgan as parts
 from pipeline.train.methods.srgan import Srgan
 from pipeline.train.methods.stage2 import Stage2
-from pipeline.train.schedule import learning_rate
 
 WIDTHS = {"vgg16": [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512],
           "vgg19": [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512]}

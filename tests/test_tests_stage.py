@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT, smooth_image, write_shard
 
-from pipeline.core import params
+from pipeline.core import entries
 from pipeline.core.edge import run_stage
 from pipeline.images import test_sets
 from pipeline.images.shards import ShardWriter, write_absent
@@ -40,11 +40,11 @@ def project(tmp_path, monkeypatch):
 
 
 def assemble(project, **changes):
-    return stage.assemble(params.Tests(**ENTRY | changes), project / "data/tests/sr")
+    return stage.assemble(entries.Tests(**ENTRY | changes), project / "data/tests/sr")
 
 
 def assemble_far(project, **changes):
-    return stage.assemble(params.Far(**FAR | changes), project / "data/tests/sr")
+    return stage.assemble(entries.Far(**FAR | changes), project / "data/tests/sr")
 
 
 def shard(project, side, name):

@@ -21,10 +21,10 @@ from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import combine, label, stage1, stage2
 from pipeline.train import run
+from pipeline.train.method import learning_rate
 from pipeline.train.methods.stage2 import Stage2
 from pipeline.train.methods.supervised import Supervised
-from pipeline.train.pairs import train_on_pairs
-from pipeline.train.schedule import learning_rate
+from pipeline.train.run import train_on_pairs
 
 
 def weights(name):
@@ -303,9 +303,9 @@ def test_compile_is_told_of_a_network_alone_that_was_compiled(tiny_project, monk
 
 def test_a_checkpoint_is_for_the_files_that_its_training_uses():
     files = {name: sha256(ROOT / "pipeline" / name) for name in (
-        "train/loop.py", "train/pairs.py", "train/methods/supervised.py", "train/methods/stage2.py", "train/adversary.py",
-        "train/pool.py", "nets/edsr.py", "nets/rcan.py")}
+        "train/loop.py", "train/run.py", "train/methods/supervised.py", "train/methods/stage2.py", "train/adversary.py",
+        "train/methods/cyclegan.py", "nets/edsr.py", "nets/rcan.py")}
     used = {method: {name for name, digest in files.items() if digest in run._code("edsr", method, train_on_pairs)}
             for method in (Supervised, Stage2)}
-    assert used[Supervised] == {"train/loop.py", "train/pairs.py", "train/methods/supervised.py", "nets/edsr.py"}
+    assert used[Supervised] == {"train/loop.py", "train/run.py", "train/methods/supervised.py", "nets/edsr.py"}
     assert used[Stage2] == used[Supervised] | {"train/methods/stage2.py", "train/adversary.py"}

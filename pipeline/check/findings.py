@@ -10,7 +10,6 @@ from typing import NamedTuple
 import psutil
 
 from pipeline.core.params import Params
-from pipeline.core.sources import Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
 from pipeline.images.video import VIDEO_SUFFIXES
 
@@ -28,8 +27,7 @@ PLACES = ("data/sets/*", "data/contents/*", "data/pairs/*", "data/labels/*", "da
 
 
 class Finding(NamedTuple):
-    level: str
-    """ok, note, or fix: what a run would stop at."""
+    level: str  # ok, note, or fix: what a run would stop at
     text: str
 
 
@@ -44,7 +42,7 @@ def folders(params: Params) -> Iterator[Finding]:
                                  f"{'a file' if folder.exists() else 'nothing'}")
         elif not os.access(folder, os.R_OK | os.X_OK):
             yield Finding("fix", f"{where}: {folder} cannot be read (its permissions forbid it)")
-        elif not (found := files_of(folder, suffixes := suffixes_of(entry))):
+        elif not (found := files_of(folder, suffixes := IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set()))):
             yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(suffixes))}")
         else:
             videos = len([path for path in found if path.suffix.lower() in VIDEO_SUFFIXES])
@@ -54,20 +52,14 @@ def folders(params: Params) -> Iterator[Finding]:
             yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
 
 
-def suffixes_of(entry: Set) -> set[str]:
-    return IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
-
-
 def files_of(folder: Path, suffixes: set[str]) -> list[Path]:
     return sorted(Path(top, name) for top, _, names in os.walk(folder) for name in names
                   if Path(name).suffix.lower() in suffixes)
 
 
 def space(params: Params) -> int:
-    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded.
-
-    Frames of videos, whose number takes long to find, and faces are not among them.
-    """
+    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded. Frames of
+    videos, whose number takes long to find, and faces are not among them."""
     total = 0
     for entry in params.sets.values():
         folder = Path(entry.folder)
@@ -125,11 +117,9 @@ def device() -> Finding:
 
 
 def what_will_run(stages: list[str], changed: set[str], times: dict[str, dict], trained: dict[str, str]) -> Finding:
-    """What will run, and how long its trainings took when they last ran here.
-
-    `stages` are those that would run, in their order, `changed` those among them that are not as dvc.lock says; `times` is
-    network -> seconds, `trained` is stage -> the network that it trains.
-    """
+    """What will run, and how long its trainings took when they last ran here. `stages` are those that would run, in their
+    order, `changed` those among them that are not as dvc.lock says; `times` is network -> seconds, `trained` is stage -> the
+    network that it trains."""
     if not stages:
         return Finding("ok", "nothing to run: every stage is up to date")
     words = f"to run, but for what DVC's cache holds: {grouped([stage for stage in stages if stage in changed])}"
@@ -150,10 +140,8 @@ def grouped(stages: list[str]) -> str:
 
 
 def leftovers(outs: set[Path]) -> list[Path]:
-    """What lies where entries of params.yaml have their outs, and is none of theirs: of entries that are gone.
-
-    `outs` are those of all stages. What stands for "none", and networks without a manifest, are let alone.
-    """
+    """What lies where entries of params.yaml have their outs, and is none of theirs: of entries that are gone. `outs` are those
+    of all stages. What stands for "none", and networks without a manifest, are let alone."""
     found = []
     for path in sorted(path for place in PLACES for path in Path().glob(place)):
         mine = path in outs or any(path in out.parents or out in path.parents for out in outs)

@@ -38,20 +38,14 @@ class InitTask:
     scale: int
     arch: str
     options: dict
-    recipe: str
-    """The kind, and the end of the recipe's name."""
-    ranges: dict | None
-    """Of the recipe; None: those of moire-native in presets/demoire.yaml."""
-    least: int
-    """Shortest side of captures that the trainings can use, in pixels; `scale` times that of clean images."""
-    size: int
-    """Of a synthetic pair, in pixels of the clean image."""
-    cut: int
-    """Of a patch of large captures, in their pixels."""
+    recipe: str  # the kind, and the end of the recipe's name
+    ranges: dict | None  # of the recipe; None: those of moire-native in presets/demoire.yaml
+    least: int  # shortest side of captures that the trainings can use, in pixels; `scale` times that of clean images
+    size: int  # of a synthetic pair, in pixels of the clean image
+    cut: int  # of a patch of large captures, in their pixels
     stage1: dict
     stage2: dict
-    words: str
-    """What the recipe assumes of the captures, and what to change where it is wrong."""
+    words: str  # what the recipe assumes of the captures, and what to change where it is wrong
 
 
 def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
@@ -102,10 +96,8 @@ class Plan:
     task: InitTask
     captures: Photos
     clean: Photos
-    truth: str
-    """The set of the captures' truth, or none."""
-    truth_folder: Path | None
-    """Where that set needs a folder of its own."""
+    truth: str  # the set of the captures' truth, or none
+    truth_folder: Path | None  # where that set needs a folder of its own
 
     @property
     def network(self) -> str:

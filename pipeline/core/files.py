@@ -23,6 +23,11 @@ def replacing(path: Path | str, mode: str = "wb"):
         temporary.unlink(missing_ok=True)
 
 
+def write(path: Path | str, content: str | bytes) -> None:
+    with replacing(path, "w" if isinstance(content, str) else "wb") as handle:
+        handle.write(content)
+
+
 def json_text(value) -> str:
     """`value` with sorted keys, so that equal values give equal texts. NaN and infinity are errors."""
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
@@ -30,8 +35,7 @@ def json_text(value) -> str:
 
 def write_json(path: Path | str, value) -> None:
     """Write the JSON text of `value`."""
-    with replacing(path, "w") as handle:
-        handle.write(json_text(value))
+    write(path, json_text(value))
 
 
 def read_json(path: Path | str):

@@ -19,23 +19,18 @@ from pipeline.core.sources import TRUTH, Set
 class TableRow(NamedTuple):
     """A row of a task's tables, without those of controls."""
     name: str
-    key: str
-    """The entry of systems or rows that it is scored with."""
+    key: str  # the entry of systems or rows that it is scored with
     task: str
     tests: str
-    network: str
-    """none for the input itself."""
-    chain: tuple[str, ...]
-    """The networks of which it is made, one behind the other; empty for the input itself."""
+    network: str  # none for the input itself
+    chain: tuple[str, ...]  # the networks of which it is made, one behind the other; empty for the input itself
 
 
 class Candidate(NamedTuple):
     """A network that may be chosen for a system."""
     network: str
-    start: str | None
-    """The network whose training it goes on from; None for stage 1."""
-    row: str | None
-    """The row of the benchmark that scores it alone on the system's tests; None when there is none."""
+    start: str | None  # the network whose training it goes on from; None for stage 1
+    row: str | None  # the row of the benchmark that scores it alone on the system's tests; None when there is none
 
 
 @dataclass(frozen=True)
@@ -43,14 +38,11 @@ class Graph:
     params: Params
     nodes: dict[str, Node]
     labels: dict[str, LabelNode]
-    truths: dict[str, str]
-    """Set that counts as truth -> why, in words that begin with its name."""
+    truths: dict[str, str]  # set that counts as truth -> why, in words that begin with its name
 
     def with_contents(self, contents: dict[str, dict[str, list[str]]]) -> "Graph":
         """With the sets that hold an image of truth counted as truth too; `contents` is set -> split -> digests of its images.
-
-        Splits as in core/overlap.py: trainings see train and val, and the holdout of truth is of captures that nothing sees.
-        """
+        Splits as in core/overlap.py: trainings see train and val, and the holdout of truth is of captures that nothing sees."""
         def images(key: str, *splits: str) -> set[str]:
             return {digest for split in splits for digest in contents.get(key, {}).get(split, ())}
 

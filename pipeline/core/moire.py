@@ -44,10 +44,7 @@ class Downsample(Strict):
 
 class Moire(Degradation):
     """Ten steps from a screen to a file: Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv
-    1804.03809.
-
-    The paper's ranges are not known; presets give ours. Camera pixels are those of the sensor.
-    """
+    1804.03809. The paper's ranges are not known; presets give ours. Camera pixels are those of the sensor."""
     kind: Literal["moire"]
     layouts: choice("stripe", "bgr", "krgb", "turned", "pentile")
     """Sub-pixels: stripes of red, green, blue; blue, green, red; below a dark row; on their side; PenTile diamonds."""

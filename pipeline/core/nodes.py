@@ -13,23 +13,17 @@ class Node:
     kind: str
     """As the group of dvc.yaml is called that makes it: stage1, stage2, gan, oracle, finetune, adabn, cyclegan, rbsr, srgan,
     zssr, chain, ensemble; or import."""
-    start: str = ""
-    """The network it goes on from; empty for one trained from scratch."""
-    teachers: tuple[str, ...] = ()
-    """Networks that labelled what it is trained on, or whose features it is compared by."""
+    start: str = ""  # the network it goes on from; empty for one trained from scratch
+    teachers: tuple[str, ...] = ()  # networks that labelled what it is trained on, or whose features it is compared by
     inputs: str = ""
     targets: str = ""
-    clean: str = ""
-    """The unpaired clean set of the adversary; empty without one. All three are folders below data/."""
-    settings: Strict | None = None
-    """Of its training; None when nothing was trained."""
+    clean: str = ""  # the unpaired clean set of the adversary; empty without one. All three are folders below data/.
+    settings: Strict | None = None  # of its training; None when nothing was trained
     task: str = ""
     system: str = ""
     """The entry of `systems` that it is of, or whose start an oracle goes on from; empty for others, as is their task."""
-    parts: tuple[str, ...] = ()
-    """The two networks that a chain or an ensemble is made of."""
-    synthetic: str = ""
-    """Other inputs of the same targets."""
+    parts: tuple[str, ...] = ()  # the two networks that a chain or an ensemble is made of
+    synthetic: str = ""  # other inputs of the same targets
     architecture: dict = field(default_factory=dict)
     """`arch` and its options where params.yaml has them; of ZSSR all of its entry."""
 

@@ -32,10 +32,8 @@ class Entry:
 
 
 def learnt_by(names: tuple[str, ...], models: Path | str = "models") -> Entry | None:
-    """The entry of `zssr` that is named, itself or by a row, or None for networks that are stored.
-
-    Raises ValueError for one in a chain, or without its entry in params.yaml.
-    """
+    """The entry of `zssr` that is named, itself or by a row, or None for networks that are stored. Raises ValueError for one in
+    a chain, or without its entry in params.yaml."""
     for name in names:
         manifest = Path(models, name, "manifest.json")
         made = manifest.is_file() and read_json(manifest).get("arch") == "zssr"  # by the stage, for the test images
@@ -62,10 +60,8 @@ class Learnt:
 
     def restore_into(self, output: np.ndarray, image: np.ndarray, advance: Callable[[float], None]) -> None:
         """As `tiles.restore_into`, whole. `advance` is called with each step's share of the input pixels; where the learning
-        ends early they do not add up to all.
-
-        Raises MemoryError before the work begins when the enlarged frames would not fit.
-        """
+        ends early they do not add up to all. Raises MemoryError before the work begins when the enlarged frames would not
+        fit."""
         settings, (height, width) = self.entry.settings, image.shape[:2]
         answers = ANSWERS if settings.ensemble else 1
         need, free = (answers + FRAMES) * FLOAT_RGB * output.shape[0] * output.shape[1], free_memory(torch.device("cpu"))

@@ -16,10 +16,8 @@ from pipeline.restore.row import is_file, read_row
 
 
 def named(*names: str | Path, models: Path | str = "models", device: torch.device | str = "cpu") -> Model:
-    """Each takes what the one before it made.
-
-    Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
-    """
+    """Each takes what the one before it made. Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be
+    loaded."""
     trees = [name if is_file(name) else tree_of(network_of(name, models), models) for name in names]
     loaded: dict[str, Model] = {}
     return chain([read_row(tree, device) if is_file(str(tree)) else built(tree, models, device, loaded) for tree in trees])
@@ -34,10 +32,8 @@ def built(tree: str | dict, models: Path | str, device: torch.device | str, load
 
 
 def hashes_of(*names: str | Path, models: Path | str = "models") -> list:
-    """Of all weights behind the names, in their order: a tree of hashes for each of what is one behind the other.
-
-    They are those of the weights that are there now, which a chain that was made before them does not know.
-    """
+    """Of all weights behind the names, in their order: a tree of hashes for each of what is one behind the other. They are
+    those of the weights that are there now, which a chain that was made before them does not know."""
     found = []
     for name in names:
         tree = sha256(name) if is_file(name) else _hashed(tree_of(network_of(name, models), models), models)

@@ -89,10 +89,8 @@ class Restorer:
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
              picture: Path | None = None, advance: Advance = _nothing) -> None:
         """Restore a file into another, whose suffix says its format; if `picture`, write both side by side there. `advance` is
-        as in `restore_into`.
-
-        Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError, and MemoryError.
-        """
+        as in `restore_into`. Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError,
+        and MemoryError."""
         self.finish(self.begin(photo, target, quality, max_megapixels), picture, advance)
 
     def begin(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200) -> Begun:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import nn
 
-from pipeline.core.files import replacing
+from pipeline.core.files import write
 from pipeline.nets.build import build
 from pipeline.restore.manifest import check_format, leaves, read_manifest
 from pipeline.restore.model import Model, assembled, model_of
@@ -36,8 +36,7 @@ def write_row(file: Path | str, row: str, tree: str | dict, models: Path | str =
         own = load(Path(models, name, "network.safetensors").read_bytes())
         weights |= {_prefix(name, manifests) + key: value for key, value in own.items()}
     header = json.dumps({"row": row, "chain": chain, "networks": manifests, "saw_truth": saw_truth}, sort_keys=True)
-    with replacing(file) as handle:
-        handle.write(save(weights, {KEY: header}))
+    write(file, save(weights, {KEY: header}))
 
 
 def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:

@@ -11,10 +11,8 @@ GAP = 8  # pixels between them
 
 
 def write_side_by_side(path: Path, photo: np.ndarray, restored: np.ndarray) -> None:
-    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian.
-
-    Both are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger.
-    """
+    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian. Both
+    are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger."""
     scale = restored.shape[0] // photo.shape[0]
     height, width = (min(SIDE // scale, size) for size in photo.shape[:2])
     places = [(top, left) for top in _starts(photo.shape[0], height) for left in _starts(photo.shape[1], width)]

@@ -155,16 +155,6 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Pat
     return result, parameters, crops
 
 
-def per_image(networks: list[str]) -> dict[str, dict[str, int]]:
-    """Network -> steps, and pixels of their patches, that learning from an image takes on average, for entries of zssr."""
-    return {name: read_manifest(MODELS / name)["per_image"] for name in networks if kept(name)}
-
-
-def flop(manifests: dict[str, dict]) -> dict[str, int]:
-    """Network -> floating-point operations of a training step per pixel of its input."""
-    return {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()}
-
-
 def counts(tests: Path) -> dict[str, dict[str, int]]:
     """Images and scenes of each test set and of the reference."""
     shards = {name: test_images(tests, "inputs", name) for name in TEST_SETS} | {"reference": Shard(tests / "reference")}
@@ -187,7 +177,11 @@ def main(kind: str, key: str) -> None:
     manifests = {name: read_manifest(MODELS / name) for name in sorted(members)}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
-        "flop": flop(manifests), "per_image": per_image([*manifests]), "manifests": manifests})
+        # floating-point operations of a training step per pixel of its input
+        "flop": {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()},
+        # of entries of zssr: steps, and pixels of their patches, that learning from an image takes on average
+        "per_image": {name: manifest["per_image"] for name, manifest in manifests.items() if kept(name)},
+        "manifests": manifests})
     blind = result.without_truth(eligible(lineage, rows), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))

@@ -9,9 +9,7 @@ from pipeline.images.shards import Shard
 from pipeline.nets.build import build
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.methods.cyclegan import CycleGan
-from pipeline.train.patchgan import PatchGan
-from pipeline.train.pool import Pool
+from pipeline.train.methods.cyclegan import CycleGan, PatchGan, Pool
 from pipeline.train.run import absent, first_weights, train_network
 
 SIDES = ("clean", "captures")

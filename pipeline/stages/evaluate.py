@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.compare.kinds import oracles, with_images
 from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.edge import run_stage
-from pipeline.core.files import read_json, replacing, write_json
+from pipeline.core.files import read_json, write, write_json
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import load
 from pipeline.report.costs import section
@@ -18,10 +18,7 @@ from pipeline.score.registry import check_metric, contests
 
 
 def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
-    """The scores of a task by entry of `tests`, rows in reading order.
-
-    Raises FileNotFoundError for an entry without scores.
-    """
+    """The scores of a task by entry of `tests`, rows in reading order. Raises FileNotFoundError for an entry without scores."""
     scores, params = {}, lineage.params
     for key, tests in lineage.entries(task).items():
         if not (folder / f"{key}.json").is_file():
@@ -46,8 +43,8 @@ def main(task: str) -> None:
     scores = collect(lineage, task, Path("data/bench", task))
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     write_json(Path(f"metrics/{task}.json"), rows)
-    with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
-        handle.write(task_markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
+    write(Path(f"metrics/tables/{task}.md"),
+          task_markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)
 
 

@@ -9,7 +9,7 @@ from pipeline.compare.kinds import with_images
 from pipeline.compare.revisions import parse_images
 from pipeline.core import params
 from pipeline.core.edge import run_stage
-from pipeline.core.files import read_json, replacing
+from pipeline.core.files import read_json, write
 from pipeline.core.graph import Graph, graph
 from pipeline.report.page import Sources, render_page
 from pipeline.report.strips import write_strips
@@ -34,8 +34,7 @@ def write_page(path: Path, times: dict[str, dict]) -> None:
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
         choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in tasks},
         crops=CROPS, curves=Path("metrics/curves"), times=times))
-    with replacing(path, "w") as handle:
-        handle.write(page)
+    write(path, page)
 
 
 def write_pictures() -> None:

@@ -12,8 +12,7 @@ from pipeline.restore.network import load_network
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
 from pipeline.train.methods.rbsr import Rbsr
-from pipeline.train.pairs import validation_crops
-from pipeline.train.run import absent, first_weights, train_network
+from pipeline.train.run import absent, first_weights, train_network, validation_crops
 
 
 def main(name: str) -> None:

@@ -7,7 +7,7 @@ from rich.table import Table
 from pipeline.compare.scores import Scores, read_csv
 from pipeline.compare.text import count, heading
 from pipeline.core.edge import run_stage
-from pipeline.core.files import read_json, replacing
+from pipeline.core.files import read_json, write
 from pipeline.core.params import load
 from pipeline.report.choices import choices_markdown
 from pipeline.report.tables import NOT_COMPUTED, cells
@@ -34,8 +34,7 @@ def main() -> None:
     texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
     choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
     sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
-    with replacing(REPORT, "w") as handle:
-        handle.write("\n".join(sections))
+    write(REPORT, "\n".join(sections))
     scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
     console = Console(highlight=False)
     if not console.is_terminal:

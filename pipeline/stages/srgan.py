@@ -6,10 +6,8 @@ from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.edge import run_stage
-from pipeline.train.content import Content, MissingLayer
-from pipeline.train.methods.srgan import Srgan
-from pipeline.train.pairs import train_on_pairs
-from pipeline.train.run import absent
+from pipeline.train.methods.srgan import Content, MissingLayer, Srgan
+from pipeline.train.run import absent, train_on_pairs
 
 
 def main(name: str) -> None:

@@ -2,7 +2,7 @@
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.train.methods.supervised import Supervised
-from pipeline.train.pairs import train_on_pairs
+from pipeline.train.run import train_on_pairs
 
 
 def main(name: str) -> None:

@@ -8,7 +8,7 @@
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.train.methods.by_name import METHODS
-from pipeline.train.pairs import train_on_pairs
+from pipeline.train.run import train_on_pairs
 
 
 def main(kind: str, key: str) -> None:

@@ -26,10 +26,8 @@ class Diverged(ValueError):
 
 
 def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str) -> list[dict]:
-    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps.
-
-    Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
-    """
+    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps. Raises Diverged,
+    and SystemExit when asked to stop; the checkpoint then holds the state to go on from."""
     step, curve, window, unread, note = 0, [], [], [], ""
     warmup, on_gpu = method.warmup, method.device.type == "cuda"
     if (saved := ranks.broadcast(checkpoint.load() if ranks.first() else None)) is not None:
