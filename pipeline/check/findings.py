@@ -37,11 +37,8 @@ def folders(params: Params) -> Iterator[Finding]:
         folder, where = Path(entry.folder), f"sets.{key}.folder"
         if folder == NONE or BUILTIN in folder.parents:
             continue
-        if not folder.is_dir():
-            yield Finding("fix", f"{where}: wanted a folder of images, or data/none; {folder} is "
-                                 f"{'a file' if folder.exists() else 'nothing'}")
-        elif not os.access(folder, os.R_OK | os.X_OK):
-            yield Finding("fix", f"{where}: {folder} cannot be read (its permissions forbid it)")
+        if fault := fault_of(folder):
+            yield Finding("fix", f"{where}: {fault}")
         elif not (found := files_of(folder, suffixes := IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set()))):
             yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(suffixes))}")
         else:
@@ -50,6 +47,13 @@ def folders(params: Params) -> Iterator[Finding]:
     for key, entry in params.imports.items():
         if not Path(entry.file).is_file():
             yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
+
+
+def fault_of(folder: Path) -> str:
+    """Why no images can be read from a folder, in words; empty when they can."""
+    if not folder.is_dir():
+        return f"wanted a folder of images, or data/none; {folder} is {'a file' if folder.exists() else 'nothing'}"
+    return "" if os.access(folder, os.R_OK | os.X_OK) else f"{folder} cannot be read (its permissions forbid it)"
 
 
 def files_of(folder: Path, suffixes: set[str]) -> list[Path]:

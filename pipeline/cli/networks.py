@@ -120,7 +120,7 @@ def import_(
     from pipeline.nets.layouts.files import read_weights
     from pipeline.nets.layouts.names import recognise, remarks
     from pipeline.restore.manifest import read_manifest
-    from pipeline.restore.row import saw_truth
+    from pipeline.restore.named import saw_truth
     from pipeline.stages.convert import convert
 
     try:

@@ -13,7 +13,7 @@ from pipeline.core.model import Strict
 from pipeline.core.nodes import LabelNode, Node, labels_of, nodes_of
 from pipeline.core.overlap import common_file
 from pipeline.core.params import Params, derived
-from pipeline.core.sources import TRUTH, Set
+from pipeline.core.sources import TRUTH
 
 
 class TableRow(NamedTuple):
@@ -74,10 +74,6 @@ class Graph:
             if node.kind == "oracle":
                 return f"{network}: an oracle"
         return ""
-
-    def saw_truth(self, names: Iterable[str]) -> bool:
-        """Whether truth reached any of these networks."""
-        return any(map(self.truth, names))
 
     def _truth_in(self, path: str) -> str:
         """Why a folder below data/ holds truth, in words; empty when it does not."""
@@ -183,13 +179,6 @@ def graph(params: Params) -> Graph:
     return Graph(params, nodes, labels, _truths(params))
 
 
-def _set_of(params: Params, name: str) -> Set:
-    """The set KEY, or KEY/truth: the folder `truth` below that of KEY."""
-    key, _, below = name.partition("/")
-    entry = params.sets[key]
-    return entry.model_copy(update={"folder": f"{entry.folder}/{TRUTH}"}) if below else entry
-
-
 def _truths(params: Params) -> dict[str, str]:
     """The sets that are named as truth, and those that may hold a file of them."""
     named = {entry.truth: f"{section}.{key}" for section in ("oracles", "far", "tests")
@@ -197,8 +186,10 @@ def _truths(params: Params) -> dict[str, str]:
     named = {name: f"sets.{name}, the truth of {user}" for name, user in named.items() if name != "none"}
     named |= {f"{key}/{TRUTH}": f"sets.{key}/{TRUTH}, the truth of sets.{key}" for key in params.sets
               if f"{key}/{TRUTH}" not in named}
+    sets = params.sets | {f"{key}/{TRUTH}": entry.model_copy(update={"folder": f"{entry.folder}/{TRUTH}"})
+                          for key, entry in params.sets.items()}
     found = dict(named)
     for key, truth in product((key for key in params.sets if key not in named), named):
-        if file := common_file(params.sets[key], _set_of(params, truth)):
+        if file := common_file(sets[key], sets[truth]):
             found[key] = f"sets.{key}, which has files of sets.{truth}, such as {file}"
     return found

@@ -91,14 +91,10 @@ class Params(Strict):
     @model_validator(mode="after")
     def _names_exist(self):
         check_references(self)
-        for name in self.networks:
-            self.stage1_of(name)
-        for name in self.systems:
-            self.stage2_of(name)
-        for name in self.oracles:
-            self.supervised_of(name)
-        for name in self.finetunes:
-            self.finetune_of(name)
+        for section, resolve in ((self.networks, self.stage1_of), (self.systems, self.stage2_of),
+                                 (self.oracles, self.supervised_of), (self.finetunes, self.finetune_of)):
+            for name in section:
+                resolve(name)
         return self
 
     def network_names(self) -> set[str]:

@@ -14,9 +14,8 @@ from pipeline.export.onnx_graph import OPSET, PROBES, TOLERANCE, graph_of, onnx_
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.restore.manifest import AbsentNetwork, in_words, leaves, read_manifest, tree_of
-from pipeline.restore.named import named, network_of
+from pipeline.restore.named import named, network_of, write_row
 from pipeline.restore.network import load_network
-from pipeline.restore.row import write_row
 
 SNIPPET = """
 ```python

@@ -95,7 +95,10 @@ class _Wrapped(Model):
         super().__init__([model], model.scale, model.multiple, model.radius, model.networks)
 
 
-class _Turned(_Wrapped):
+class Turned(_Wrapped):
+    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back (Timofte et al.,
+    "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
+
     def forward(self, x, keep=None):
         total = 0
         for quarters in range(4):
@@ -138,12 +141,6 @@ def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
         return networks[tree]
     (kind, parts), = tree.items()
     return {"chain": chain, "mean": mean_of}[kind]([assembled(part, networks) for part in parts])
-
-
-def turned(model: Model) -> Model:
-    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back (Timofte et al.,
-    "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
-    return _Turned(model)
 
 
 def in_bf16(model: Model) -> Model:

@@ -2,6 +2,7 @@
 import os
 from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.images.decode import IMAGE_SUFFIXES
@@ -66,7 +67,7 @@ def _photos(inputs: list[Path], output: Path | None) -> dict[Path, Path]:
             photos.setdefault(path, Path(path.name))
             continue
         elif has_magic(str(path)):
-            base = Path(*_fixed(path.parts))
+            base = Path(*takewhile(lambda part: not has_magic(part), path.parts))  # before the first wildcard
             files = [Path(file) for file in sorted(glob(str(path), recursive=True))]
             found = {file: file.relative_to(base) for file in files if _is_photo(file, base)}
         else:
@@ -78,12 +79,6 @@ def _photos(inputs: list[Path], output: Path | None) -> dict[Path, Path]:
         for file, place in found.items():
             photos.setdefault(file, place)
     return photos
-
-
-def _fixed(parts: tuple[str, ...]) -> list[str]:
-    """The parts of a glob before the first wildcard."""
-    count = next(i for i, part in enumerate(parts) if has_magic(part))
-    return list(parts[:count])
 
 
 def _is_photo(file: Path, base: Path) -> bool:

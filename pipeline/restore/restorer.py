@@ -16,11 +16,10 @@ from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.restore.learnt import Learnt, learnt_by
 from pipeline.restore.memory import tile_for
-from pipeline.restore.model import in_bf16, turned
-from pipeline.restore.named import hashes_of, named
+from pipeline.restore.model import Turned, in_bf16
+from pipeline.restore.named import hashes_of, is_file, named
 from pipeline.restore.photo import Photo, read_photo
 from pipeline.restore.pixels import quantise
-from pipeline.restore.row import is_file
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.side_by_side import write_side_by_side
 from pipeline.restore.tiles import aligned, in_one_pass, largest, restore_into, usual_tile
@@ -61,17 +60,18 @@ class Restorer:
                  ensemble: bool = False, tile: int | None = None):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
         self.names = [Path(name).name if is_file(name) else name for name in names]
-        if entry := learnt_by(names, models):
+        if found := learnt_by(names, models):
+            params, key = found
             if ensemble or tile or precision != "fp32":
-                raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{entry.key} says; ensemble, precision "
+                raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{key} says; ensemble, precision "
                                  "and tile are those of trained networks")
-            self.learnt = Learnt(entry, pick(entry.threads, device))
+            self.learnt = Learnt(params, key, pick(params.threads, device))
             self.weights, self.scale = [self.learnt.hash], self.learnt.scale
             return
         if precision not in ("fp32", "bf16"):
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         model = named(*names, models=models, device=pick(name=device))
-        model = turned(model) if ensemble else model
+        model = Turned(model) if ensemble else model
         self.model = in_bf16(model) if precision == "bf16" else model
         self.weights, self.scale = hashes_of(*names, models=models), model.scale
         self.tile = aligned(tile, self.model) if tile else tile_for(self.model)
@@ -171,7 +171,7 @@ class Restorer:
         if self.scale > 1:
             even = cv2.dilate(alpha, np.ones((3, 3))) == cv2.erode(alpha, np.ones((3, 3)))
             larger = self._restored(alpha, alpha.dtype, folder, advance) if not even.all() else None
-            even, kept = (_repeat(values, self.scale) for values in (even, alpha))
+            even, kept = (values.repeat(self.scale, axis=0).repeat(self.scale, axis=1) for values in (even, alpha))
             alpha = kept if larger is None else np.where(even, kept, larger)
         return alpha if alpha.dtype == dtype else ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
 
@@ -184,7 +184,3 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.n
     need_space(folder, 2 * size, "the restoration")  # until it is encoded, twice
     with tempfile.TemporaryFile(dir=folder) as file:
         return np.memmap(file, dtype, "w+", shape=shape)
-
-
-def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
-    return values.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -8,8 +8,8 @@ from pipeline.core.files import sha256
 from pipeline.nets.layouts.convert import converted_network
 from pipeline.nets.layouts.files import read_weights
 from pipeline.nets.spandrel import options_of, spandrel_network
+from pipeline.restore.named import saw_truth
 from pipeline.restore.network import save_network
-from pipeline.restore.row import saw_truth
 
 
 def convert(name: str, entry: Import) -> None:

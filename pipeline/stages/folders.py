@@ -2,14 +2,12 @@
 
 What it writes is the same whenever all is well, so that a changed folder re-runs its own set alone.
 """
-import os
 from pathlib import Path
 
+from pipeline.check.findings import BUILTIN, fault_of
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
-
-BUILTIN = Path("data/builtin")
 
 
 def main() -> None:
@@ -21,11 +19,8 @@ def main() -> None:
                 raise params.ParamsError(f"sets.{name}.folder: {folder} is of the built-in data, but the section builtin is "
                                          "empty: write builtin: {demo: {...}}, as in the file that comes with Restage")
             continue
-        if not folder.is_dir():
-            found = "a file" if folder.exists() else "nothing"
-            raise params.ParamsError(f"sets.{name}.folder: wanted a folder of images, or data/none; {folder} is {found}")
-        if not os.access(folder, os.R_OK | os.X_OK):
-            raise params.ParamsError(f"sets.{name}.folder: {folder} cannot be read (its permissions forbid it)")
+        if fault := fault_of(folder):
+            raise params.ParamsError(f"sets.{name}.folder: {fault}")
     write_json("data/folders.json", "every folder is there")
 
 

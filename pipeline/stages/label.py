@@ -18,7 +18,7 @@ from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
-from pipeline.restore.model import turned
+from pipeline.restore.model import Turned
 from pipeline.restore.named import built
 from pipeline.restore.pixels import quantise
 from pipeline.restore.tiles import restore, usual_tile
@@ -42,7 +42,7 @@ def main(kind: str, key: str) -> None:
         return
     means, loaded = tree["mean"] if isinstance(tree, dict) and "mean" in tree else [tree], {}
     teachers = [built(part, "models", pick(p.threads), loaded) for part in means]
-    teachers = [turned(teacher) for teacher in teachers] if entry.self_ensemble else teachers
+    teachers = [Turned(teacher) for teacher in teachers] if entry.self_ensemble else teachers
     pixels = sum(image["height"] * image["width"] for shard in shards.values() for image in shard.images)
     need_space(output, 6 * pixels * teachers[0].scale**2, f"labels.{key}")
     spread = []

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.edge import run_stage
-from pipeline.train.methods.srgan import Content, MissingLayer, Srgan
+from pipeline.restore.manifest import AbsentNetwork
+from pipeline.train.methods.srgan import Content, Srgan
 from pipeline.train.run import absent, train_on_pairs
 
 
@@ -15,7 +16,7 @@ def main(name: str) -> None:
     entry = p.entry("srgan", name)
     try:
         content = Content(Path("data/trunks"), entry.backbone, entry.layer, entry.content)
-    except MissingLayer as reason:
+    except AbsentNetwork as reason:
         return absent(name, str(reason))
     train_on_pairs(name, partial(Srgan, content=content), entry.settings, p.seed, p.threads, entry.inputs, entry.targets,
                    clean=entry.clean, start=entry.start, sources={"content": content.sources})

@@ -77,12 +77,9 @@ def not_finite(record: dict) -> str:
 
 def record_means(window: list[dict]) -> dict:
     """The mean of every scalar of the curve that was recorded since its last row."""
-    columns = {}
-    for record in window:
-        for name, value in record.items():
-            if isinstance(value, float) and name not in WATCHED:
-                columns.setdefault(name, []).append(value)
-    return {name: sum(values) / len(values) for name, values in sorted(columns.items())}
+    names = {name for record in window for name, value in record.items() if isinstance(value, float)} - WATCHED.keys()
+    columns = {name: [record[name] for record in window if name in record] for name in sorted(names)}
+    return {name: sum(values) / len(values) for name, values in columns.items()}
 
 
 def divergence_report(title: str, step: int, values: str, names: list[str], checkpoint: Checkpoint) -> str:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch.nn import functional as F
 
+from pipeline.restore.manifest import AbsentNetwork
 from pipeline.train.method import learning_rate
 from pipeline.train.methods.stage2 import Stage2
 
@@ -19,15 +20,11 @@ BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions be
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the images that torchvision's weights were trained on
 
 
-class MissingLayer(Exception):
-    """No file of weights reaches the layer; the text says which was looked for."""
-
-
 class Content:
     """Callable: (outputs, targets, distance), NCHW in [0, 1] -> `weight` * distance of their features after `layer`.
 
     The weights are those of `folder`/<backbone>_features.pth or, of other files <backbone>_*.pth, the first that reaches the
-    layer, in torchvision's names; which of them does not matter. Raises MissingLayer when there is none and ValueError for
+    layer, in torchvision's names; which of them does not matter. Raises AbsentNetwork when there is none and ValueError for
     weights of another network.
     """
 
@@ -78,7 +75,7 @@ def _read(folder: Path, backbone: str, layer: str, wanted: list[int | None]) -> 
     whole = folder / f"{backbone}_features.pth"
     files = [path for path in dict.fromkeys([whole, *sorted(folder.glob(f"{backbone}_*.pth"))]) if path.is_file()]
     if not files:
-        raise MissingLayer(f"{whole} is not there; `python -m pipeline fetch-trunks` gets it")
+        raise AbsentNetwork(f"{whole} is not there; `python -m pipeline fetch-trunks` gets it")
     keys = [f"features.{place}.{kind}" for place in wanted if place is not None for kind in ("bias", "weight")]
     for path in files:
         try:
@@ -88,8 +85,8 @@ def _read(folder: Path, backbone: str, layer: str, wanted: list[int | None]) -> 
         if all(key in weights for key in keys):
             _check_channels(weights, keys, path)
             return {key: weights[key].float().contiguous() for key in keys}
-    raise MissingLayer(f"{', '.join(map(str, files))} ends before {layer}; `python -m pipeline fetch-trunks` gets the whole "
-                       f"{backbone}")
+    raise AbsentNetwork(f"{', '.join(map(str, files))} ends before {layer}; `python -m pipeline fetch-trunks` gets the whole "
+                        f"{backbone}")
 
 
 def _check_channels(weights: dict, keys: list[str], path: Path) -> None:
