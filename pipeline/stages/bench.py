@@ -3,9 +3,8 @@
     python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan and KEY-stage2
     python -m pipeline.stages.bench rows KEY      one network, or the input, enlarged by bicubic, with its controls
 
-Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
-a network may see into data/blind/<task>/KEY.json, one line per image into metrics/images/KEY.csv, and crops for the report
-into data/crops/<task>/KEY. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
+data/blind has what of data/bench the choice of a network may see, metrics/images a line per image, data/crops pictures for the
+report. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
 """
 import shutil
 from collections.abc import Callable
@@ -48,13 +47,6 @@ def kept(network: str) -> Path | None:
     """The folder of a row's outputs, by test set, where no network could make them anew: an entry of zssr."""
     folder = MODELS / network / "outputs"
     return folder if folder.is_dir() else None
-
-
-def kept_outputs(folder: Path, inputs: Shard) -> Shard:
-    outputs = Shard(folder)
-    if not outputs.absent and outputs.names != inputs.names:
-        raise ValueError(f"{folder} holds other images than {inputs.folder}")
-    return outputs
 
 
 def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
@@ -100,7 +92,7 @@ def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: s
 
 
 def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
-    """Raise ValueError unless each output has the size of its truth."""
+    """Raise ValueError unless each output has the size of its truth, where there is one."""
     for ours, theirs in zip(outputs.images, targets.images):
         if (ours["height"], ours["width"]) != (theirs["height"], theirs["width"]):
             raise ValueError(f"{row} makes {ours['width']}x{ours['height']} pixels of {ours['name']!r}, its truth has "
@@ -138,14 +130,15 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Pat
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
             if folder := kept(network):
-                outputs = kept_outputs(folder / test_set, inputs)
+                outputs = Shard(folder / test_set)
+                if not outputs.absent and outputs.names != inputs.names:
+                    raise ValueError(f"{outputs.folder} holds other images than {inputs.folder}")
             else:
                 outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue
-            if not targets.absent:
-                check_sizes(outputs, targets, row)
+            check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
             crops.take(row, test_set, outputs)
             for name, control in controls.items() if test_set in CONTROL_SETS else ():

@@ -1,9 +1,8 @@
 """Ingest a folder of images as a set: `python -m pipeline.stages.ingest KEY` (images/ingest.py).
 
-Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
-(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder
-`truth` below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
-data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
+Writes data/sets/KEY/{train,val,test,holdout} (shards) and manifest.json: counts, scenes of each split, what was left out and
+why. The same of the folder `truth` below the set's is data/sets/KEY/truth: the truth of the images, with their names, split and
+cut as they are. data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
 """
 import shutil
 from pathlib import Path
