@@ -24,6 +24,7 @@ def replacing(path: Path | str, mode: str = "wb"):
 
 
 def write(path: Path | str, content: str | bytes) -> None:
+    """Write a whole file of text or bytes."""
     with replacing(path, "w" if isinstance(content, str) else "wb") as handle:
         handle.write(content)
 

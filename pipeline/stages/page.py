@@ -28,27 +28,22 @@ def write_page(path: Path, times: dict[str, dict]) -> None:
     lineage = load_sources()
     tasks = lineage.params.tasks
     keys = [key for task in tasks for key in lineage.entries(task)]
-    page = render_page(Sources(
+    write(path, render_page(Sources(
         graph=lineage,
         scores={task: collect(lineage, task, Path("data/bench", task)) for task in tasks},
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
         choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in tasks},
-        crops=CROPS, curves=Path("metrics/curves"), times=times))
-    write(path, page)
+        crops=CROPS, curves=Path("metrics/curves"), times=times)))
 
 
-def write_pictures() -> None:
+def main() -> None:
+    write_page(PAGE, {})
     lineage = load_sources()
     PICTURES.mkdir(parents=True, exist_ok=True)
     for task in lineage.params.tasks:
         for tests, scores in collect(lineage, task, Path("data/bench", task)).items():
             crops = [CROPS / task / key for key, name in lineage.entries(task).items() if name == tests]
             write_strips(crops, [*scores.networks], PICTURES / task)
-
-
-def main() -> None:
-    write_page(PAGE, {})
-    write_pictures()
 
 
 if __name__ == "__main__":
