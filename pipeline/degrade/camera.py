@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pipeline.core.sources import Camera
-from pipeline.degrade.jpeg import jpeg
+from pipeline.degrade.basics import jpeg
 
 SHARPEN_SIGMA = 1.0  # pixels of the capture
 MOTION_SAMPLES_PER_PIXEL = 4

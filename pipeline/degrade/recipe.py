@@ -10,14 +10,11 @@ import numpy as np
 
 from pipeline.core import seeds
 from pipeline.core.recipes import Recipe, Unknown
+from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sigma_at
 from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
-from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
-from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.calibrated import degrade_calibrated
+from pipeline.degrade.calibrate import Estimate, degrade_calibrated
 from pipeline.degrade.camera import sample_camera
-from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.simulate import photograph_part
-from pipeline.degrade.noise import add_noise, sigma_at
 
 Pair = tuple[np.ndarray, np.ndarray, dict]
 
