@@ -138,7 +138,7 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("degrade/moire/geometry.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
     ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
     ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
-    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
+    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet", "nets/dmnet"}),
     ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
