@@ -13,7 +13,7 @@ def conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """x + body(x)."""
 
     def __init__(self, *body: nn.Module):

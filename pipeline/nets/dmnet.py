@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.nets.blocks import Residual, check_choice
+from pipeline.nets.blocks import ResidualBlock, check_choice
 
 STEP = 4  # input pixels to a pixel of the coarse scale
 
@@ -20,9 +20,9 @@ def _conv(inputs: int, outputs: int, batch_norm: bool) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm), *norm]
 
 
-def _block(features: int, batch_norm: bool) -> Residual:
+def _block(features: int, batch_norm: bool) -> ResidualBlock:
     """Without an activation after the sum, as Gross and Wilber found best (Training and investigating residual nets, 2016)."""
-    return Residual(*_conv(features, features, batch_norm), nn.ReLU(inplace=True), *_conv(features, features, batch_norm))
+    return ResidualBlock(*_conv(features, features, batch_norm), nn.ReLU(inplace=True), *_conv(features, features, batch_norm))
 
 
 def quarter(image: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ The authors released no weights, so there are no names of weights to follow; the
 import torch
 from torch import nn
 
-from pipeline.nets.blocks import FACTORS, Residual, check_choice, enlarge, upsampler
+from pipeline.nets.blocks import FACTORS, ResidualBlock, check_choice, enlarge, upsampler
 
 
 def _conv_bn(features: int) -> list[nn.Module]:
@@ -25,7 +25,7 @@ class SRResNet(nn.Module):
         # The last 9x9 and the upsampler's convolutions reach three input pixels together, whichever the factors.
         self.radius = 4 + 2 * blocks + 1 + (4 if scale == 1 else 3)
         self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), nn.PReLU())
-        members = [Residual(*_conv_bn(features), nn.PReLU(), *_conv_bn(features)) for _ in range(blocks)]
+        members = [ResidualBlock(*_conv_bn(features), nn.PReLU(), *_conv_bn(features)) for _ in range(blocks)]
         self.body = nn.Sequential(*members, *_conv_bn(features))
         self.tail = nn.Sequential(upsampler(scale, features, nn.PReLU), nn.Conv2d(features, 3, 9, padding=4))
 
