@@ -1,16 +1,14 @@
 """Captures beside synthetic inputs, as `measure.likeness` finds them: for the terminal, as Markdown, as JSON."""
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from pipeline.compare.against import CHANNELS
 from pipeline.compare.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
-from pipeline.compare.text import WIDTH, pipes
+from pipeline.compare.text import note, pipes, terminal
 from pipeline.core.params import Params
 from pipeline.images.shards import Shard, check_pairing
 
@@ -152,20 +150,15 @@ class LikenessReport:
         console.print(self.title, "", style="bold", sep="\n", markup=False)
         for title, rows in self.tables():
             console.print(title, style="italic", markup=False)
-            texts, table = as_table(rows), Table("", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-            for column in texts:
-                table.add_column(column, justify="right", no_wrap=True)
-            for line in texts.itertuples():
-                table.add_row(*line)
-            console.print(table, "")
-        for note in self.notes():
-            console.print(_item(note, min(console.width, WIDTH)), markup=False)
+            console.print(terminal("", as_table(rows)), "")
+        for text in self.notes():
+            console.print(note(text, console.width), markup=False)
 
     def markdown(self) -> str:
         lines = [f"# {self.title}", ""]
         for title, rows in self.tables():
             lines += [f"## {title}", "", *pipes("", as_table(rows)), ""]
-        return "\n".join([*lines, *(_item(note, WIDTH) for note in self.notes())]) + "\n"
+        return "\n".join([*lines, *map(note, self.notes())]) + "\n"
 
 
 def as_table(rows: Rows) -> pd.DataFrame:
@@ -187,7 +180,3 @@ def _quality(found: list[int], of: int) -> str:
         return f"none found in {of}"
     low, median, high = np.percentile(found, (25, 50, 75))
     return f"{median:.0f} (quartiles {low:.0f} and {high:.0f}) in {len(found)} of {of}"
-
-
-def _item(note: str, width: int) -> str:
-    return textwrap.fill(note, width, initial_indent="- ", subsequent_indent="  ")

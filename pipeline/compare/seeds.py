@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.compare.matched import matched
 from pipeline.compare.paired import Difference, Paired
 from pipeline.compare.revisions import Revision, joined
+from pipeline.compare.stats import matched
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import Params
 from pipeline.score.names import TEST_SETS, control_rows, reading_order
