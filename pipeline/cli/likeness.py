@@ -22,8 +22,7 @@ def likeness(
     """
     from rich.console import Console
 
-    from pipeline.compare.likeness_curves import draw_likeness
-    from pipeline.compare.likeness_text import LikenessReport, measure
+    from pipeline.compare.likeness_text import LikenessReport, draw_likeness, measure
     from pipeline.core.device import pick
     from pipeline.core.files import replacing, write_json
     from pipeline.core.params import load

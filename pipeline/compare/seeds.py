@@ -25,8 +25,7 @@ class Section:
     task: str
     tests: str
     test_set: str
-    name: str
-    """The test set, with `tests` before it where a task has several."""
+    name: str  # the test set, with `tests` before it where a task has several
     images: int
     scenes: int
     table: pd.DataFrame

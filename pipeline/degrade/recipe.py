@@ -22,12 +22,9 @@ Pair = tuple[np.ndarray, np.ndarray, dict]
 class How(NamedTuple):
     """What a degradation is told besides the image and the stream to draw from."""
     recipe: Recipe
-    scale: int = 1
-    """How many times larger the target is than the input."""
-    estimate: Estimate | None = None
-    """The camera that a calibrated recipe draws around; the others know none."""
-    size: int | None = None
-    """Side of the target in pixels where pairs are crops; None: as much of the image as there is."""
+    scale: int = 1  # how many times larger the target is than the input
+    estimate: Estimate | None = None  # the camera that a calibrated recipe draws around; the others know none
+    size: int | None = None  # side of the target in pixels where pairs are crops; None: as much of the image as there is
 
 
 def degrade(clean: np.ndarray, rng: np.random.Generator, how: How) -> Pair:
@@ -107,8 +104,7 @@ def _reduced(resized, clean, scale):
 
 
 KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "calibrated": _calibrated, "blur": _blur,
-         "unknown": _unknown, "moire": _moire}
-"""Kind of a recipe -> its degradation."""
+         "unknown": _unknown, "moire": _moire}  # kind of a recipe -> its degradation
 FRAMES = {"moire"}
 """Kinds that are given a whole image and choose the part of it that the pair shows; their draw says which: top, left, height,
 width. The others are given the part."""
