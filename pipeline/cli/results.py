@@ -91,8 +91,7 @@ def likeness(
     \b
     Example: python -m pipeline likeness sr-captures sr-random --out likeness.md
     """
-    from pipeline.compare.likeness_curves import draw_likeness
-    from pipeline.compare.likeness_text import LikenessReport, measure
+    from pipeline.compare.likeness_text import LikenessReport, draw_likeness, measure
     from pipeline.core.device import pick
 
     _check_markdown(out)

@@ -51,11 +51,11 @@ class Blur(Degradation):
     """One fixed blur and white noise, at the same size."""
     kind: Literal["blur"]
     shape: Literal["gaussian", "box", "disk"]
-    """Of the kernel (degrade/blur.py, `fixed_kernel`)."""
+    """Of the kernel (degrade/basics.py, `fixed_kernel`)."""
     size: Annotated[int, Field(ge=3)]
     """Side of the kernel in pixels, odd."""
     snr_db: Annotated[float, Field(ge=0, le=120)] | None
-    """Blurred signal to noise ratio in dB (degrade/noise.py); null: no noise."""
+    """Blurred signal to noise ratio in dB (degrade/basics.py); null: no noise."""
 
     @model_validator(mode="after")
     def _odd(self):

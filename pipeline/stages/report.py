@@ -2,31 +2,18 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from pipeline.compare.scores import Scores, read_csv
-from pipeline.compare.text import count, heading
+from pipeline.compare.scores import read_csv
+from pipeline.compare.text import count, heading, terminal
 from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, write
 from pipeline.core.params import load
-from pipeline.report.choices import choices_markdown
-from pipeline.report.tables import NOT_COMPUTED, cells
+from pipeline.report.tables import NOT_COMPUTED, cells, choices_markdown
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
 PAGE = "metrics/report/index.html"  # by the stage page
 PRINTED = ("captures", "synthetic")
 PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
-
-
-def printed(scores: Scores, test_set: str) -> Table:
-    """The scores on one test set for the terminal, the best in bold."""
-    texts, best = cells(scores, test_set)
-    table = Table("row", box=None, pad_edge=False)
-    for metric in texts:
-        table.add_column(heading(metric), justify="right", no_wrap=True)
-    for line in texts.where(~best, "[bold]" + texts + "[/bold]").itertuples():
-        table.add_row(*line)
-    return table
 
 
 def main() -> None:
@@ -45,7 +32,9 @@ def main() -> None:
                 if any(test_set in sets for sets in group.rows.values()):
                     name = test_set if len(groups) == 1 else f"{tests}: {test_set}"
                     console.print(f"[bold]{params.tasks[task].title}, {name} ({count(group.counts[test_set])})[/bold]")
-                    console.print(printed(group, test_set), "")
+                    shown, best = cells(group, test_set)
+                    shown = shown.where(~best, "[bold]" + shown + "[/bold]").rename(columns=heading)
+                    console.print(terminal("row", shown), "")
         if NOT_COMPUTED in texts[task]:
             console.print(NOT_COMPUTED, texts[task].partition(NOT_COMPUTED)[2].strip(), "", sep="\n", markup=False)
         for system, choice in choices[task].items():
