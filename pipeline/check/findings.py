@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import psutil
 
+from pipeline.core.files import fault_of
 from pipeline.core.params import Params
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
 from pipeline.images.video import VIDEO_SUFFIXES
@@ -47,13 +48,6 @@ def folders(params: Params) -> Iterator[Finding]:
     for key, entry in params.imports.items():
         if not Path(entry.file).is_file():
             yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
-
-
-def fault_of(folder: Path) -> str:
-    """Why no images can be read from a folder, in words; empty when they can."""
-    if not folder.is_dir():
-        return f"wanted a folder of images, or data/none; {folder} is {'a file' if folder.exists() else 'nothing'}"
-    return "" if os.access(folder, os.R_OK | os.X_OK) else f"{folder} cannot be read (its permissions forbid it)"
 
 
 def files_of(folder: Path, suffixes: set[str]) -> list[Path]:

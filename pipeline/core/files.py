@@ -65,6 +65,13 @@ def sha256_of_array(values) -> str:
     return digest.hexdigest()
 
 
+def fault_of(folder: Path) -> str:
+    """Why no images can be read from a folder, in words; empty when they can."""
+    if not folder.is_dir():
+        return f"wanted a folder of images, or data/none; {folder} is {'a file' if folder.exists() else 'nothing'}"
+    return "" if os.access(folder, os.R_OK | os.X_OK) else f"{folder} cannot be read (its permissions forbid it)"
+
+
 def need_space(folder: Path | str, wanted: int, what: str) -> None:
     """Raise OSError when the disk that holds `folder` has fewer than `wanted` bytes free."""
     folder = Path(folder)
