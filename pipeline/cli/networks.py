@@ -30,6 +30,12 @@ def restore(
         help="By default the first that there is of cuda, mps and cpu.")] = None,
     tile: Annotated[int | None, typer.Option(
         min=16, help="Pixels on a side that the network sees at a time; by default as many as memory allows.")] = None,
+    strength: Annotated[float, typer.Option(
+        min=0, max=1.5, help="0 gives the photo as it is, or enlarged; 1 its restoration; 1.5 half as much again.")] = 1,
+    blend: Annotated[tuple[str, float] | None, typer.Option(
+        metavar="NAME SHARE", help="Mix in another row: its name, and its share from 0 to 1.")] = None,
+    mask: Annotated[Path | None, typer.Option(
+        exists=True, dir_okay=False, help="A picture of the photo's size. Where it is black the photo stays as it is.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also write each photo and its restoration side by side.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other files too; never an input.")] = False,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
@@ -50,7 +56,8 @@ def restore(
     jobs = plan(inputs, output, f".{format}" if format else None, compare)
     names = [chosen(system)] if system else model
     try:
-        restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile)
+        restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
+                            strength=strength, blend=blend, mask=mask)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         trained = sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path))
         fail(f"{error} (networks in {MODELS}/: {', '.join(trained) or 'none'})")
@@ -60,14 +67,19 @@ def restore(
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
         typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
+    _tell(outcome, len(jobs))
+
+
+def _tell(outcome, photos: int) -> None:
+    """What became of the photos; ends the command when not all could be restored."""
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
     done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")
     if outcome.stopped:
-        typer.echo(f"stopped: {done}, of {len(jobs)}; the same command continues", err=True)
+        typer.echo(f"stopped: {done}, of {photos}; the same command continues", err=True)
         raise typer.Exit(outcome.stopped)
     if outcome.failed:
-        fail(f"{len(outcome.failed)} of {len(jobs)} photos could not be restored; {done}")
+        fail(f"{len(outcome.failed)} of {photos} photos could not be restored; {done}")
     typer.echo(done)
 
 

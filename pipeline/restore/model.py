@@ -80,11 +80,14 @@ class _Chain(Model):
 
 
 class _Mean(Model):
-    def __init__(self, models: Sequence[Model]):
+    def __init__(self, models: Sequence[Model], shares: Sequence[float] | None = None):
         super().__init__(models, models[0].scale, lcm(*(model.multiple for model in models)),
                          max(model.radius for model in models), sum((model.networks for model in models), []))
+        self.shares = shares
 
     def forward(self, x, keep=None):
+        if self.shares:
+            return sum(share * model(x, keep) for share, model in zip(self.shares, self.parts))
         return sum(model(x, keep) for model in self.parts) / len(self.parts)
 
 
@@ -128,11 +131,12 @@ def chain(models: Sequence[Model]) -> Model:
     return _Chain(models) if len(models) > 1 else models[0]
 
 
-def mean_of(models: Sequence[Model]) -> Model:
-    """The mean of the models' answers, not clipped. Raises ValueError when they enlarge differently."""
+def mean_of(models: Sequence[Model], shares: Sequence[float] | None = None) -> Model:
+    """The mean of the models' answers, not clipped; with `shares`, which sum to 1, each counts so much. Raises ValueError when
+    they enlarge differently."""
     if len({model.scale for model in models}) != 1:
         raise ValueError(f"a mean is of models that enlarge alike, got scales {[model.scale for model in models]}")
-    return _Mean(models) if len(models) > 1 else models[0]
+    return _Mean(models, shares) if len(models) > 1 else models[0]
 
 
 def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
