@@ -2,6 +2,7 @@
 import textwrap
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
 
 from pipeline.score.registry import known
@@ -44,6 +45,12 @@ def pipes(label: str, table: pd.DataFrame) -> list[str]:
         rule = "-" * width if pad is str.ljust else "-" * (width - 1) + ":"
         columns.append([pad(text, width) for text in (title, rule, *texts)])
     return ["| " + " | ".join(line) + " |" for line in zip(*columns)]
+
+
+def console_of(piped: int) -> Console:
+    """As wide as the terminal, or `piped` columns where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=piped)
 
 
 def terminal(label: str, table: pd.DataFrame) -> Table:

@@ -1,10 +1,8 @@
 """Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`."""
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.compare.scores import read_csv
-from pipeline.compare.text import count, heading, terminal
+from pipeline.compare.text import console_of, count, heading, terminal
 from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, write
 from pipeline.core.params import load
@@ -23,9 +21,7 @@ def main() -> None:
     sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
     write(REPORT, "\n".join(sections))
     scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPED_WIDTH)
+    console = console_of(PIPED_WIDTH)
     for task, groups in scores.items():
         for tests, group in groups.items():
             for test_set in PRINTED:
