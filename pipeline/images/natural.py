@@ -5,11 +5,11 @@ gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural
 "Occlusion Models for Natural Images", IJCV 2001). Beside them: fractal textures, woven and striped stuff, and
 landscapes.
 """
-import importlib.util
 from pathlib import Path
 
 import cv2
 import numpy as np
+from skimage import data_dir
 
 from pipeline.images.decode import decode
 
@@ -55,8 +55,7 @@ def photo(file: str) -> np.ndarray:
 
     Large ones, soft and with JPEG's blocks at full size, are halved.
     """
-    package = Path(importlib.util.find_spec("skimage").submodule_search_locations[0])
-    image = decode(package / "data" / file, max_megapixels=4)
+    image = decode(Path(data_dir, file), max_megapixels=4)
     height, width, _ = image.shape
     if max(height, width) <= LARGE_PHOTO:
         return image
