@@ -1,9 +1,8 @@
 """Natural scenes for the built-in data: rendered ones with the statistics of photographs, and eight real photographs.
 
-Rendered scenes are dead leaves: opaque, textured shapes dropped one on another, with radii distributed as r^-3, which
-gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural images (Lee, Mumford and Huang,
-"Occlusion Models for Natural Images", IJCV 2001). Beside them: fractal textures, woven and striped stuff, and
-landscapes.
+Most rendered scenes are dead leaves: opaque, textured shapes dropped one on another, with radii distributed as r^-3, which
+gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural images (Lee, Mumford and Huang, "Occlusion
+Models for Natural Images", IJCV 2001).
 """
 from pathlib import Path
 

@@ -1,8 +1,7 @@
 """Crops of a test set for the comparison pictures: of which images, and where they are cut.
 
-For every scene its first image, for at most SCENES scenes, evenly spread over the test set: what is worst, median and best
-is found afterwards, and shall not have been chosen by how it looks. The crop is the square with the most detail (the largest
-sum of differences between neighbouring pixels) of the truth, or of the input where there is none.
+Of the first image of each scene, the square with the most detail of the truth, or of the input where there is none. What is
+worst, median and best is found afterwards, and shall not have been chosen by how it looks.
 """
 from pathlib import Path
 

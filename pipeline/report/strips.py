@@ -1,7 +1,4 @@
-"""Pictures below one another: a line per scene, a panel for each of what it compares; for `dvc plots` one for each row.
-
-    metrics/pictures/<task>/<row>.png: the capture, the row's output and the truth of the first scenes
-"""
+"""Pictures below one another: a line per scene, a panel for each of what it compares; for `dvc plots` one for each row."""
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,7 @@ GAP, LABEL = 6, 22  # pixels between panels, and for the line of text above them
 
 
 def write_strips(crops: list[Path], rows: list[str], folder: Path) -> None:
-    """A PNG in `folder` for each of `rows` that has outputs; `crops` are folders of data/crops.
+    """A PNG in `folder` for each of `rows` that has outputs: the capture, the output and the truth. `crops` are of data/crops.
 
     The scenes are the first ones, whatever the scores: those of two runs are the same and can be compared.
     """

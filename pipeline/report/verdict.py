@@ -1,8 +1,7 @@
 """Which row of a task to use for photos like its captures, and how sure that is, in words.
 
-With truth: the row that comes closest to it in LPIPS, which agrees best with what people see, or in PSNR where there is no
-LPIPS. Without: what `select` chose, of several systems the one with the lowest score. Neither controls nor oracles can be
-used, as the ones are no networks and the others needed the truth.
+With truth: the row that comes closest to it in LPIPS, or in PSNR where there is no LPIPS. Without: what `select` chose, of
+several systems the one with the lowest score. Neither controls, which are no networks, nor oracles can be used.
 """
 from dataclasses import dataclass, field
 
