@@ -6,7 +6,7 @@ import numpy as np
 from pipeline.images.shards import Shard
 from pipeline.images.test_sets import test_images
 from pipeline.report.crops import most_detail
-from pipeline.report.strips import stack
+from pipeline.report.gallery import stack
 from pipeline.restore.model import Model
 from pipeline.restore.named import named
 from pipeline.restore.tiles import restore
