@@ -61,7 +61,8 @@ def critic_auc(outputs: Sample, clean: Sample, settings: Bench, seed: int) -> fl
         known = [patches[half != held_out] for patches, half in sides]
         _train(network, *known, settings, rng(seed, "critic/batches", held_out))
         asked = [patches[half == held_out] for patches, half in sides]
-        found.append(auc(*(_logits(network, patches) for patches in asked)))
+        with torch.no_grad():
+            found.append(auc(*(torch.cat([_opinion(network, part) for part in patches.split(64)]) for patches in asked)))
     return float(np.mean(found))
 
 
@@ -91,11 +92,6 @@ def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench,
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-
-
-@torch.no_grad()
-def _logits(network, patches: torch.Tensor) -> torch.Tensor:
-    return torch.cat([_opinion(network, part) for part in patches.split(64)])
 
 
 def _opinion(network, patches: torch.Tensor) -> torch.Tensor:
