@@ -54,7 +54,7 @@ def console_of(piped: int) -> Console:
 
 
 def terminal(label: str, table: pd.DataFrame) -> Table:
-    """The same for the terminal; cells are texts, or rich's own."""
+    """A table for the terminal; cells are texts, or rich's own."""
     drawn = Table(label, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in table:
         drawn.add_column(title, justify="right", no_wrap=True)
