@@ -34,7 +34,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     levels: list[str] = []
     try:
         params = load()
-        settings.check_metrics(params)
+        settings.check_names(params)
     except (ParamsError, FileNotFoundError) as error:
         fail(error)
     tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))

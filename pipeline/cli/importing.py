@@ -25,6 +25,7 @@ def import_(
     from pipeline.core.graph import graph
     from pipeline.core.params import load
     from pipeline.core.presets import merge
+    from pipeline.core.reading import parse_yaml, read_text
     from pipeline.nets.layouts.files import read_weights
     from pipeline.nets.layouts.names import recognise, remarks
     from pipeline.restore.manifest import read_manifest
@@ -39,8 +40,8 @@ def import_(
         path = path.relative_to(root) if path.is_relative_to(root) else path
         entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}
         entry |= {"saw_truth": True} if saw_truth(file) else {}
-        after = merge(PARAMS_FILE.read_text(encoding="utf-8"), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
-        params = parse(yaml.safe_load(after), str(PARAMS_FILE))
+        after = merge(read_text(PARAMS_FILE), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
+        params = parse(parse_yaml(after, PARAMS_FILE), str(PARAMS_FILE))
         convert(name, params.imports[name])
         manifest = read_manifest(MODELS / name)
     except ParamsError as error:

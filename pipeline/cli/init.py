@@ -33,19 +33,18 @@ def init(
     \b
     Example: python -m pipeline init --captures /photos/phone --clean /photos/sharp --task same-size
     """
-    import yaml
-
     from pipeline.cli.init_plan import assumptions
     from pipeline.cli.init_survey import plan_project
     from pipeline.cli.init_text import params_text
     from pipeline.core.files import replacing
+    from pipeline.core.reading import parse_yaml
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
         fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
     try:
         chosen = plan_project(task.value, captures, clean, truth)
         text = params_text(chosen)
-        parse(yaml.safe_load(text), str(PARAMS_FILE))
+        parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
     except (ParamsError, OSError, ValueError) as error:
         fail(error)
     if before := demo():
@@ -70,13 +69,10 @@ def uncommitted(file: Path) -> str:
 
 def demo() -> str:
     """The text of params.yaml where it is the demo's, with built-in data; empty otherwise."""
-    import yaml
+    from pipeline.core.reading import parse_yaml, read_text
 
-    if not PARAMS_FILE.exists():
-        return ""
-    text = PARAMS_FILE.read_text(encoding="utf-8")
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError:
+        text = read_text(PARAMS_FILE)
+        return text if parse_yaml(text, PARAMS_FILE).get("builtin") else ""
+    except ParamsError:
         return ""
-    return text if isinstance(values, dict) and values.get("builtin") else ""

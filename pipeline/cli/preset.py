@@ -20,23 +20,25 @@ def preset(
     \b
     Example: python -m pipeline preset p2 all
     """
-    import yaml
-
     from pipeline.core.files import replacing
     from pipeline.core.presets import difference, merge
+    from pipeline.core.reading import parse_yaml, read_text
 
-    before = after = PARAMS_FILE.read_text(encoding="utf-8")
+    try:
+        before = after = read_text(PARAMS_FILE)
+    except ParamsError as error:
+        fail(error)
     for name in names:
         file = PRESETS / f"{name}.yaml"
         if not file.is_file():
             there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none; is this the project's root?"
             fail(f"no preset {name!r}, there are {there}")
-        after = merge(after, file.read_text(encoding="utf-8"))
         try:
-            parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
+            after = merge(after, read_text(file), file)
+            parse(parse_yaml(after, PARAMS_FILE), f"{PARAMS_FILE} with {file}")
         except ParamsError as error:
             fail(f"{shorten(str(error), 400, placeholder=' ...')}\n{file} says at its top which preset comes before it, if any")
-    typer.echo("\n".join(difference(yaml.safe_load(before), yaml.safe_load(after))) or "nothing changes")
+    typer.echo("\n".join(difference(parse_yaml(before, PARAMS_FILE), parse_yaml(after, PARAMS_FILE))) or "nothing changes")
     if not show:
         with replacing(PARAMS_FILE, "w") as handle:
             handle.write(after)

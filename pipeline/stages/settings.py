@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.check.options import check_options
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
@@ -76,8 +77,12 @@ def _some(entry, *fields: str) -> dict:
     return {field: value for field, value in entry.resolved().items() if field in fields}
 
 
-def check_metrics(p: params.Params) -> None:
-    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
+def check_names(p: params.Params) -> None:
+    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there, or an option that the
+    architecture does not have. Params alone cannot tell: metrics and architectures are files that anybody may add."""
+    for section in ("networks", "imports", "cyclegans", "rbsr"):
+        for key, entry in getattr(p, section).items():
+            check_options(f"{section}.{key}", entry.arch, entry.options)
     check_metric("select.metric", p.select.metric, to_choose_by())
     for key, entry in p.tests.items():
         for place, name in enumerate(entry.metrics):
@@ -90,7 +95,7 @@ def check_metrics(p: params.Params) -> None:
 def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
     p = params.load()
-    check_metrics(p)  # so that a mistake is named by the first stage that runs
+    check_names(p)  # so that a mistake is named by the first stage that runs
     resolved, truths = p.resolved(), graph(p).truths
     found = {SETTINGS / f"{stage}.json": {name: resolved[name] for name in names} for stage, names in READ.items()}
     for stage, names in READ_OF_A_TASK.items():
