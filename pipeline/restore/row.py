@@ -15,6 +15,7 @@ from torch import nn
 
 from pipeline.core.files import replacing
 from pipeline.nets.build import build
+from pipeline.nets.layouts.files import refuse_text
 from pipeline.restore.manifest import check_format, leaves, read_manifest
 from pipeline.restore.model import Model, assembled, model_of
 
@@ -47,6 +48,7 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
         raise ValueError(f"{file}: no such file")
     if file.suffix in OF_OTHERS:
         raise ValueError(f"{file}: made for other programs; wanted a row by name, or what `export --to safetensors` wrote")
+    refuse_text(file)
     try:
         with safe_open(file, framework="pt") as handle:
             header = (handle.metadata() or {}).get(KEY)
