@@ -62,7 +62,7 @@ def test_folders_are_named_by_their_param(project):
     assert [finding.level for finding in found.values()].count("fix") == 3
     assert found["sets.sr-truth.folder"].text.endswith("nowhere is nothing")
     assert found["sets.sr-far.folder"].text.endswith("is a file")
-    assert "empty holds no image" in found["sets.sr-far-truth.folder"].text
+    assert "no images in empty" in found["sets.sr-far-truth.folder"].text
 
 
 def test_what_the_sets_take_is_told_from_headers(project, monkeypatch):

@@ -50,7 +50,7 @@ def deps_of(group: str) -> list[str]:
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "aligned_psnr", "auc", "critic", "diagnostics", "flat", "flat_noise", "highpass", "lpips", "luma", "moire_energy", "niqe",
     "psnr", "ssim", "swd", "torchvision_shim")} | {"pipeline/core/seeds.py", "pipeline/degrade/bicubic.py",
-                                                    "pipeline/images/shards.py"}
+                                                    "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))

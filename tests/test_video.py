@@ -118,7 +118,7 @@ def test_videos_and_images_in_one_folder_and_patches_of_both(project):  # noqa: 
 
 def test_video_files_are_passed_over_unless_asked_for(project):  # noqa: F811
     clip("photos/clip.avi", 3, height=48, width=64)
-    assert refused().startswith("sets.mine.folder: no images in photos (1 files with other endings)")
+    assert refused().startswith("sets.mine.folder: no images in photos; wanted are ")
     cv2.imwrite("photos/still.png", np.full((48, 64, 3), 7, np.uint8))
     manifest = run()
     assert names()["train"] == ["still"] and manifest["ignored"] == 1

@@ -44,7 +44,7 @@ def restore(
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
     try:
-        jobs = plan(inputs, output, f".{format}" if format else None, compare)
+        jobs, passed = plan(inputs, output, f".{format}" if format else None, compare)
     except ValueError as error:
         fail(error)
     names = [chosen(system)] if system else model
@@ -61,6 +61,7 @@ def restore(
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
     done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")
+    done += f"; {passed}" if passed else ""
     if outcome.stopped:
         typer.echo(f"stopped: {done}, of {len(jobs)}; the same command continues", err=True)
         raise typer.Exit(outcome.stopped)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
+from pipeline.images.find import refuse_dangling, walk
 
 BUILTIN = Path("data/builtin")
 
@@ -27,6 +28,8 @@ def main() -> None:
             raise params.ParamsError(f"sets.{name}.folder: wanted a folder of images, or data/none; {folder} is {found}")
         if not os.access(folder, os.R_OK | os.X_OK):
             raise params.ParamsError(f"sets.{name}.folder: {folder} cannot be read (its permissions forbid it)")
+        for file in walk(folder, f"sets.{name}.folder"):
+            refuse_dangling(file, f"sets.{name}.folder")
     write_json("data/folders.json", "every folder is there")
 
 
