@@ -57,9 +57,9 @@ COMPUTING = {f"pipeline/score/{name}.py" for name in (
 def test_a_stage_depends_on_its_code_and_on_what_it_reads_of_params(group):
     script, deps, section = script_of(group), deps_of(group), GRAPH[group].get("foreach", "").strip("${}")
     told = [f"data/code/{script}.json"]
-    if group in sections.READ:
+    if group in {**sections.READ, **sections.LISTED}:
         told.append(f"data/settings/{group}.json")
-    if group in sections.READ_OF_A_TASK:
+    if group in {**sections.READ_OF_A_TASK, **sections.LISTED_OF_A_TASK}:
         told.append(f"data/settings/{group}/${{key}}.json")
         assert section == "tasks"
     if group in sections.GROUPS:

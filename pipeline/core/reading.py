@@ -46,7 +46,7 @@ def parse_yaml(text: str, source: Path | str) -> dict:
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         if mark is None:
             raise ParamsError(f"{source}: not valid YAML: {problem}") from None
-        shown = ([*text.splitlines(), ""])[mark.line][:SHOWN].strip()
+        shown = ([*text.splitlines(), ""])[mark.line][:SHOWN].rstrip()
         raise ParamsError(f"{source}, line {mark.line + 1}: not valid YAML: {problem}: {shown!r}") from None
     if not isinstance(values, dict):
         found = "nothing" if values is None else repr(values)[:SHOWN]
