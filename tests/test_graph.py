@@ -14,14 +14,16 @@ from typing import get_args
 import pytest
 import yaml
 from conftest import ROOT, with_presets
+from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 
 from pipeline.core import entries, settings
+from pipeline.core.graph import graph
 from pipeline.core.imports import imported
 from pipeline.core.params import Params, load
 from pipeline.images import test_sets
 from pipeline.nets.catalogue import architectures
-from pipeline.stages import code
+from pipeline.stages import code, index
 from pipeline.stages import settings as sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -175,7 +177,7 @@ def names(paths) -> set[str]:
      {"label/sr-edsr-round2"} | MADE),
     ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}},
      {"synthesize/sr", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
-    ("sets", {"twin": {"folder": "a"}}, {"folders"} | MADE),
+    ("sets", {"twin": {"folder": "a"}}, {"folders", "index-page", *(f"index/{task}" for task in TASKS)} | MADE),
     ("sets", {"sr-truth": VALUES["sets"]["sr-truth"] | {"folder": "data/none"}}, {"folders", "ingest/sr-truth"} | EVALUATED),
     ("sets", {"clean": VALUES["sets"]["clean"] | {"folder": "data/builtin/sr-truth"}}, {"folders", "ingest/clean"} | MADE),
     ("bench", {"border": 5}, BENCH | EVALUATED),
@@ -266,6 +268,20 @@ def test_curves_are_handed_every_section_of_trainings():
     assert asked == {*sections.READ["curves"], "imports", "adabn", "chains", "ensembles"}  # these have no curve
 
 
+def test_lists_hold_what_is_read_of_the_entries_that_are_there():
+    """And a list of what a choice may see names nothing that knows the truth."""
+    p = load(ROOT / "params.yaml")
+    lineage = graph(p)
+    for task in p.tasks:
+        assert index.entries(p, task) == sorted(lineage.entries(task))
+        assert all(path.startswith(f"data/blind/{task}/") for path in index.of_blind(p, task))
+    outs = {Path(out.def_path) for stage in Repo(ROOT).index.stages for out in stage.outs}
+    found = {Path(path) for path in index.of_page(p)}
+    assert found <= outs
+    assert found == {out for out in outs if out.parts[:2] in [("data", "bench"), ("data", "crops"), ("data", "contents")]
+                     or out.parts[:2] in [("metrics", "curves"), ("metrics", "images"), ("metrics", "select")]}
+
+
 def test_imports_run_one_way():
     order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
              "cli"]
@@ -305,7 +321,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     assert deps_of("zssr") == ["data/code/zssr.json", "data/settings/zssr/${key}.json", "data/tests/${item.tests}/inputs"]
     for name in get_args(settings.TestSet):
         assert test_sets.folder_of(Path("data/tests/x"), "targets", name).is_relative_to("data/tests/x/targets")
-    assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/blind/${key}"]
+    assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/index/${key}/blind.json"]
     p = load(ROOT / "params.yaml")
     truths = {entry.truth for entry in (*p.tests.values(), *p.far.values())} - {"none"}
     assert truths == {f"{task}-{name}" for task in ("sr", "demoire") for name in ("truth", "far-truth")}

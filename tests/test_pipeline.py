@@ -76,10 +76,10 @@ def test_what_entries_that_are_gone_have_left_runs_the_lists_alone_and_no_other_
     for path in left:
         path.unlink()
     (clone / "data/crops/sr/old").rmdir()
-    sh(f"git checkout -q . && dvc repro -q && dvc remote add -q here {tmp_path}/remote && dvc push -q -r here", clone)
+    sh(f"git checkout -q . && dvc repro -q && dvc remote add --local -q here {tmp_path}/remote && dvc push -q -r here", clone)
     for name, option in (("second", ""), ("windows", "-c core.autocrlf=true")):
         sh(f"git clone -q {option} {clone} {tmp_path}/{name}", clone)
-        sh(f"dvc remote add -q here {tmp_path}/remote && dvc pull -q -r here", tmp_path / name)
+        sh(f"dvc remote add --local -q here {tmp_path}/remote && dvc pull -q -r here", tmp_path / name)
         assert "nothing to run" in sh("python -m pipeline check", tmp_path / name)
     for path, text in left.items():
         other = tmp_path / "second" / path.relative_to(clone)

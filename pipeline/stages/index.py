@@ -30,7 +30,8 @@ def of_curves(p: Params) -> list[str]:
 
 
 def of_bench(p: Params, task: str) -> list[str]:
-    return [*(f"data/contents/{key}.json" for key in p.sets), *(f"data/bench/{task}/{key}.json" for key in entries(p, task))]
+    sets = [f"data/contents/{key}.json" for key in sorted(p.sets)]
+    return [*sets, *(f"data/bench/{task}/{key}.json" for key in entries(p, task))]
 
 
 def of_blind(p: Params, task: str) -> list[str]:
@@ -39,7 +40,7 @@ def of_blind(p: Params, task: str) -> list[str]:
 
 def of_page(p: Params) -> list[str]:
     found = of_curves(p)
-    for task in p.tasks:
+    for task in sorted(p.tasks):
         found += [*of_bench(p, task), f"metrics/select/{task}.json"]
         for key in entries(p, task):
             found += [f"data/crops/{task}/{key}", f"metrics/images/{key}.csv"]
@@ -48,7 +49,7 @@ def of_page(p: Params) -> list[str]:
 
 def entries(p: Params, task: str) -> list[str]:
     """The entries of systems and rows that are scored for a task."""
-    return [key for section in (p.systems, p.rows) for key, entry in section.items() if entry.task == task]
+    return sorted(key for section in (p.systems, p.rows) for key, entry in section.items() if entry.task == task)
 
 
 def main(what: str, task: str = "") -> None:
