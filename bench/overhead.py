@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.score.fidelity import psnr, ssim
 from pipeline.score.lpips import Lpips, MissingTrunk
-from pipeline.score.psnr import psnr
-from pipeline.score.ssim import ssim
 
 STAGES = ("ingest", "synthesize", "stage1", "stage2", "label", "bench", "evaluate", "select", "page")
 HEIGHT, WIDTH, REPEATS = 1404, 2040, 5

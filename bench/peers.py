@@ -35,7 +35,7 @@ def basicsr(folder: Path, scale: int, patch: int, batch: int, iterations: int) -
                    "wandb": {"project": None, "resume_id": None}}}
     (folder / "peer.yml").write_text(yaml.safe_dump(options))
     # it needs torchvision as lpips does
-    code = ("from pipeline.score.torchvision_shim import import_lpips; import_lpips(); "
+    code = ("from pipeline.score.lpips import import_lpips; import_lpips(); "
             f"from basicsr.train import train_pipeline; train_pipeline({str(folder)!r})")
     done = subprocess.run([sys.executable, "-c", code, "-opt", str(folder / "peer.yml")], cwd=folder, capture_output=True,
                           text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})

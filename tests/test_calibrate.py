@@ -10,8 +10,7 @@ from skimage.color import rgb2ycbcr
 from pipeline.core.recipes import Calibrated
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Calibration
-from pipeline.degrade.calibrate import Estimate, calibrate, fit_transfer, flat_noise
-from pipeline.degrade.calibrated import degrade_calibrated
+from pipeline.degrade.calibrate import Estimate, calibrate, degrade_calibrated, fit_transfer, flat_noise
 from pipeline.degrade.quality import jpeg_quality, luma_table
 from pipeline.degrade.spectra import frequencies, radial_power, to_rgb, to_ycc
 

@@ -7,7 +7,6 @@ from pipeline.core.seeds import rng
 from pipeline.core.sources import Camera
 from pipeline.degrade import camera as module
 from pipeline.degrade.camera import (
-    bayer_mosaic,
     bilinear_demosaic,
     capture,
     point_spread,
@@ -16,6 +15,7 @@ from pipeline.degrade.camera import (
     to_linear,
     to_srgb,
 )
+from pipeline.degrade.moire.sensor import cfa
 
 IDEAL = {"psf_sigma": (0, 0), "psf_ratio": (1, 1), "shot_variance": (0, 0), "read_sigma": (0, 0),
          "jpeg_quality": (100, 100), "motion_length": (0, 0), "sharpen": (0, 0), "mosaic": False}
@@ -149,16 +149,16 @@ def test_sharpening_against_scipy(no_jpeg):
 def test_mosaic_is_rggb():
     light = np.zeros((4, 6, 3), np.float32)
     light[:] = (0.1, 0.2, 0.3)
-    assert np.allclose(bayer_mosaic(light), np.tile([[0.1, 0.2], [0.2, 0.3]], (2, 3)))
+    assert np.allclose(cfa(light, "RGGB"), np.tile([[0.1, 0.2], [0.2, 0.3]], (2, 3)))
 
 
 @pytest.mark.parametrize("height, width", [(32, 48), (31, 47), (3, 5)])
 def test_demosaicing_restores_constants_exactly_and_soft_images_nearly(height, width):
     constant = np.full((height, width, 3), (0.1, 0.5, 0.9), np.float32)
-    assert np.abs(bilinear_demosaic(bayer_mosaic(constant)) - constant).max() < 2e-5
+    assert np.abs(bilinear_demosaic(cfa(constant, "RGGB")) - constant).max() < 2e-5
     soft = to_linear(soft_scene(64, 96))[:height, :width]
     if height > 10:
-        error = np.abs(bilinear_demosaic(bayer_mosaic(soft)) - soft)[2:-2, 2:-2]
+        error = np.abs(bilinear_demosaic(cfa(soft, "RGGB")) - soft)[2:-2, 2:-2]
         assert error.max() < 0.03  # a sample off by one pixel errs by 0.08
 
 

@@ -183,7 +183,7 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
 
     assert predicted_and_run() == (set(graph), set(graph))
     for file, runs in {"train/loop.py": {"code", "stage1", "stage2"}, "report/page.py": {"code", "page"},
-                       "stages/settings.py": {"code", "settings"}, "cli/check.py": {"code"}}.items():
+                       "stages/settings.py": {"code", "settings"}, "cli/project.py": {"code"}}.items():
         with open(f"pipeline/{file}", "a") as handle:
             handle.write("# edited\n")
         assert predicted_and_run() == (runs, runs), file

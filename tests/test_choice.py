@@ -10,7 +10,7 @@ from pipeline.core.files import write_json
 from pipeline.core.graph import Candidate, graph
 from pipeline.core.params import parse
 from pipeline.core.settings import Select
-from pipeline.report.choices import choices_markdown
+from pipeline.report.tables import choices_markdown
 from pipeline.stages import select
 
 DEFAULTS = params_with_all_systems()

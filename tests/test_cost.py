@@ -13,7 +13,7 @@ from pipeline.core.settings import Stage2Settings
 from pipeline.nets.build import build
 from pipeline.report.costs import costs, section
 from pipeline.score.cost import training_flop
-from pipeline.train.discriminator import DISCRIMINATORS
+from pipeline.train.adversary import DISCRIMINATORS
 
 
 @cache

@@ -15,9 +15,7 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.restore.network import load_network
 from pipeline.stages import cyclegan
 from pipeline.train import loop
-from pipeline.train.methods.cyclegan import CycleGan
-from pipeline.train.patchgan import PatchGan
-from pipeline.train.pool import Pool
+from pipeline.train.methods.cyclegan import CycleGan, PatchGan, Pool
 
 NAME = "sr-cyclegan"
 SETTINGS = {"steps": 8, "decay": 4, "batch": 2, "patch": 12, "lr": 0.002, "betas": [0.5, 0.999], "cycle": 10, "identity": 0.5,
@@ -259,7 +257,7 @@ def test_stopped_and_resumed_the_result_is_the_same_and_the_pool_is_part_of_it(p
 
 def test_divergence_names_step_images_and_writes_nothing(project):
     change(cyclegans=entry(lr=1e30))
-    with pytest.raises(SystemExit, match=rf"{NAME} diverged at step \d+: .*nan.*batch holds train\d.*nothing was written"):
+    with pytest.raises(ValueError, match=rf"{NAME} diverged at step \d+: .*nan.*batch holds train\d.*nothing was written"):
         cyclegan.main(NAME)
     assert not Path(f"models/{NAME}").exists()
 

@@ -10,11 +10,9 @@ from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError
 from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
 from pipeline.core.seeds import rng
+from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sigma_at
 from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
-from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
 from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.jpeg import jpeg
-from pipeline.degrade.noise import add_noise, sigma_at
 from pipeline.degrade.recipe import FRAMES, KINDS, How, degrade, hidden_camera
 
 WIDE = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),

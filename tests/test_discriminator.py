@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.train.discriminator import DISCRIMINATORS, SrganDiscriminator
+from pipeline.train.adversary import DISCRIMINATORS, SrganDiscriminator
 
 
 @pytest.mark.parametrize("name", sorted(DISCRIMINATORS))

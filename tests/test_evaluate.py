@@ -84,10 +84,10 @@ def test_what_could_not_be_computed_is_a_line_per_reason(project):
 
 def test_a_missing_file_of_an_entry_is_named(project):
     (project / "data/bench/sr/sr-input.json").unlink()
-    with pytest.raises(SystemExit, match=r"data/bench/sr/sr-input\.json is missing"):
+    with pytest.raises(FileNotFoundError, match=r"data/bench/sr/sr-input\.json is missing"):
         evaluate.main("sr")
     assert not (project / "metrics/sr.json").exists() and not (project / "metrics/tables").exists()
-    with pytest.raises(SystemExit, match=r"tasks\.nope: no such entry"):
+    with pytest.raises(ValueError, match=r"tasks\.nope: no such entry"):
         evaluate.main("nope")
 
 
@@ -204,7 +204,7 @@ def test_figures_of_a_paper_stand_beside_ours(project):
     assert json.loads((project / "metrics/sr.json").read_text())["sr-edsr-round2"]["captures"]["psnr"] == 22.5
     values["rows"]["sr-edsr-round2"]["published"] = {"pnsr": 28}
     (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    with pytest.raises(SystemExit, match=r"rows\.sr-edsr-round2\.published\.pnsr: no such metric, there are psnr,"):
+    with pytest.raises(ValueError, match=r"rows\.sr-edsr-round2\.published\.pnsr: no such metric, there are psnr,"):
         evaluate.main("sr")
 
 

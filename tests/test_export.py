@@ -23,10 +23,10 @@ from pipeline.export.onnx_graph import OPSET, graph_of, onnx_difference
 from pipeline.images.encode import write_png
 from pipeline.restore.manifest import read_manifest, save_absent
 from pipeline.restore.model import mean_of, model_of
+from pipeline.restore.named import read_row
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
-from pipeline.restore.row import read_row
 from pipeline.stages import combine
 
 SMALL = {

@@ -31,8 +31,8 @@ def test_what_the_document_adds_runs(clone, tmp_path):
             (clone / path[1]).write_text(text)
     registry, kinds, methods, recipes = (clone / "pipeline" / path for path in (
         "score/registry.py", "degrade/recipe.py", "train/methods/by_name.py", "core/recipes.py"))
-    edit(registry, "\nMETRICS", "from pipeline.score.metrics.mae import MAE\n\nMETRICS")
-    edit(registry, "    PSNR,\n", "    PSNR,\n    MAE,\n")
+    edit(registry, "\nMETRICS", "from pipeline.score.mae import MAE\n\nMETRICS")
+    edit(registry, "for metric in (\n", "for metric in (\n    MAE,\n")
     edit(kinds, "KINDS = {", 'from pipeline.degrade.gamma import degrade_gamma\n\nKINDS = {"gamma": degrade_gamma, ')
     gamma = block("class Gamma(Degradation)").partition("\nRecipe")[0]
     edit(recipes, "Recipe = Annotated[", f"{gamma}\n\nRecipe = Annotated[Gamma | ")

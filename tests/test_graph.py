@@ -50,9 +50,8 @@ def deps_of(group: str) -> list[str]:
 
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
-    "aligned_psnr", "auc", "critic", "diagnostics", "flat", "flat_noise", "highpass", "lpips", "luma", "moire_energy", "niqe",
-    "psnr", "ssim", "swd", "torchvision_shim")} | {"pipeline/core/seeds.py", "pipeline/degrade/bicubic.py",
-                                                    "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
+    "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "swd")} | {
+        "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
@@ -138,10 +137,10 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
     ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
-    ("degrade/moire/lens.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/check.py", set()),
+    ("degrade/moire/geometry.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
+    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/project.py", set()),
     ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
-    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet"}),
+    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet", "nets/dmnet"}),
     ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
@@ -309,8 +308,8 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"cli.{name}" for name in ("export", "likeness", "page", "picture", "seeds")}  # picture: by report.gallery
-    script = "import sys, pipeline.stages.bench, pipeline.cli.app; sys.exit('pandas' in sys.modules)"  # nor by another package
+        f"cli.{name}" for name in ("networks", "results")}  # export, likeness, page, picture, seeds; not restore:
+    script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 

@@ -25,8 +25,8 @@ from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.report.costs import section
 from pipeline.restore.manifest import read_manifest
 from pipeline.restore.model import model_of
+from pipeline.restore.named import read_row
 from pipeline.restore.network import load_network
-from pipeline.restore.row import read_row
 from pipeline.score.cost import training_flop
 from pipeline.stages import convert, label, stage2
 

@@ -51,7 +51,7 @@ def names(key="mine") -> dict[str, list[str]]:
 
 
 def refused(**settings) -> str:
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(ValueError) as error:
         run(**settings)
     assert not Path("data/sets/mine/train/index.json").exists()
     return str(error.value)
@@ -201,7 +201,7 @@ def test_too_large_for_the_limit(project):
     values["sets"]["mine"] = DEFAULTS
     values["ingest"]["max_megapixels"] = 0.1
     Path("params.yaml").write_text(yaml.safe_dump(values))
-    with pytest.raises(SystemExit, match="500x400, allowed are 0.1 megapixels"):
+    with pytest.raises(ValueError, match="500x400, allowed are 0.1 megapixels"):
         ingest.main("mine")
 
 
@@ -237,7 +237,7 @@ def test_a_pattern_that_matches_nothing_names_the_param(project):
 
 def test_an_unknown_set(project):
     shutil.copy(ROOT / "params.yaml", "params.yaml")
-    with pytest.raises(SystemExit, match="sets.nothing: no such set; there are clean"):
+    with pytest.raises(ValueError, match="sets.nothing: no such entry, there are clean"):
         ingest.main("nothing")
 
 
@@ -331,7 +331,7 @@ def test_truth_that_does_not_fit_the_captures_is_refused_by_name(project):
 
 def refused_late(**settings) -> str:
     """Of truth, once the captures are read."""
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(ValueError) as error:
         run(**settings)
     return str(error.value)
 

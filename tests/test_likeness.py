@@ -16,8 +16,8 @@ from pipeline.compare.likeness import WAVELENGTHS, compare
 from pipeline.compare.likeness_text import numbers
 from pipeline.compare.windows import common_side, windows
 from pipeline.core.params import load
+from pipeline.degrade.basics import jpeg
 from pipeline.degrade.bicubic import downscale
-from pipeline.degrade.jpeg import jpeg
 from pipeline.images.shards import Shard, write_absent
 from pipeline.score import critic
 

@@ -9,8 +9,7 @@ from conftest import ROOT, smooth_image
 from torch.nn import functional as F
 
 from pipeline.cli.trunks import fetch
-from pipeline.score.lpips import SMALLEST, Lpips, MissingTrunk
-from pipeline.score.torchvision_shim import import_lpips
+from pipeline.score.lpips import SMALLEST, Lpips, MissingTrunk, import_lpips
 
 # Index of each convolution in torchvision, channels in and out, side of the kernel where it is not 3.
 VGG = [(0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),

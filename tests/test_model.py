@@ -10,11 +10,10 @@ from safetensors.torch import save_file
 
 from pipeline.nets.build import build
 from pipeline.restore.manifest import AbsentNetwork, save_absent
-from pipeline.restore.model import chain, mean_of, model_of, turned
-from pipeline.restore.named import named
+from pipeline.restore.model import Turned, chain, mean_of, model_of
+from pipeline.restore.named import KEY, named, read_row, write_row
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
-from pipeline.restore.row import KEY, read_row, write_row
 from pipeline.restore.tiles import ONE_PASS, restore
 
 DOUBLE = {"scale": 2, "blocks": 1, "features": 6}
@@ -86,9 +85,9 @@ def test_a_mean_of_one_is_itself_and_of_other_scales_none():
 
 def test_what_holds_a_network_that_sees_the_whole_image_is_not_exact():
     rcan, exact = model_of(seasoned("rcan", RCAN)), model_of(seasoned("edsr", SAME))
-    for model in (mean_of([exact, rcan]), chain([exact, rcan]), turned(rcan)):
+    for model in (mean_of([exact, rcan]), chain([exact, rcan]), Turned(rcan)):
         assert not model.exact and model.sees_all == ["ChannelAttention"]
-    assert exact.exact and turned(exact).exact and turned(exact).margin == exact.margin
+    assert exact.exact and Turned(exact).exact and Turned(exact).margin == exact.margin
 
 
 @pytest.mark.parametrize("arch, options", [("rcan", RCAN), ("resnet", {"blocks": 1, "features": 2})])
@@ -188,6 +187,6 @@ def test_turned_is_the_mean_over_the_eight_turns_of_the_image():
         answers.append(np.rot90(in_one_pass([network], np.ascontiguousarray(rotated[:, ::-1]))[:, ::-1], -quarters))
     mean = np.mean(answers, axis=0)
     assert np.abs(answers[0] - mean).max() > 1e-3
-    model = turned(model_of(network))
+    model = Turned(model_of(network))
     np.testing.assert_allclose(restore(model, image, "float32"), mean, atol=1e-5)
     np.testing.assert_allclose(restore(model, np.ascontiguousarray(np.rot90(image)), "float32"), np.rot90(mean), atol=1e-5)

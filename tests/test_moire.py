@@ -12,7 +12,7 @@ from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError, parse
 from pipeline.core.seeds import rng
 from pipeline.degrade.camera import to_linear, to_srgb
-from pipeline.degrade.moire import antialias, downsample, simulate
+from pipeline.degrade.moire import downsample, sensor, simulate
 from pipeline.degrade.moire.geometry import STEP, Geometry, dense, fitting
 from pipeline.degrade.moire.mosaic import LAYOUTS
 from pipeline.degrade.moire.simulate import draw, photograph
@@ -131,12 +131,12 @@ def test_the_samples_of_light_make_no_moire_of_their_own(monkeypatch, scale, sig
                         lambda raw, drawn: raws.append(raw / 65535) or np.zeros((*raw.shape, 3), np.uint8))
     grey = np.full((90, 90, 3), 188, np.uint8)  # a light of 0.5, a quarter after the exposure
     many = (np.arange(144)[:, None] * (1, 55) / 144 + 0.5) % 1 - 0.5
-    for places in (antialias.points(scale, sigma), many):
-        monkeypatch.setattr(simulate, "points", lambda scale, sigma, places=places: places)
+    for places in (sensor.points(scale, sigma), many):
+        monkeypatch.setattr(sensor, "points", lambda scale, sigma, places=places: places)
         photograph(grey, (56, 56), chosen, drawn, rng(1, "dense"))
     assert np.std(raws[0] - raws[1]) / 0.25 < 0.04
     square = np.array([(a, b) for a in (-0.25, 0.25) for b in (-0.25, 0.25)])
-    monkeypatch.setattr(simulate, "points", lambda scale, sigma: square)
+    monkeypatch.setattr(sensor, "points", lambda scale, sigma: square)
     photograph(grey, (56, 56), chosen, drawn, rng(1, "dense"))
     assert np.std(raws[2] - raws[1]) > np.std(raws[0] - raws[1])  # 2x2 points are worse
 

@@ -9,17 +9,23 @@ from scipy import integrate, ndimage, optimize, special
 from pipeline.core.seeds import rng
 from pipeline.degrade.camera import to_linear
 from pipeline.degrade.moire import mosaic as mosaics
-from pipeline.degrade.moire.antialias import antialias, halo, kernels, points
-from pipeline.degrade.moire.cfa import cfa
-from pipeline.degrade.moire.demosaic import PAD, demosaic
-from pipeline.degrade.moire.denoise import denoise, smooth_colour, unsharp_mask
 from pipeline.degrade.moire.downsample import tone_curve
-from pipeline.degrade.moire.exposure import MIDDLE, colour_matrix, developed, filters, metered, response
-from pipeline.degrade.moire.glare import uneven
-from pipeline.degrade.moire.lens import distort, undistort
+from pipeline.degrade.moire.geometry import distort, pose, project, undistort
+from pipeline.degrade.moire.light import MIDDLE, colour_matrix, developed, filters, metered, response, uneven
 from pipeline.degrade.moire.mosaic import green_centre, lit, mosaic
-from pipeline.degrade.moire.noise import sensor_noise
-from pipeline.degrade.moire.pose import pose, project
+from pipeline.degrade.moire.sensor import (
+    PAD,
+    antialias,
+    cfa,
+    demosaic,
+    denoise,
+    halo,
+    kernels,
+    points,
+    sensor_noise,
+    smooth_colour,
+    unsharp_mask,
+)
 
 PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 LAYOUTS = tuple(mosaics.LAYOUTS)

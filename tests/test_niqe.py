@@ -6,7 +6,7 @@ from scipy.special import gamma
 from skimage import data
 
 from pipeline.degrade.bicubic import resize, round_to_uint8
-from pipeline.score.luma import luma
+from pipeline.score.fidelity import luma
 from pipeline.score.niqe import NiqeModel, TooFewPatches, aggd, fit, patch_features, published, score
 
 

@@ -5,9 +5,7 @@ from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.degrade.bicubic import downscale, resize, resize_uint8, round_to_uint8
-from pipeline.score.luma import luma, rounded_luma
-from pipeline.score.psnr import psnr
-from pipeline.score.ssim import ssim
+from pipeline.score.fidelity import luma, psnr, rounded_luma, ssim
 
 
 def pair(height=33, width=41):

@@ -18,6 +18,7 @@ from pipeline.restore.network import load_network
 from pipeline.stages import rbsr, stage1
 from pipeline.train import loop
 from pipeline.train.crops import Crops
+from pipeline.train.method import given_to
 from pipeline.train.methods import rbsr as train
 
 NAME, ENCODER = "blindsr-rbsr", "blindsr-x2"
@@ -62,7 +63,7 @@ def test_deep_features_are_what_the_tail_is_given_and_carry_gradients():
     x = torch.rand(2, 3, 9, 7, requires_grad=True)
     head = network.head(255 * x - 255 * torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1))
     wanted = head + network.body(head)
-    found = train.deep_features(network, x)
+    found = given_to(network.tail, network, x)
     torch.testing.assert_close(found, wanted)
     one, other = (torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted))
     torch.testing.assert_close(one, other)
@@ -97,7 +98,7 @@ def test_losses_against_closed_forms(project):
     assert terms["fidelity"] == terms["features"] == 0 and loss.item() == pytest.approx(0.35)
     outputs = targets + 0.1
     terms, loss = method.loss(outputs, targets)
-    features = [train.deep_features(method.encoder, images) for images in (outputs, targets)]
+    features = [given_to(method.encoder.tail, method.encoder, images) for images in (outputs, targets)]
     distance = ((features[0] - features[1]).abs().mean() / features[1].abs().mean()).item()
     assert distance > 0.001 and terms["features"].item() == pytest.approx(distance, rel=1e-4)
     assert loss.item() == pytest.approx(0.1 + 2 * distance + 0.35, rel=1e-4)

@@ -28,7 +28,7 @@ from pipeline.nets.build import build
 from pipeline.restore import restorer as module
 from pipeline.restore import tiles as tiles_module
 from pipeline.restore.batch import restore_all
-from pipeline.restore.model import model_of, turned
+from pipeline.restore.model import Turned, model_of
 from pipeline.restore.named import network_of
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
@@ -249,7 +249,7 @@ def test_what_is_done_is_skipped_until_something_changes(project):
     assert "3 restored" in run("photos", "-o", "out", model="two").output
     assert (read("out/a.png") == wanted(RGB, name="two")).all()
     assert "3 restored" in run("photos", "-o", "out", "--ensemble", model="two").output
-    ensemble = restore(turned(model_of(load_network("models/two"))), RGB)
+    ensemble = restore(Turned(model_of(load_network("models/two"))), RGB)
     assert np.abs(read("out/a.png").astype(int) - ensemble).max() <= 1
 
 

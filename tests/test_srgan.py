@@ -11,11 +11,12 @@ from pipeline.core.files import read_json
 from pipeline.core.params import load
 from pipeline.core.settings import Stage2Settings as Settings
 from pipeline.nets.build import build
+from pipeline.restore.manifest import AbsentNetwork
 from pipeline.stages import srgan, stage1
-from pipeline.train import content as parts
+from pipeline.train.method import learning_rate
+from pipeline.train.methods import srgan as parts
 from pipeline.train.methods.srgan import Srgan
 from pipeline.train.methods.stage2 import Stage2
-from pipeline.train.schedule import learning_rate
 
 WIDTHS = {"vgg16": [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512],
           "vgg19": [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512]}
@@ -80,7 +81,7 @@ def test_the_first_layers_alone_do_as_well(tmp_path):
     one, other = (parts.Content(folder, "vgg16", "relu2_2", 1.0) for folder in (whole, part))
     assert one.sources == other.sources
     assert parts.Content(whole, "vgg16", "relu1_2", 1.0).sources["weights"] != one.sources["weights"]
-    with pytest.raises(parts.MissingLayer, match=r"part/vgg16_conv1_2\.pth ends before relu3_1; .* the whole vgg16"):
+    with pytest.raises(AbsentNetwork, match=r"part/vgg16_conv1_2\.pth ends before relu3_1; .* the whole vgg16"):
         parts.Content(part, "vgg16", "relu3_1", 1.0)
     torch.save(narrow("vgg16"), part / "vgg16_features.pth")
     parts.Content(part, "vgg16", "relu3_1", 1.0)
@@ -92,7 +93,7 @@ def test_real_weights_fit(data_folder, tmp_path):
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path):
-    with pytest.raises(parts.MissingLayer, match=r"vgg19_features\.pth is not there; .*fetch-trunks"):
+    with pytest.raises(AbsentNetwork, match=r"vgg19_features\.pth is not there; .*fetch-trunks"):
         parts.Content(tmp_path, "vgg19", "relu5_4", 1.0)
     with pytest.raises(ValueError, match="vgg16 has no relu5_4, its blocks have 2, 2, 3, 3, 3"):
         parts.places("vgg16", "relu5_4")

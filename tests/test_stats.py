@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from pipeline.compare.matched import matched
-from pipeline.compare.stats import RESAMPLES, Interval, interval, means, weights
+from pipeline.compare.stats import RESAMPLES, Interval, interval, matched, means, weights
 
 
 def of(scores: np.ndarray) -> Interval:

@@ -6,7 +6,7 @@ from scipy.special import gammaln
 from skimage import data
 
 from pipeline.core.seeds import rng as stream
-from pipeline.score.swd import distances, laplacian_pyramid, sample_pyramids, swd
+from pipeline.score.swd import distances, laplacian_pyramid, sample_pyramids
 
 SETTINGS = {"patches": 1000, "projections": 64, "seed": 1}
 
@@ -17,6 +17,11 @@ def photographs():
     pieces = [image[top : top + 129 + i, left : left + 140 - i] for image in (data.astronaut(), data.coffee())
               for i, (top, left) in enumerate([(0, 0), (0, 250), (200, 0), (200, 200)])]
     return [np.ascontiguousarray(piece) for piece in pieces]
+
+
+def swd(images, references, patches, projections, seed):
+    samples = (sample_pyramids(chosen, patches, seed) for chosen in (images, references))
+    return distances(*samples, projections, seed)
 
 
 def blurred(images, sigma):

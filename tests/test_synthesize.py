@@ -11,7 +11,7 @@ from pipeline.core.moire import Moire
 from pipeline.core.recipes import Bicubic, Random, Unknown
 from pipeline.core.sources import Pairs
 from pipeline.degrade.bicubic import downscale
-from pipeline.degrade.moire.exposure import metered
+from pipeline.degrade.moire.light import metered
 from pipeline.degrade.pairs import make_pair
 from pipeline.degrade.recipe import hidden_camera
 from pipeline.images.shards import Shard, check_pairing, write_absent

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT, smooth_image, write_shard
 
-from pipeline.core import params
+from pipeline.core import entries
 from pipeline.core.edge import run_stage
 from pipeline.images import test_sets
 from pipeline.images.shards import ShardWriter, write_absent
@@ -40,11 +40,11 @@ def project(tmp_path, monkeypatch):
 
 
 def assemble(project, **changes):
-    return stage.assemble(params.Tests(**ENTRY | changes), project / "data/tests/sr")
+    return stage.assemble(entries.Tests(**ENTRY | changes), project / "data/tests/sr")
 
 
 def assemble_far(project, **changes):
-    return stage.assemble(params.Far(**FAR | changes), project / "data/tests/sr")
+    return stage.assemble(entries.Far(**FAR | changes), project / "data/tests/sr")
 
 
 def shard(project, side, name):
@@ -149,7 +149,7 @@ def test_user_mistakes_are_one_line(project, monkeypatch):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", stage.__spec__)  # as `python -m` has it
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "nope"])
-    with pytest.raises(SystemExit, match=r"tests tests nope: params\.yaml has no entry 'nope'"):
+    with pytest.raises(SystemExit, match=r"tests tests nope: tests\.nope: no such entry, there are sr"):
         run_stage(stage.main)
     monkeypatch.setattr(sys, "argv", ["tests", "tests", "sr"])
     write_absent(project / "data/sets/sr-captures/test", "gone")

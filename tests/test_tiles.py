@@ -12,7 +12,7 @@ from pipeline.nets.build import architectures, build
 from pipeline.restore import model as model_module
 from pipeline.restore import trimmed as module
 from pipeline.restore.memory import BUDGET, bytes_per_pixel, tile_for
-from pipeline.restore.model import Model, in_bf16, model_of, turned
+from pipeline.restore.model import Model, Turned, in_bf16, model_of
 from pipeline.restore.pixels import quantise
 from pipeline.restore.tiles import (
     SMALLEST,
@@ -142,8 +142,8 @@ def test_the_ensemble_in_tiles_is_that_of_the_whole(arch, options):
     network, image = seasoned(arch, options), smooth_image(np.random.default_rng(0), 93, 86)
     x = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
     with torch.no_grad():
-        whole = quantise(turned(model_of(network))(x)[0].permute(1, 2, 0).numpy(), "uint16")
-    assert np.abs(whole.astype(int) - restored(turned(model_of(network)), image, 16)).max() <= 1
+        whole = quantise(Turned(model_of(network))(x)[0].permute(1, 2, 0).numpy(), "uint16")
+    assert np.abs(whole.astype(int) - restored(Turned(model_of(network)), image, 16)).max() <= 1
 
 
 def test_grey_is_restored_as_grey():

@@ -4,11 +4,8 @@ import pytest
 from conftest import smooth_image
 from scipy import ndimage
 
-from pipeline.score.aligned_psnr import aligned_psnr
-from pipeline.score.flat import flat_mask
-from pipeline.score.flat_noise import flat_area_noise
-from pipeline.score.moire_energy import moire_energy
-from pipeline.score.psnr import psnr
+from pipeline.score.fidelity import aligned_psnr, psnr
+from pipeline.score.flat import flat_area_noise, flat_mask, moire_energy
 
 
 @pytest.fixture

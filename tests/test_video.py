@@ -80,7 +80,7 @@ def test_other_containers(project, ending, codec):  # noqa: F811
     assert shard.names == [f"clip#{index:06d}" for index in range(0, FRAMES, 3)]
     assert [round((float(image.mean()) - level(0)) / 9) for image in shard] == list(range(0, FRAMES, 3))
     Path(path).write_bytes(Path(path).read_bytes()[: Path(path).stat().st_size // 2])
-    with pytest.raises(SystemExit, match=f"'{Path(path).name}': (cannot be opened|damaged or cut off)"):
+    with pytest.raises(ValueError, match=f"'{Path(path).name}': (cannot be opened|damaged or cut off)"):
         run("cut", video_every=3)
 
 

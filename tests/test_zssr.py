@@ -242,7 +242,7 @@ def test_the_stage_restores_the_test_sets_and_bench_scores_what_it_made(project)
 def test_outputs_of_other_images_are_refused(project):
     stage.main("sr-zssr")
     write_shard(Path("data/tests/sr/inputs/near/captures"), {"other": smooth_image(np.random.default_rng(0), 33, 25)})
-    with pytest.raises(SystemExit, match="outputs/captures holds other images than data/tests/sr/inputs/near/captures"):
+    with pytest.raises(ValueError, match="outputs/captures holds other images than data/tests/sr/inputs/near/captures"):
         bench.main("rows", "sr-zssr")
 
 

@@ -50,10 +50,8 @@ class Workspace:
 
 
 def changed(stages: Iterable[Stage], foretold: dict[Path, str]) -> set[str]:
-    """The addresses of the stages whose command, dependencies, params or outs are not as dvc.lock says.
-
-    `foretold` is file -> its text once the stage that writes it has run.
-    """
+    """The addresses of the stages whose command, dependencies, params or outs are not as dvc.lock says. `foretold` is file ->
+    its text once the stage that writes it has run."""
     now = Workspace(foretold)
     return {stage.addressing for stage in stages
             if stage.changed_stage() or stage.is_callback or stage.always_changed
@@ -62,11 +60,9 @@ def changed(stages: Iterable[Stage], foretold: dict[Path, str]) -> set[str]:
 
 
 def pending(graph, changed: set[str], foretold: set[str]) -> list[str]:
-    """The stages that `dvc repro` would run, each after those it needs: what changed and all that follows from it.
-
-    In `graph` (`Repo.index.graph`) a stage points at those it needs. `foretold` are those whose outs are, from which nothing
-    follows but what is among `changed`.
-    """
+    """The stages that `dvc repro` would run, each after those it needs: what changed and all that follows from it. In `graph`
+    (`Repo.index.graph`) a stage points at those it needs. `foretold` are those whose outs are, from which nothing follows but
+    what is among `changed`."""
     found = {}
 
     def visit(stage) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
+from pipeline.core.files import fault_of
 from pipeline.core.params import Params
 from pipeline.core.sources import TRUTH, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
@@ -31,8 +32,7 @@ PLACES = ("data/sets/*", "data/contents/*", "data/pairs/*", "data/labels/*", "da
 
 
 class Finding(NamedTuple):
-    level: str
-    """ok, note, or fix: what a run would stop at."""
+    level: str  # ok, note, or fix: what a run would stop at
     text: str
 
 
@@ -42,11 +42,8 @@ def folders(params: Params) -> Iterator[Finding]:
         folder, where = Path(entry.folder), f"sets.{key}.folder"
         if folder == NONE or BUILTIN in folder.parents:
             continue
-        if not folder.is_dir():
-            yield Finding("fix", f"{where}: wanted a folder of images, or data/none; {folder} is "
-                                 f"{'a file' if folder.exists() else 'nothing'}")
-        elif not os.access(folder, os.R_OK | os.X_OK):
-            yield Finding("fix", f"{where}: {folder} cannot be read (its permissions forbid it)")
+        if fault := fault_of(folder):
+            yield Finding("fix", f"{where}: {fault}")
         else:
             yield images(entry, where)
     for key, entry in params.imports.items():
@@ -72,10 +69,8 @@ def files_of(entry: Set, where: str, suffixes: set[str]) -> tuple[list[Path], li
 
 
 def space(params: Params) -> int:
-    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded.
-
-    Frames of videos, whose number takes long to find, and faces are not among them.
-    """
+    """About how many bytes the sets of the user's folders and the patches of pairs take once they are decoded. Frames of
+    videos, whose number takes long to find, and faces are not among them."""
     total = 0
     for entry in params.sets.values():
         folder = Path(entry.folder)
@@ -135,11 +130,9 @@ def device() -> Finding:
 
 
 def what_will_run(stages: list[str], changed: set[str], times: dict[str, dict], trained: dict[str, str]) -> Finding:
-    """What will run, and how long its trainings took when they last ran here.
-
-    `stages` are those that would run, in their order, `changed` those among them that are not as dvc.lock says; `times` is
-    network -> seconds, `trained` is stage -> the network that it trains.
-    """
+    """What will run, and how long its trainings took when they last ran here. `stages` are those that would run, in their
+    order, `changed` those among them that are not as dvc.lock says; `times` is network -> seconds, `trained` is stage -> the
+    network that it trains."""
     if not stages:
         return Finding("ok", "nothing to run: every stage is up to date")
     words = f"to run, but for what DVC's cache holds: {grouped([stage for stage in stages if stage in changed])}"
@@ -160,10 +153,8 @@ def grouped(stages: list[str]) -> str:
 
 
 def leftovers(outs: set[Path]) -> list[Path]:
-    """What lies where entries of params.yaml have their outs, and is none of theirs: of entries that are gone.
-
-    `outs` are those of all stages. What stands for "none", and networks without a manifest, are let alone.
-    """
+    """What lies where entries of params.yaml have their outs, and is none of theirs: of entries that are gone. `outs` are those
+    of all stages. What stands for "none", and networks without a manifest, are let alone."""
     found = []
     for path in sorted(path for place in PLACES for path in Path().glob(place)):
         mine = path in outs or any(path in out.parents or out in path.parents for out in outs)

@@ -1,13 +1,38 @@
-"""The commands of `python -m pipeline`, a file each. What is slow to import is imported where it is used."""
+"""The commands of `python -m pipeline`, and what they share. What is slow to import is imported where it is used."""
+import os
+from functools import wraps
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from pipeline.core.files import read_json
+from pipeline.restore.manifest import AbsentNetwork
+
 MODELS = Path("models")
 PIPED_WIDTH = 110  # columns, where no terminal says how wide it is
+
+System = Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")]
 
 
 def fail(message) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(1)
+
+
+def times() -> dict[str, dict]:
+    """Network -> device and seconds of its last training on this machine."""
+    folder = Path(os.environ.get("RESTAGE_WORK", ".work"), "times")  # as train/checkpoint.py, which imports torch
+    return {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
+def in_one_line(command):
+    """The command, with what is wrong with params, data, networks or the disk told in one line and not by a traceback."""
+    @wraps(command)
+    def run(*arguments, **options):
+        try:
+            command(*arguments, **options)
+        except (ValueError, OSError, AbsentNetwork) as error:
+            fail(error)
+
+    return run

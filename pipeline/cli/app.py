@@ -4,19 +4,11 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli.check import check
-from pipeline.cli.export import export
-from pipeline.cli.fetch_trunks import fetch_trunks
-from pipeline.cli.importing import import_
+from pipeline.cli import in_one_line
 from pipeline.cli.init import init
-from pipeline.cli.likeness import likeness
-from pipeline.cli.page import page
-from pipeline.cli.params import params
-from pipeline.cli.picture import picture
-from pipeline.cli.preset import preset
-from pipeline.cli.restore import restore
-from pipeline.cli.seeds import seeds
-from pipeline.cli.speed import speed
+from pipeline.cli.networks import export, import_, restore
+from pipeline.cli.project import check, fetch_trunks, params, preset, speed
+from pipeline.cli.results import likeness, page, picture, seeds
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"max_content_width": 110},
@@ -31,4 +23,4 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 for command in (init, restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds, likeness):
-    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(in_one_line(command))

@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli import PIPED_WIDTH, fail
 from pipeline.cli.init_plan import TASKS
+from pipeline.core.files import write
 from pipeline.core.params import PARAMS_FILE, ParamsError, parse
 
 DEMO = Path("presets/demo.yaml")
@@ -36,22 +37,16 @@ def init(
     from pipeline.cli.init_plan import assumptions
     from pipeline.cli.init_survey import plan_project
     from pipeline.cli.init_text import params_text
-    from pipeline.core.files import replacing
     from pipeline.core.reading import parse_yaml
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
         fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
-    try:
-        chosen = plan_project(task.value, captures, clean, truth)
-        text = params_text(chosen)
-        parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
-    except (ParamsError, OSError, ValueError) as error:
-        fail(error)
+    chosen = plan_project(task.value, captures, clean, truth)
+    text = params_text(chosen)
+    parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
     if before := demo():
-        with replacing(DEMO, "w") as handle:
-            handle.write(HEAD + before)
-    with replacing(PARAMS_FILE, "w") as handle:
-        handle.write(text)
+        write(DEMO, HEAD + before)
+    write(PARAMS_FILE, text)
     for paragraph in assumptions(chosen):
         typer.echo(fill(paragraph, PIPED_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     typer.echo(f"Written: {PARAMS_FILE}, {len(text.splitlines())} lines."

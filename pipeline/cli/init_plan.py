@@ -9,27 +9,14 @@ LARGEST = 50  # megapixels of one output, above which scoring takes many gigabyt
 PATCHES = 2000
 
 
-@dataclass(frozen=True)
 class Photos:
     """The images of a folder, as their headers tell: {name: (file, height, width)}, and how many scenes they show."""
-    folder: Path
-    images: dict[str, tuple[str, int, int]]
-    scenes: int
 
-    @property
-    def smallest(self) -> tuple[str, int, int]:
-        """The image with the shortest side."""
-        return min(self.images.values(), key=lambda image: (min(image[1:]), image))
-
-    @property
-    def least(self) -> int:
-        """That side in pixels."""
-        return min(self.smallest[1:])
-
-    @property
-    def megapixels(self) -> list[float]:
-        """Of each image, ascending."""
-        return sorted(height * width / MEGA for _, height, width in self.images.values())
+    def __init__(self, folder: Path, images: dict[str, tuple[str, int, int]], scenes: int):
+        self.folder, self.images, self.scenes = folder, images, scenes
+        self.smallest = min(images.values(), key=lambda image: (min(image[1:]), image))  # that with the shortest side
+        self.least = min(self.smallest[1:])  # that side in pixels
+        self.megapixels = sorted(height * width / MEGA for _, height, width in images.values())
 
 
 @dataclass(frozen=True)
@@ -38,20 +25,14 @@ class InitTask:
     scale: int
     arch: str
     options: dict
-    recipe: str
-    """The kind, and the end of the recipe's name."""
-    ranges: dict | None
-    """Of the recipe; None: those of moire-native in presets/demoire.yaml."""
-    least: int
-    """Shortest side of captures that the trainings can use, in pixels; `scale` times that of clean images."""
-    size: int
-    """Of a synthetic pair, in pixels of the clean image."""
-    cut: int
-    """Of a patch of large captures, in their pixels."""
+    recipe: str  # the kind, and the end of the recipe's name
+    ranges: dict | None  # of the recipe; None: those of moire-native in presets/demoire.yaml
+    least: int  # shortest side of captures that the trainings can use, in pixels; `scale` times that of clean images
+    size: int  # of a synthetic pair, in pixels of the clean image
+    cut: int  # of a patch of large captures, in their pixels
     stage1: dict
     stage2: dict
-    words: str
-    """What the recipe assumes of the captures, and what to change where it is wrong."""
+    words: str  # what the recipe assumes of the captures, and what to change where it is wrong
 
 
 def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
@@ -96,52 +77,24 @@ def smaller(wanted: int, least: int, step: int) -> int:
     return min(wanted, least // step * step)
 
 
-@dataclass(frozen=True)
 class Plan:
-    """A task, the folders, and what follows from both."""
-    task: InitTask
-    captures: Photos
-    clean: Photos
-    truth: str
-    """The set of the captures' truth, or none."""
-    truth_folder: Path | None
-    """Where that set needs a folder of its own."""
+    """A task, the folders, and what follows from both. `truth`: the set of the captures' truth, or none; `truth_folder`: where
+    that set needs a folder of its own."""
 
-    @property
-    def network(self) -> str:
-        return f"photos-{self.task.arch}"
-
-    @property
-    def size(self) -> int:
-        """Of a synthetic pair, in pixels of the clean image."""
-        return smaller(self.task.size, self.clean.least, 8)
-
-    @property
-    def cut(self) -> int:
-        """Of a patch of large captures."""
-        return smaller(self.task.cut, self.captures.least, 8)
+    def __init__(self, task: InitTask, captures: Photos, clean: Photos, truth: str, truth_folder: Path | None):
+        self.task, self.captures, self.clean, self.truth, self.truth_folder = task, captures, clean, truth, truth_folder
+        self.network = f"photos-{task.arch}"
+        self.size = smaller(task.size, clean.least, 8)  # of a synthetic pair, in pixels of the clean image
+        self.cut = smaller(task.cut, captures.least, 8)  # of a patch of large captures
+        self.captures_patches = PATCHES * (sum(captures.megapixels) * task.scale**2 > WHOLE)  # how many are cut; 0 for none
+        self.clean_patches = PATCHES * (sum(clean.megapixels) > 4 * WHOLE)
+        # scenes of each split but train
+        self.captures_split = _scenes(captures, task.scale, val=(0.1, 1, 10), test=(0.2, 2, 40))
+        self.clean_split = _scenes(clean, 1, val=(0.05, 1, 10), test=(0.1, 2, 20), holdout=(0.15, 2, 30))
 
     def patch(self, wanted: int) -> int:
         """Of a training, in pixels of the network's input: it has to fit into captures, their patches and synthetic pairs."""
         return smaller(wanted, min(self.cut, self.size // self.task.scale), 4)
-
-    @property
-    def captures_patches(self) -> int:
-        """How many are cut; 0 for none."""
-        return PATCHES * (sum(self.captures.megapixels) * self.task.scale**2 > WHOLE)
-
-    @property
-    def clean_patches(self) -> int:
-        return PATCHES * (sum(self.clean.megapixels) > 4 * WHOLE)
-
-    @property
-    def captures_split(self) -> dict[str, int]:
-        """Scenes of each split but train."""
-        return _scenes(self.captures, self.task.scale, val=(0.1, 1, 10), test=(0.2, 2, 40))
-
-    @property
-    def clean_split(self) -> dict[str, int]:
-        return _scenes(self.clean, 1, val=(0.05, 1, 10), test=(0.1, 2, 20), holdout=(0.15, 2, 30))
 
 
 def _scenes(photos: Photos, scale: int, **wanted: tuple[float, int, int]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.cli.init_plan import PATCHES, InitTask, Photos, Plan
+from pipeline.cli.init_plan import PATCHES, Photos, Plan
 
 WIDTH = 128
 MOIRE = Path("presets/demoire.yaml")
@@ -47,21 +47,19 @@ def params_text(plan: Plan) -> str:
 
 def _sources(plan: Plan) -> list[str]:
     task, split = plan.task, plan.captures_split
+    recipe = task.ranges or yaml.safe_load(MOIRE.read_text(encoding="utf-8"))["recipes"]["moire-native"]
+    # patches of large clean images hold a synthetic pair with some choice of its place
+    clean_patch = plan.size * 2 if plan.clean.least >= plan.size * 2 else plan.size
     lines = ["# How clean images become like the captures: the assumption that matters most.",
-             *_section("recipes", {f"photos-{task.recipe}": _recipe(task)}),
+             *_section("recipes", {f"photos-{task.recipe}": recipe}),
              "# Shares of the scenes. photo-view1.jpg and photo-view2.jpg show one scene; any other name is a scene."]
-    sets = {"photos-clean": _set(plan.clean, plan.clean.folder, plan.clean_split, plan.clean_patches, _clean_patch(plan)),
+    sets = {"photos-clean": _set(plan.clean, plan.clean.folder, plan.clean_split, plan.clean_patches, clean_patch),
             "photos-captures": _set(plan.captures, plan.captures.folder, split, plan.captures_patches, plan.cut)}
     if plan.truth_folder:
         sets["photos-truth"] = _set(plan.captures, plan.truth_folder, split, plan.captures_patches, plan.cut * task.scale)
     pairs = {"clean": "photos-clean", "recipe": f"photos-{task.recipe}", "calibration": "none", "scale": task.scale,
              "patches": PATCHES if task.recipe == "moire" else 3000, "size": plan.size}
     return [*lines, *_section("sets", sets), *_section("pairs", {"photos": pairs})]
-
-
-def _clean_patch(plan: Plan) -> int:
-    """Side of the patches of large clean images: they hold a synthetic pair with some choice of its place."""
-    return plan.size * 2 if plan.clean.least >= plan.size * 2 else plan.size
 
 
 def _networks(plan: Plan) -> list[str]:
@@ -93,10 +91,6 @@ def _tests(plan: Plan) -> list[str]:
 def _set(photos: Photos, folder: Path, split: dict[str, int], patches: int, size: int) -> dict:
     shares = {part: float(f"{count / photos.scenes:.2g}") for part, count in split.items()}
     return {"folder": str(folder)} | shares | ({"patches": patches, "size": size} if patches else {})
-
-
-def _recipe(task: InitTask) -> dict:
-    return task.ranges or yaml.safe_load(MOIRE.read_text(encoding="utf-8"))["recipes"]["moire-native"]
 
 
 def _flow(values: dict) -> str:

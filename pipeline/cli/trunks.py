@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.core.files import replacing, sha256
+from pipeline.core.files import replacing, sha256, write
 from pipeline.score import niqe
 
 SERVER = "https://download.pytorch.org/models"
@@ -40,8 +40,7 @@ def fetch(folder: Path | str, source: Path | str | None = None) -> list[Path]:
     if Path(source, niqe.PUBLISHED).is_file():
         niqe.published(source)  # raises for another file of that name
         written.append(Path(folder, niqe.PUBLISHED))
-        with replacing(written[-1]) as handle:
-            handle.write(Path(source, niqe.PUBLISHED).read_bytes())
+        write(written[-1], Path(source, niqe.PUBLISHED).read_bytes())
     if not written:
         wanted = [f"{name}_features.pth or {published}" for name, published in PUBLISHED.items()]
         raise FileNotFoundError(f"{source} holds no backbone: wanted {', '.join([*wanted, niqe.PUBLISHED])}")

@@ -23,10 +23,8 @@ class Against:
     of 8x8 pixels, which blur leaves alone; through the pixels where such means have no contrast."""
     added: np.ndarray
     """The part of the residual's power that no fixed filter makes of the clean image: without what is lost alike everywhere."""
-    gain: np.ndarray
-    """(n, 3): the gains of the windows whose means have contrast in all channels."""
-    shift: np.ndarray
-    """(windows, 3): by how many levels the mean of each channel is above that of the clean window."""
+    gain: np.ndarray  # (n, 3): the gains of the windows whose means have contrast in all channels
+    shift: np.ndarray  # (windows, 3): by how many levels the mean of each channel is above that of the clean window
 
 
 def spectrum(images, block: int) -> np.ndarray:
@@ -37,9 +35,11 @@ def spectrum(images, block: int) -> np.ndarray:
 
 def against(windows: Windows, clean: Windows, power: np.ndarray, block: int) -> Against:
     """`power` is the spectrum of `windows`; both are read one at a time, several times."""
-    gain, shift, contrast = (np.array(values) for values in zip(*(coarse_fit(a, b) for a, b in zip(windows, clean))))
+    coarse = ([cv2.resize(image.astype(np.float32), None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
+               for image in pair] for pair in zip(windows, clean))
+    gain, shift, contrast = (np.array(values) for values in zip(*(tone_fit(*pair) for pair in coarse)))
     seen = contrast >= TEXTURED
-    slope = [np.where(row, coarse, tone_fit(a, b)[0]) for a, b, coarse, row in zip(windows, clean, gain, seen)]
+    slope = [np.where(row, through_means, tone_fit(a, b)[0]) for a, b, through_means, row in zip(windows, clean, gain, seen)]
     reference = spectrum(clean, block)
     residual = spectrum((a - s * b for a, b, s in zip(windows, clean, slope)), block)
     there = reference > EMPTY
@@ -53,12 +53,6 @@ def against(windows: Windows, clean: Windows, power: np.ndarray, block: int) -> 
 def _cross(a: np.ndarray, b: np.ndarray, difference: np.ndarray) -> np.ndarray:
     """The real part of the mean cross spectrum of a and b, from |a - b|^2 = |a|^2 + |b|^2 - 2 Re(a b*)."""
     return (a + b - difference) / 2
-
-
-def coarse_fit(window: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`tone_fit` through means of 8x8 pixels."""
-    return tone_fit(*(cv2.resize(image.astype(np.float32), None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
-                      for image in (window, clean)))
 
 
 def tone_fit(window: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,8 +9,7 @@ from pipeline.score.names import control_rows, input_control_rows
 
 KINDS = {"stage1": "stage 1", "stage2": "stage 2", "gan": "GAN", "oracle": "oracle", "finetune": "fine-tuned", "adabn": "AdaBN",
          "import": "imported", "cyclegan": "CycleGAN", "rbsr": "RBSR", "srgan": "SRGAN", "zssr": "ZSSR", "chain": "chain",
-         "ensemble": "ensemble"}
-"""Kind of a network -> what a row is that has it alone."""
+         "ensemble": "ensemble"}  # kind of a network -> what a row is that has it alone
 MADE_BY = {"stage1": "stage 1, from scratch", "stage2": "stage 2: captures and their surrogates",
            "gan": "GAN on synthetic pairs", "oracle": "oracle: supervised with the truth of captures",
            "finetune": "fine-tuning", "adabn": "batch-norm statistics measured anew",

@@ -33,12 +33,9 @@ class Look:
     windows: int
     images: int
     scenes: int
-    power: np.ndarray
-    """(2 channels, block // 2 bins): the `spectrum`."""
-    white: float
-    """Standard deviation in levels of the white noise in the flattest places."""
-    quality: list[int | None]
-    """The JPEG quality found in a window of each image, or None."""
+    power: np.ndarray  # (2 channels, block // 2 bins): the `spectrum`
+    white: float  # standard deviation in levels of the white noise in the flattest places
+    quality: list[int | None]  # the JPEG quality found in a window of each image, or None
     tone: np.ndarray
     """(windows, 4, 3): of R, G and B the mean, the standard deviation, and the 1 % and 99 % percentiles, in levels."""
     against: Against | None
@@ -46,16 +43,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Likeness:
-    side: int
-    """Pixels on a side of all windows."""
+    side: int  # pixels on a side of all windows
     block: int
     captures: Look
     synthetic: Look
     auc: dict[str, dict[str, float]]
     """How well the critic tells captures from synthetic inputs and, where they are known, their clean sides: by patches as
     they are, and by patches of even tone."""
-    notes: list[str]
-    """What could not be computed, and why."""
+    notes: list[str]  # what could not be computed, and why
 
 
 def compare(captures: Shard, inputs: Shard, clean: tuple[Shard, Shard] | None, names: tuple[str, str],
@@ -68,7 +63,8 @@ def compare(captures: Shard, inputs: Shard, clean: tuple[Shard, Shard] | None, n
     side = common_side(dict(zip(names, (captures, inputs))))
     block = min(BLOCK, 2 ** (side.bit_length() - 1))
     ours, theirs = (windows(shard, side, bench.seed) for shard in (captures, inputs))
-    partners = [_partner(cut, shard) for cut, shard in zip((ours, theirs), clean or ())] or [None, None]
+    partners = [Windows(shard, side, cut.places, shard.images[0]["height"] // cut.shard.images[0]["height"])
+                for cut, shard in zip((ours, theirs), clean or ())] or [None, None]
     looks = [look(cut, partner, block) for cut, partner in zip((ours, theirs), partners)]
     notes = [f"Wavelengths above {int(block / HELD)} pixels are left out: the images hold blocks of {block}."] \
         if block < HELD * max(WAVELENGTHS) else []
@@ -82,26 +78,17 @@ def compare(captures: Shard, inputs: Shard, clean: tuple[Shard, Shard] | None, n
     return Likeness(side, block, *looks, auc, notes)
 
 
-def _partner(cut: Windows, shard: Shard) -> Windows:
-    scale = shard.images[0]["height"] // cut.shard.images[0]["height"]
-    return Windows(shard, cut.side, cut.places, scale)
-
-
 def look(cut: Windows, clean: Windows | None, block: int) -> Look:
     """Windows are read one at a time, some of them several times."""
     power = spectrum(cut, block)
     images = [image for image, _, _ in cut.places]
     firsts = [k for k, image in enumerate(images) if k == 0 or images[k - 1] != image]
     firsts = firsts[:: -(-len(firsts) // QUALITY_IMAGES)]
+    pixels = (window.reshape(-1, 3) for window in cut)
+    tone = [[one.mean(axis=0), one.std(axis=0), *np.percentile(one, (1, 99), axis=0)] for one in pixels]
     return Look(len(cut), len(set(images)), len(set(cut.scenes)), power, flat_noise(cut),
-                [jpeg_quality(cut[k]) for k in firsts], np.stack([tone_of(window) for window in cut]),
+                [jpeg_quality(cut[k]) for k in firsts], np.array(tone),
                 None if clean is None else against(cut, clean, power, block))
-
-
-def tone_of(window: np.ndarray) -> np.ndarray:
-    """(4, 3): mean, standard deviation, 1 % and 99 % percentile of R, G and B."""
-    pixels = window.reshape(-1, 3)
-    return np.stack([pixels.mean(axis=0), pixels.std(axis=0), *np.percentile(pixels, (1, 99), axis=0)])
 
 
 def auc_by_scene(real: Windows, synthetic: Windows, bench: Bench) -> dict[str, float]:
@@ -120,25 +107,26 @@ def even_tone(patches: Sample) -> Sample:
     return Sample((128 + SPREAD * x / contrast).round().clamp(0, 255).to(torch.uint8), patches.half)
 
 
-def at_wavelengths(values: np.ndarray, block: int) -> dict[float, float]:
-    """(block // 2,) values interpolated at WAVELENGTHS; none where they are not finite or the block is too small for a wave."""
+def at_wavelengths(values: np.ndarray, block: int) -> dict[str, float]:
+    """(block // 2,) values interpolated at WAVELENGTHS, by these as texts such as 20 px; none where they are not finite or the
+    block is too small for a wave."""
     held = [wavelength for wavelength in WAVELENGTHS if HELD * wavelength <= block]
     found = np.interp([1 / wavelength for wavelength in held], frequencies(block), values)
-    return {wavelength: float(value) for wavelength, value in zip(held, found) if np.isfinite(value)}
+    return {f"{wavelength:g} px": float(value) for wavelength, value in zip(held, found) if np.isfinite(value)}
 
 
-def amplitudes(power: np.ndarray, block: int) -> dict[float, float]:
-    """Wavelength -> amplitude in levels of a channel of that power."""
+def amplitudes(power: np.ndarray, block: int) -> dict[str, float]:
+    """Wavelength as above -> amplitude in levels of a channel of that power."""
     logarithm = np.log(np.where(power > EMPTY, power, np.nan)) / 2
     return {wavelength: float(np.exp(value)) for wavelength, value in at_wavelengths(logarithm, block).items()}
 
 
-def in_bands(power: np.ndarray, block: int) -> dict[tuple[float, float], float]:
-    """Band of BANDS in pixels -> rms in levels of what (block // 2,) power there is in it, as far as the block holds it.
+def in_bands(power: np.ndarray, block: int) -> dict[str, float]:
+    """Band of BANDS, such as 20-40 px -> rms in levels of what (block // 2,) power there is in it, where the block holds it.
 
     The integral over the ring in the plane of frequencies: white noise of standard deviation s in the channel, whose power is
     s^2 everywhere, has the rms s sqrt(pi (1/short^2 - 1/long^2)).
     """
     edges = np.arange(block // 2 + 1) / block
-    return {(short, long): float(np.sqrt(np.sum(power * np.pi * np.diff(np.clip(edges, 1 / long, 1 / short) ** 2))))
+    return {f"{short:g}-{long:g} px": float(np.sqrt(np.sum(power * np.pi * np.diff(np.clip(edges, 1 / long, 1 / short) ** 2))))
             for short, long in BANDS if HELD * long <= block}

@@ -1,17 +1,18 @@
-"""Captures beside synthetic inputs, as `measure.likeness` finds them: for the terminal, as Markdown, as JSON."""
-import textwrap
+"""Captures beside synthetic inputs: for the terminal, as Markdown, as JSON, as a picture."""
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
-from rich.table import Table
 
-from pipeline.compare.against import CHANNELS
-from pipeline.compare.likeness import TONES, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
-from pipeline.compare.text import WIDTH, pipes
+from pipeline.compare.against import CHANNELS, EMPTY
+from pipeline.compare.likeness import TONES, WAVELENGTHS, Likeness, Look, amplitudes, at_wavelengths, compare, in_bands
+from pipeline.compare.text import note, pipes, terminal
+from pipeline.core.files import replacing
 from pipeline.core.params import Params
+from pipeline.degrade.spectra import frequencies
 from pipeline.images.shards import Shard, check_pairing
 
 DATA = Path("data")
@@ -56,32 +57,22 @@ def _train(section: str, name: str, stage: str, side: str = "") -> Shard:
 
 def numbers(look: Look, block: int) -> dict:
     """What the tables show of one side, by name; what could not be computed has no entry."""
+    def spectra(read, values: np.ndarray) -> dict[str, dict[str, float]]:
+        return {channel: read(line, block) for channel, line in zip(CHANNELS, values)}
+
     found = {
         "windows": look.windows, "images": look.images, "scenes": look.scenes,
-        "amplitude": {channel: _named(amplitudes(power, block)) for channel, power in zip(CHANNELS, look.power)},
-        "white_noise": look.white,
+        "amplitude": spectra(amplitudes, look.power), "white_noise": look.white,
         "jpeg_quality": {"found": sorted(filter(None, look.quality)), "of": len(look.quality)},
         "tone": {tone: _spread(look.tone[:, i]) for i, tone in enumerate(TONES)},
     }
     if look.against:
-        found |= {
-            "transfer": {channel: _named(at_wavelengths(values, block))
-                         for channel, values in zip(CHANNELS, look.against.transfer)},
-            "residual": _bands(look.against.residual, block), "added": _bands(look.against.added, block),
-            "shift": _spread(look.against.shift),
-        }
+        found |= {"transfer": spectra(at_wavelengths, look.against.transfer),
+                  "residual": spectra(in_bands, look.against.residual), "added": spectra(in_bands, look.against.added),
+                  "shift": _spread(look.against.shift)}
         if len(look.against.gain):
             found["gain"] = _spread(look.against.gain)
     return found
-
-
-def _named(values: dict[float, float]) -> dict[str, float]:
-    return {f"{wavelength:g} px": value for wavelength, value in values.items()}
-
-
-def _bands(spectra: np.ndarray, block: int) -> dict[str, dict[str, float]]:
-    return {channel: {f"{short:g}-{long:g} px": value for (short, long), value in in_bands(power, block).items()}
-            for channel, power in zip(CHANNELS, spectra)}
 
 
 def _spread(values: np.ndarray) -> dict[str, list[float]]:
@@ -152,20 +143,15 @@ class LikenessReport:
         console.print(self.title, "", style="bold", sep="\n", markup=False)
         for title, rows in self.tables():
             console.print(title, style="italic", markup=False)
-            texts, table = as_table(rows), Table("", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-            for column in texts:
-                table.add_column(column, justify="right", no_wrap=True)
-            for line in texts.itertuples():
-                table.add_row(*line)
-            console.print(table, "")
-        for note in self.notes():
-            console.print(_item(note, min(console.width, WIDTH)), markup=False)
+            console.print(terminal("", as_table(rows)), "")
+        for text in self.notes():
+            console.print(note(text, console.width), markup=False)
 
     def markdown(self) -> str:
         lines = [f"# {self.title}", ""]
         for title, rows in self.tables():
             lines += [f"## {title}", "", *pipes("", as_table(rows)), ""]
-        return "\n".join([*lines, *(_item(note, WIDTH) for note in self.notes())]) + "\n"
+        return "\n".join([*lines, *map(note, self.notes())]) + "\n"
 
 
 def as_table(rows: Rows) -> pd.DataFrame:
@@ -189,5 +175,30 @@ def _quality(found: list[int], of: int) -> str:
     return f"{median:.0f} (quartiles {low:.0f} and {high:.0f}) in {len(found)} of {of}"
 
 
-def _item(note: str, width: int) -> str:
-    return textwrap.fill(note, width, initial_indent="- ", subsequent_indent="  ")
+def draw_likeness(found: Likeness, picture: Path, title: str) -> None:
+    """A PNG: amplitude, and where the clean sides are known transfer and what was added, over the wavelength."""
+    def amplitude(power):
+        return np.sqrt(np.where(power > EMPTY, power, np.nan))
+
+    looks = {"captures": found.captures, "synthetic": found.synthetic}
+    panels = {"amplitude, 8-bit levels": {side: amplitude(look.power) for side, look in looks.items()}}
+    if found.captures.against:
+        panels["transfer"] = {side: look.against.transfer for side, look in looks.items()}
+        panels["added: amplitude, 8-bit levels"] = {side: amplitude(look.against.added) for side, look in looks.items()}
+    figure = Figure(figsize=(4.4 * len(panels), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)
+    figure.suptitle(f"{title}: {found.captures.windows} and {found.synthetic.windows} windows")
+    f, colours = frequencies(found.block), dict(zip(CHANNELS, ("black", "tab:red")))
+    shown = f * found.block > 1  # the lowest bin holds what the window function leaves of the mean
+    for axis, (name, sides) in zip(axes[0], panels.items()):
+        for (side, values), line in zip(sides.items(), ("-", "--")):
+            for channel, curve in zip(CHANNELS, values):
+                axis.plot(f[shown], curve[shown], line, color=colours[channel], label=f"{channel}, {side}")
+        axis.set(title=name, xlabel="wavelength, pixels", xscale="log", yscale="linear" if name == "transfer" else "log")
+        axis.set_xticks([1 / wavelength for wavelength in WAVELENGTHS], [f"{wavelength:g}" for wavelength in WAVELENGTHS],
+                        fontsize="x-small")
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize="small")
+    with replacing(picture) as handle:
+        figure.savefig(handle, format="png", dpi=100)

@@ -11,8 +11,7 @@ from pipeline.compare.stats import Interval, interval, means
 @dataclass(frozen=True)
 class Difference:
     interval: Interval
-    images: int
-    """How many images it is of."""
+    images: int  # how many images it is of
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,7 @@ class Shared:
     means: list[np.ndarray]
     seeds: int
     scenes: int
-    images: int
-    """Of the seed that has the fewest."""
+    images: int  # of the seed that has the fewest
 
     def difference(self, values: np.ndarray) -> Difference:
         """The interval of `values`, which were computed elementwise from the means."""
@@ -37,8 +35,7 @@ class Paired:
         """Per seed: the rows that have images."""
         self.metrics = {metric for table in tables for metric in table}
         places = pd.concat(tables).index.droplevel("row").reorder_levels(["scene", "image"]).unique().sort_values()
-        self.images = [*places]
-        """(scene, image)."""
+        self.images = [*places]  # (scene, image)
         self.scenes, self._first = np.unique(places.get_level_values("scene"), return_index=True)
         self._tables = [table.unstack("row").reorder_levels(["scene", "image"]).reindex(places) for table in tables]
         self._columns: dict[tuple[str, str], np.ndarray] = {}

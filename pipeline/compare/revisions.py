@@ -29,10 +29,8 @@ class RevisionError(ValueError):
 class Revision:
     name: str
     params: Params
-    scores: dict[str, dict[str, dict[str, dict[str, float]]]]
-    """Task -> row -> test set -> metric -> score of the whole set."""
-    images: dict[str, Images]
-    """Entry of systems or rows -> scores of each image."""
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]]  # task -> row -> test set -> metric -> score of the whole set
+    images: dict[str, Images]  # entry of systems or rows -> scores of each image
 
 
 def read_revisions(names: list[str], tasks: list[str] | None = None) -> list[Revision]:

@@ -9,49 +9,36 @@ from pipeline.core.files import replacing
 from pipeline.score.names import TEST_SETS
 from pipeline.score.registry import METRICS
 
-KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")
-"""The columns of the CSV that are no scores."""
+KEYS = ("tests", "row", "test_set", "images", "scenes", "parameters")  # the columns of the CSV that are no scores
 
 
 @dataclass
 class Scores:
     """The scores of some rows on the test sets of one entry of `tests`."""
-    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """Row -> test set -> metric -> value."""
-    absent: list[dict[str, str]] = field(default_factory=list)
-    """What could not be computed: row, test_set, metric (each may be *, for all) and reason."""
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Test set, or reference -> images, scenes."""
-    parameters: dict[str, int] = field(default_factory=dict)
-    """Row -> trainable weights of its networks."""
-    networks: dict[str, list[str]] = field(default_factory=dict)
-    """Row -> the networks of its chain."""
-    flop: dict[str, int] = field(default_factory=dict)
-    """Network -> floating-point operations of a training step per pixel of its input."""
+    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # row -> test set -> metric -> value
+    absent: list[dict[str, str]] = field(default_factory=list)  # row, test_set, metric (each may be *, for all) and reason
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)  # test set, or reference -> images, scenes
+    parameters: dict[str, int] = field(default_factory=dict)  # row -> trainable weights of its networks
+    networks: dict[str, list[str]] = field(default_factory=dict)  # row -> the networks of its chain
+    flop: dict[str, int] = field(default_factory=dict)  # network -> operations of a training step per pixel of its input
     per_image: dict[str, dict[str, int]] = field(default_factory=dict)
     """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
-    manifests: dict[str, dict] = field(default_factory=dict)
-    """Network -> its manifest."""
-    published: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Row -> metric -> a paper's own figure."""
+    manifests: dict[str, dict] = field(default_factory=dict)  # network -> its manifest
+    published: dict[str, dict[str, float]] = field(default_factory=dict)  # row -> metric -> a paper's own figure
     oracles: dict[str, str] = field(default_factory=dict)
     """Row that truth reached, or that is a control of one -> how, in words; nothing for the oracle of a system."""
 
     def add(self, bench: dict) -> None:
         """Take over the content of one file of data/bench."""
-        self.rows |= bench["rows"]
         self.absent += bench["absent"]
-        self.counts |= bench["counts"]
-        self.parameters |= bench["parameters"]
-        self.networks |= bench["networks"]
-        self.flop |= bench["flop"]
-        self.per_image |= bench.get("per_image", {})
-        self.manifests |= bench.get("manifests", {})
+        for name in ("rows", "counts", "parameters", "networks", "flop"):
+            getattr(self, name).update(bench[name])
+        for name in ("per_image", "manifests"):
+            getattr(self, name).update(bench.get(name, {}))
 
     def sort(self, order: list[str]) -> None:
         """The rows, and those of their networks, in this order."""
-        self.rows = {row: self.rows[row] for row in order if row in self.rows}
-        self.networks = {row: self.networks[row] for row in order if row in self.networks}
+        self.rows, self.networks = ({row: found[row] for row in order if row in found} for found in (self.rows, self.networks))
 
 
 def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:

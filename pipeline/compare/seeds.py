@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.compare.matched import matched
 from pipeline.compare.paired import Difference, Paired
 from pipeline.compare.revisions import Revision, joined
+from pipeline.compare.stats import matched
 from pipeline.core.graph import Graph, graph
 from pipeline.core.params import Params
 from pipeline.score.names import TEST_SETS, control_rows, reading_order
@@ -25,8 +25,7 @@ class Section:
     task: str
     tests: str
     test_set: str
-    name: str
-    """The test set, with `tests` before it where a task has several."""
+    name: str  # the test set, with `tests` before it where a task has several
     images: int
     scenes: int
     table: pd.DataFrame

@@ -1,16 +1,15 @@
 """The sections of `compare/seeds.py` as text: for the terminal, as Markdown, as CSV."""
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.compare.seeds import Section, in_order
-from pipeline.compare.text import WIDTH, count, heading, pipes
+from pipeline.compare.text import count, heading, note, pipes, terminal
 from pipeline.core.files import replacing
 from pipeline.core.params import Params
 from pipeline.score.registry import is_level, known
@@ -21,17 +20,14 @@ COLOURS = {"better": "green", "worse": "red", "tie": "dim"}
 
 @dataclass(frozen=True)
 class SeedCell:
-    text: str
+    text: str = ""
     interval: str = ""
     verdict: str = ""
 
 
-@dataclass(frozen=True)
-class Block:
-    """A table: cells by row and metric."""
+class Block(NamedTuple):
     title: str
-    headings: dict[str, str]
-    rows: dict[str, dict[str, SeedCell]]
+    table: pd.DataFrame  # of SeedCell: a line for each row, a column for each metric by its heading
 
 
 class Comparison:
@@ -48,8 +44,8 @@ class Comparison:
         if len(found := section.part("minus-base")):
             yield _block(f"{section.name}: minus {self.against or 'its stage 1'}", found, _difference)
         if len(found := section.part("minus-control")):
-            block = _block(f"{section.name}: minus the controls of its stage 1", found, _difference)
-            yield Block(block.title, block.headings | {"psnr": "PSNR-top ↑"}, block.rows)
+            title, table = _block(f"{section.name}: minus the controls of its stage 1", found, _difference)
+            yield Block(title, table.rename(columns={heading("psnr"): "PSNR-top ↑"}))
 
     def notes(self, section: Section) -> list[str]:
         """What holds for one section: too few scenes, images left out, what could not be compared."""
@@ -86,8 +82,8 @@ class Comparison:
         for section in self.sections:
             for block in self.blocks(section):
                 console.print(block.title, style="bold", markup=False)
-                for metrics in _fitting(block, console.width):
-                    console.print(_rich(block, metrics), "")
+                for part in _fitting(block.table, console.width):
+                    console.print(terminal("row", part.map(_rich_cell)), "")
             _print_notes(console, self.notes(section))
         _print_notes(console, self.conventions())
 
@@ -95,9 +91,10 @@ class Comparison:
         lines = []
         for section in self.sections:
             for block in self.blocks(section):
-                lines += [f"## {block.title}", "", *_markdown(block), ""]
-            lines += [*map(_item, self.notes(section)), *([""] if self.notes(section) else [])]
-        return "\n".join([*lines, *map(_item, self.conventions())]).rstrip() + "\n"
+                texts = block.table.map(lambda cell: f"{cell.text} {cell.interval}".strip())
+                lines += [f"## {block.title}", "", *pipes("row", texts), ""]
+            lines += [*map(note, self.notes(section)), *([""] if self.notes(section) else [])]
+        return "\n".join([*lines, *map(note, self.conventions())]).rstrip() + "\n"
 
     def write_csv(self, path: Path | str) -> None:
         """One line per row, metric and kind of number: mean, minus-base, minus-control."""
@@ -110,14 +107,15 @@ class Comparison:
             pd.concat(tables).to_csv(handle, index=False, float_format="%.6f", lineterminator="\n")
 
 
-def _block(title: str, table: pd.DataFrame, cell) -> Block:
+def _block(title: str, lines: pd.DataFrame, cell) -> Block:
     """What people read: all metrics but the levels of SWD, which are in the CSV."""
     rows: dict[str, dict[str, SeedCell]] = {}
-    for line in table.itertuples():
+    for line in lines.itertuples():
         if not is_level(line.metric):
             rows.setdefault(line.row, {})[line.metric] = cell(line)
     metrics = in_order({metric for cells in rows.values() for metric in cells})
-    return Block(title, {metric: heading(metric) for metric in metrics}, rows)
+    texts = [[cells.get(metric, SeedCell()) for metric in metrics] for cells in rows.values()]
+    return Block(title, pd.DataFrame(texts, index=[*rows], columns=[*map(heading, metrics)]))
 
 
 def _spread(line) -> SeedCell:
@@ -139,27 +137,17 @@ def _difference(line) -> SeedCell:
     return SeedCell(f"{value} {verdict}", limits, verdict)
 
 
-def _fitting(block: Block, width: int) -> Iterator[list[str]]:
-    """The metrics, as many at a time as fit beside the rows' names."""
-    left = first = max(map(len, block.rows))
-    part: list[str] = []
-    for metric, title in block.headings.items():
-        cells = [cells[metric] for cells in block.rows.values() if metric in cells]
+def _fitting(table: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+    """The columns, as many at a time as fit beside the rows' names."""
+    first, start = max(map(len, table.index)), 0
+    left = first
+    for end, (title, cells) in enumerate(table.items()):
         column = 2 + max([len(title), *(max(len(cell.text), len(cell.interval)) for cell in cells)])
-        if part and left + column > width:
-            yield part
-            left, part = first, []
-        left, part = left + column, [*part, metric]
-    yield part
-
-
-def _rich(block: Block, metrics: list[str]) -> Table:
-    table = Table("row", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for metric in metrics:
-        table.add_column(block.headings[metric], justify="right", no_wrap=True)
-    for row, cells in block.rows.items():
-        table.add_row(row, *(_rich_cell(cells.get(metric, SeedCell(""))) for metric in metrics))
-    return table
+        if end > start and left + column > width:
+            yield table.iloc[:, start:end]
+            left, start = first, end
+        left += column
+    yield table.iloc[:, start:]
 
 
 def _rich_cell(cell: SeedCell) -> Text:
@@ -167,19 +155,8 @@ def _rich_cell(cell: SeedCell) -> Text:
     return text.append(f"\n{cell.interval}", style="dim") if cell.interval else text
 
 
-def _markdown(block: Block) -> list[str]:
-    texts = [{metric: f"{cell.text} {cell.interval}".strip() for metric, cell in cells.items()}
-             for cells in block.rows.values()]
-    table = pd.DataFrame(texts, index=[*block.rows], columns=[*block.headings]).fillna("")
-    return pipes("row", table.rename(columns=block.headings))
-
-
-def _item(note: str) -> str:
-    return textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ")
-
-
 def _print_notes(console: Console, notes: list[str]) -> None:
-    for note in notes:
-        console.print(textwrap.fill(note, min(console.width, WIDTH), initial_indent="- ", subsequent_indent="  "), markup=False)
+    for text in notes:
+        console.print(note(text, console.width), markup=False)
     if notes:
         console.print()

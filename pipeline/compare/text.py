@@ -2,6 +2,7 @@
 import textwrap
 
 import pandas as pd
+from rich.table import Table
 
 from pipeline.score.registry import known
 
@@ -26,6 +27,11 @@ def item(text: str) -> list[str]:
                          break_on_hyphens=False)
 
 
+def note(text: str, width: int = WIDTH) -> str:
+    """The same as one text, broken at hyphens too."""
+    return textwrap.fill(text, min(width, WIDTH), initial_indent="- ", subsequent_indent="  ")
+
+
 def count(counts: dict[str, int]) -> str:
     return f"{counts['images']} images of {counts['scenes']} scenes"
 
@@ -38,3 +44,13 @@ def pipes(label: str, table: pd.DataFrame) -> list[str]:
         rule = "-" * width if pad is str.ljust else "-" * (width - 1) + ":"
         columns.append([pad(text, width) for text in (title, rule, *texts)])
     return ["| " + " | ".join(line) + " |" for line in zip(*columns)]
+
+
+def terminal(label: str, table: pd.DataFrame) -> Table:
+    """The same for the terminal; cells are texts, or rich's own."""
+    drawn = Table(label, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in table:
+        drawn.add_column(title, justify="right", no_wrap=True)
+    for line in table.itertuples():
+        drawn.add_row(*line)
+    return drawn

@@ -14,10 +14,8 @@ def device_name() -> str:
 
 
 def pick(threads: int | None = None, name: str | None = None) -> torch.device:
-    """The device to compute on, with the process set up for it: thread count, memory kept, deterministic kernels.
-
-    Raises ValueError when `name`, and SystemExit when RESTAGE_DEVICE, is a device that cannot be used.
-    """
+    """The device to compute on, with the process set up for it: thread count, memory kept, deterministic kernels. Raises
+    ValueError when `name`, and SystemExit when RESTAGE_DEVICE, is a device that cannot be used."""
     keep_memory()
     if threads is not None:
         torch.set_num_threads(threads)

@@ -9,7 +9,5 @@ def run_stage(main: Callable) -> None:
     what = " ".join([stage, *sys.argv[1:]])
     try:
         main(*sys.argv[1:])
-    except KeyError as error:
-        raise SystemExit(f"{what}: params.yaml has no entry {error}") from error
     except (ValueError, OSError) as error:
         raise SystemExit(f"{what}: {error}") from error

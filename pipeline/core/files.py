@@ -23,6 +23,12 @@ def replacing(path: Path | str, mode: str = "wb"):
         temporary.unlink(missing_ok=True)
 
 
+def write(path: Path | str, content: str | bytes) -> None:
+    """Write a whole file of text or bytes."""
+    with replacing(path, "w" if isinstance(content, str) else "wb") as handle:
+        handle.write(content)
+
+
 def json_text(value) -> str:
     """`value` with sorted keys, so that equal values give equal texts. NaN and infinity are errors."""
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
@@ -30,8 +36,7 @@ def json_text(value) -> str:
 
 def write_json(path: Path | str, value) -> None:
     """Write the JSON text of `value`."""
-    with replacing(path, "w") as handle:
-        handle.write(json_text(value))
+    write(path, json_text(value))
 
 
 def read_json(path: Path | str):
@@ -58,6 +63,13 @@ def sha256_of_array(values) -> str:
     digest = hashlib.sha256(f"{values.dtype} {values.shape} ".encode())
     digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def fault_of(folder: Path) -> str:
+    """Why no images can be read from a folder, in words; empty when they can."""
+    if not folder.is_dir():
+        return f"wanted a folder of images, or data/none; {folder} is {'a file' if folder.exists() else 'nothing'}"
+    return "" if os.access(folder, os.R_OK | os.X_OK) else f"{folder} cannot be read (its permissions forbid it)"
 
 
 def need_space(folder: Path | str, wanted: int, what: str) -> None:

@@ -13,29 +13,24 @@ from pipeline.core.model import Strict
 from pipeline.core.nodes import LabelNode, Node, labels_of, nodes_of
 from pipeline.core.overlap import common_file
 from pipeline.core.params import Params, derived
-from pipeline.core.sources import TRUTH, Set
+from pipeline.core.sources import TRUTH
 
 
 class TableRow(NamedTuple):
     """A row of a task's tables, without those of controls."""
     name: str
-    key: str
-    """The entry of systems or rows that it is scored with."""
+    key: str  # the entry of systems or rows that it is scored with
     task: str
     tests: str
-    network: str
-    """none for the input itself."""
-    chain: tuple[str, ...]
-    """The networks of which it is made, one behind the other; empty for the input itself."""
+    network: str  # none for the input itself
+    chain: tuple[str, ...]  # the networks of which it is made, one behind the other; empty for the input itself
 
 
 class Candidate(NamedTuple):
     """A network that may be chosen for a system."""
     network: str
-    start: str | None
-    """The network whose training it goes on from; None for stage 1."""
-    row: str | None
-    """The row of the benchmark that scores it alone on the system's tests; None when there is none."""
+    start: str | None  # the network whose training it goes on from; None for stage 1
+    row: str | None  # the row of the benchmark that scores it alone on the system's tests; None when there is none
 
 
 @dataclass(frozen=True)
@@ -43,14 +38,11 @@ class Graph:
     params: Params
     nodes: dict[str, Node]
     labels: dict[str, LabelNode]
-    truths: dict[str, str]
-    """Set that counts as truth -> why, in words that begin with its name."""
+    truths: dict[str, str]  # set that counts as truth -> why, in words that begin with its name
 
     def with_contents(self, contents: dict[str, dict[str, list[str]]]) -> "Graph":
         """With the sets that hold an image of truth counted as truth too; `contents` is set -> split -> digests of its images.
-
-        Splits as in core/overlap.py: trainings see train and val, and the holdout of truth is of captures that nothing sees.
-        """
+        Splits as in core/overlap.py: trainings see train and val, and the holdout of truth is of captures that nothing sees."""
         def images(key: str, *splits: str) -> set[str]:
             return {digest for split in splits for digest in contents.get(key, {}).get(split, ())}
 
@@ -82,10 +74,6 @@ class Graph:
             if node.kind == "oracle":
                 return f"{network}: an oracle"
         return ""
-
-    def saw_truth(self, names: Iterable[str]) -> bool:
-        """Whether truth reached any of these networks."""
-        return any(map(self.truth, names))
 
     def _truth_in(self, path: str) -> str:
         """Why a folder below data/ holds truth, in words; empty when it does not."""
@@ -191,13 +179,6 @@ def graph(params: Params) -> Graph:
     return Graph(params, nodes, labels, _truths(params))
 
 
-def _set_of(params: Params, name: str) -> Set:
-    """The set KEY, or KEY/truth: the folder `truth` below that of KEY."""
-    key, _, below = name.partition("/")
-    entry = params.sets[key]
-    return entry.model_copy(update={"folder": f"{entry.folder}/{TRUTH}"}) if below else entry
-
-
 def _truths(params: Params) -> dict[str, str]:
     """The sets that are named as truth, and those that may hold a file of them."""
     named = {entry.truth: f"{section}.{key}" for section in ("oracles", "far", "tests")
@@ -205,8 +186,10 @@ def _truths(params: Params) -> dict[str, str]:
     named = {name: f"sets.{name}, the truth of {user}" for name, user in named.items() if name != "none"}
     named |= {f"{key}/{TRUTH}": f"sets.{key}/{TRUTH}, the truth of sets.{key}" for key in params.sets
               if f"{key}/{TRUTH}" not in named}
+    sets = params.sets | {f"{key}/{TRUTH}": entry.model_copy(update={"folder": f"{entry.folder}/{TRUTH}"})
+                          for key, entry in params.sets.items()}
     found = dict(named)
     for key, truth in product((key for key in params.sets if key not in named), named):
-        if file := common_file(params.sets[key], _set_of(params, truth)):
+        if file := common_file(sets[key], sets[truth]):
             found[key] = f"sets.{key}, which has files of sets.{truth}, such as {file}"
     return found

@@ -6,11 +6,9 @@ from pathlib import Path
 
 
 def imported(modules: Iterable[str], root: Path = Path()) -> dict[str, set[Path]]:
-    """Module -> the files of the pipeline that it imports, itself included, at any depth and inside functions too.
-
-    Paths are relative to `root`, the project's folder. What is imported by a name that only a run knows is not among them:
-    of the pipeline's own modules, the networks of `nets/build.py`.
-    """
+    """Module -> the files of the pipeline that it imports, itself included, at any depth and inside functions too. Paths are
+    relative to `root`, the project's folder. What is imported by a name that only a run knows is not among them: of the
+    pipeline's own modules, the networks of `nets/build.py`."""
     direct = cache(lambda module: _direct(root / _file(module)))  # for this call, as files change
     return {module: {path for path in map(_file, _reached(module, direct)) if (root / path).is_file()} for module in modules}
 

@@ -1,7 +1,7 @@
 """What all sections of params.yaml share: frozen, strict classes, the kinds of their values, and errors that name the key."""
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"  # DVC addresses stages as group@name, so no slash and no @
 
@@ -11,6 +11,22 @@ WholeNumber = Annotated[int, Field(ge=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"got [{pair[0]:g}, {pair[1]:g}], wanted [low, high] with low <= high")
+    return pair
+
+
+Range = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
+"""[low, high], both reachable, never negative: a value is drawn uniformly between the two."""
+
+
+def span(least: float, most: float):
+    """A Range whose ends lie in [least, most]; these may be negative."""
+    end = Annotated[float, Field(ge=least, le=most)]
+    return Annotated[tuple[end, end], AfterValidator(_ordered)]
 
 
 class Strict(BaseModel):

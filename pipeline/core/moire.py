@@ -1,20 +1,9 @@
 """The recipe of kind moire: ranges of a screen and of the camera that photographs it (degrade/moire)."""
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.core.model import NonNegative, Strict
-from pipeline.core.ranges import Degradation
-
-
-def span(least: float, most: float):
-    """[low, high]: a value is drawn uniformly between the two, which lie in [least, most]."""
-    def check(pair):
-        low, high = pair
-        if not least <= low <= high <= most:
-            raise ValueError(f"got [{low:g}, {high:g}], wanted [low, high] with {least:g} <= low <= high <= {most:g}")
-        return pair
-    return Annotated[tuple[float, float], AfterValidator(check)]
+from pipeline.core.model import NonNegative, Strict, span
 
 
 def choice(*names: str):
@@ -23,6 +12,12 @@ def choice(*names: str):
 
 
 Scale = Annotated[float, Field(ge=0.3, le=8)]
+
+
+class Degradation(Strict):
+    """What every recipe has."""
+    fitted_with_truth: bool = False
+    """Whether its ranges were fitted with the truth of captures of this project: what is trained on its pairs saw it then."""
 
 
 class Downsample(Strict):
@@ -49,10 +44,7 @@ class Downsample(Strict):
 
 class Moire(Degradation):
     """Ten steps from a screen to a file: Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv
-    1804.03809.
-
-    The paper's ranges are not known; presets give ours. Camera pixels are those of the sensor.
-    """
+    1804.03809. The paper's ranges are not known; presets give ours. Camera pixels are those of the sensor."""
     kind: Literal["moire"]
     layouts: choice("stripe", "bgr", "krgb", "turned", "pentile")
     """Sub-pixels: stripes of red, green, blue; blue, green, red; below a dark row; on their side; PenTile diamonds."""

@@ -2,17 +2,15 @@
 
 WITHIN = {
     "builtin": "the section is one entry: write `builtin: {demo: {...}}`",
-    "systems.second_teacher": "the mean of several networks is an entry of ensembles; name it as the system's `teacher`",
-    "systems.third_teacher": "the mean of several networks is an entry of ensembles; name it as the system's `teacher`",
-    "systems.ensemble": "it is called self_ensemble",
+    **dict.fromkeys(["systems.second_teacher", "systems.third_teacher"],
+                    "the mean of several networks is an entry of ensembles; name it as the system's `teacher`"),
+    **dict.fromkeys(["systems.ensemble", "labels.ensemble"], "it is called self_ensemble"),
     "systems.truth": "the oracle is an entry of oracles: {start, captures, truth}, and an entry of rows scores it",
     "systems.supervised": "it stands in the oracle's entry of oracles",
-    "labels.ensemble": "it is called self_ensemble",
-    "tests.far": "a second test set of captures is an entry of far, of the same name: {captures, truth}",
-    "tests.far_truth": "a second test set of captures is an entry of far, of the same name: {captures, truth}",
-    "rows.first": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
-    "rows.second": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
-    "rows.third": "a row names one `network`; a chain of several is an entry of chains: {first, then}",
+    **dict.fromkeys(["tests.far", "tests.far_truth"],
+                    "a second test set of captures is an entry of far, of the same name: {captures, truth}"),
+    **dict.fromkeys(["rows.first", "rows.second", "rows.third"],
+                    "a row names one `network`; a chain of several is an entry of chains: {first, then}"),
 }
 NEW_SECTIONS = ("oracles", "chains", "ensembles", "far")
 

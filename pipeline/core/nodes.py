@@ -1,5 +1,4 @@
-"""The networks and labels that params.yaml makes, and what each is made from: a small function for each section."""
-from collections.abc import Callable, Iterator
+"""The networks and labels that params.yaml makes, and what each is made from."""
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,23 +13,17 @@ class Node:
     kind: str
     """As the group of dvc.yaml is called that makes it: stage1, stage2, gan, oracle, finetune, adabn, cyclegan, rbsr, srgan,
     zssr, chain, ensemble; or import."""
-    start: str = ""
-    """The network it goes on from; empty for one trained from scratch."""
-    teachers: tuple[str, ...] = ()
-    """Networks that labelled what it is trained on, or whose features it is compared by."""
+    start: str = ""  # the network it goes on from; empty for one trained from scratch
+    teachers: tuple[str, ...] = ()  # networks that labelled what it is trained on, or whose features it is compared by
     inputs: str = ""
     targets: str = ""
-    clean: str = ""
-    """The unpaired clean set of the adversary; empty without one. All three are folders below data/."""
-    settings: Strict | None = None
-    """Of its training; None when nothing was trained."""
+    clean: str = ""  # the unpaired clean set of the adversary; empty without one. All three are folders below data/.
+    settings: Strict | None = None  # of its training; None when nothing was trained
     task: str = ""
     system: str = ""
     """The entry of `systems` that it is of, or whose start an oracle goes on from; empty for others, as is their task."""
-    parts: tuple[str, ...] = ()
-    """The two networks that a chain or an ensemble is made of."""
-    synthetic: str = ""
-    """Other inputs of the same targets."""
+    parts: tuple[str, ...] = ()  # the two networks that a chain or an ensemble is made of
+    synthetic: str = ""  # other inputs of the same targets
     architecture: dict = field(default_factory=dict)
     """`arch` and its options where params.yaml has them; of ZSSR all of its entry."""
 
@@ -64,79 +57,35 @@ def labels_of(p: Params) -> dict[str, LabelNode]:
 
 def nodes_of(p: Params) -> dict[str, Node]:
     """By name; the teachers that labels have are not among a node's yet."""
-    return {node.name: node for section in SECTIONS for node in section(p)}
-
-
-def _networks(p: Params) -> Iterator[Node]:
-    for name, entry in p.networks.items():
-        yield Node(name, "stage1", inputs=entry.inputs, targets=entry.targets, settings=p.stage1_of(name),
-                   architecture={"arch": entry.arch, **entry.options})
-
-
-def _imports(p: Params) -> Iterator[Node]:
-    for name, entry in p.imports.items():
-        yield Node(name, "import", architecture={"arch": entry.arch, **entry.options})
-
-
-def _systems(p: Params) -> Iterator[Node]:
-    for key, entry in p.systems.items():
-        names, stage2, captures, pairs = derived(key), p.stage2_of(key), f"sets/{entry.captures}", f"pairs/{entry.pairs}"
-        ours, clean = {"task": entry.task, "system": key}, f"sets/{entry.clean}" if stage2.lambda_ else ""
-        yield Node(names["gan"], "gan", entry.start, (), f"{pairs}/inputs", f"{pairs}/targets", clean, stage2, **ours)
-        yield Node(names["stage2"], "stage2", entry.start, (), captures, f"labels/{key}", clean, stage2, **ours)
-
-
-def _oracles(p: Params) -> Iterator[Node]:
+    found = [Node(name, "stage1", inputs=entry.inputs, targets=entry.targets, settings=p.stage1_of(name),
+                  architecture={"arch": entry.arch, **entry.options}) for name, entry in p.networks.items()]
+    found += [Node(name, "import", architecture={"arch": entry.arch, **entry.options}) for name, entry in p.imports.items()]
+    for key in p.systems:
+        found += _of_system(p, key)
     for name, entry in p.oracles.items():
         system = next((key for key, system in p.systems.items() if system.start == entry.start), "")
-        yield Node(name, "oracle", entry.start, (), f"sets/{entry.captures}", f"sets/{entry.truth}",
-                   settings=p.supervised_of(name), task=p.systems[system].task if system else "", system=system)
-
-
-def _finetunes(p: Params) -> Iterator[Node]:
+        found.append(Node(name, "oracle", entry.start, (), f"sets/{entry.captures}", f"sets/{entry.truth}",
+                          settings=p.supervised_of(name), task=p.systems[system].task if system else "", system=system))
     for name, entry in p.finetunes.items():
         settings = p.finetune_of(name)
         clean = f"sets/{entry.clean}" if getattr(settings, "lambda_", 0) else ""
-        yield Node(name, "finetune", entry.start, (), entry.inputs, entry.targets, clean, settings)
+        found.append(Node(name, "finetune", entry.start, (), entry.inputs, entry.targets, clean, settings))
+    found += [Node(name, "adabn", entry.start, inputs=f"sets/{entry.captures}") for name, entry in p.adabn.items()]
+    found += [Node(name, "cyclegan", inputs=f"sets/{entry.captures}", clean=f"sets/{entry.clean}", settings=entry.settings)
+              for name, entry in p.cyclegans.items()]
+    found += [Node(name, "rbsr", "", (entry.encoder,), entry.inputs, entry.targets, settings=entry.settings,
+                   synthetic=entry.synthetic) for name, entry in p.rbsr.items()]
+    found += [Node(name, "srgan", entry.start, (), entry.inputs, entry.targets,
+                   f"sets/{entry.clean}" if entry.settings.lambda_ else "", entry.settings) for name, entry in p.srgan.items()]
+    found += [Node(name, "zssr", inputs=f"tests/{entry.tests}", architecture=entry.model_dump())
+              for name, entry in p.zssr.items()]
+    found += [Node(name, "chain", parts=(entry.first, entry.then)) for name, entry in p.chains.items()]
+    found += [Node(name, "ensemble", parts=(entry.first, entry.second)) for name, entry in p.ensembles.items()]
+    return {node.name: node for node in found}
 
 
-def _adabn(p: Params) -> Iterator[Node]:
-    for name, entry in p.adabn.items():
-        yield Node(name, "adabn", entry.start, inputs=f"sets/{entry.captures}")
-
-
-def _cyclegans(p: Params) -> Iterator[Node]:
-    for name, entry in p.cyclegans.items():
-        yield Node(name, "cyclegan", inputs=f"sets/{entry.captures}", clean=f"sets/{entry.clean}", settings=entry.settings)
-
-
-def _rbsr(p: Params) -> Iterator[Node]:
-    for name, entry in p.rbsr.items():
-        yield Node(name, "rbsr", "", (entry.encoder,), entry.inputs, entry.targets, settings=entry.settings,
-                   synthetic=entry.synthetic)
-
-
-def _srgan(p: Params) -> Iterator[Node]:
-    for name, entry in p.srgan.items():
-        clean = f"sets/{entry.clean}" if entry.settings.lambda_ else ""
-        yield Node(name, "srgan", entry.start, (), entry.inputs, entry.targets, clean, entry.settings)
-
-
-def _zssr(p: Params) -> Iterator[Node]:
-    for name, entry in p.zssr.items():
-        yield Node(name, "zssr", inputs=f"tests/{entry.tests}", architecture=entry.model_dump())
-
-
-def _chains(p: Params) -> Iterator[Node]:
-    for name, entry in p.chains.items():
-        yield Node(name, "chain", parts=(entry.first, entry.then))
-
-
-def _ensembles(p: Params) -> Iterator[Node]:
-    for name, entry in p.ensembles.items():
-        yield Node(name, "ensemble", parts=(entry.first, entry.second))
-
-
-SECTIONS: tuple[Callable[[Params], Iterator[Node]], ...] = (
-    _networks, _imports, _systems, _oracles, _finetunes, _adabn, _cyclegans, _rbsr, _srgan, _zssr, _chains,
-    _ensembles)
+def _of_system(p: Params, key: str) -> list[Node]:
+    entry, names, stage2, ours = p.systems[key], derived(key), p.stage2_of(key), {"task": p.systems[key].task, "system": key}
+    pairs, clean = f"pairs/{entry.pairs}", f"sets/{entry.clean}" if stage2.lambda_ else ""
+    return [Node(names["gan"], "gan", entry.start, (), f"{pairs}/inputs", f"{pairs}/targets", clean, stage2, **ours),
+            Node(names["stage2"], "stage2", entry.start, (), f"sets/{entry.captures}", f"labels/{key}", clean, stage2, **ours)]

@@ -8,22 +8,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.core import entries
 from pipeline.core.baselines import CycleGanEntry, RbsrEntry, SrganEntry, ZssrEntry
-from pipeline.core.entries import (
-    Adabn,
-    Chain,
-    Ensemble,
-    Far,
-    Finetune,
-    Import,
-    Labels,
-    Network,
-    Oracle,
-    Row,
-    System,
-    Task,
-    Tests,
-)
 from pipeline.core.model import Count, Name, Strict, WholeNumber, explain, override
 from pipeline.core.moved import moved
 from pipeline.core.reading import ParamsError, read_yaml
@@ -58,23 +44,29 @@ class Params(Strict):
     sets: dict[Name, Set]
     calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]
-    networks: dict[Name, Network]
-    imports: dict[Name, Import]
-    systems: dict[Name, System]
-    oracles: dict[Name, Oracle]
-    adabn: dict[Name, Adabn]
-    labels: dict[Name, Labels]
-    finetunes: dict[Name, Finetune]
+    networks: dict[Name, entries.Network]
+    imports: dict[Name, entries.Import]
+    systems: dict[Name, entries.System]
+    oracles: dict[Name, entries.Oracle]
+    adabn: dict[Name, entries.Adabn]
+    labels: dict[Name, entries.Labels]
+    finetunes: dict[Name, entries.Finetune]
     cyclegans: dict[Name, CycleGanEntry]
     rbsr: dict[Name, RbsrEntry]
     srgan: dict[Name, SrganEntry]
     zssr: dict[Name, ZssrEntry]
-    chains: dict[Name, Chain]
-    ensembles: dict[Name, Ensemble]
-    tasks: dict[Name, Task]
-    tests: dict[Name, Tests]
-    far: dict[Name, Far]
-    rows: dict[Name, Row]
+    chains: dict[Name, entries.Chain]
+    ensembles: dict[Name, entries.Ensemble]
+    tasks: dict[Name, entries.Task]
+    tests: dict[Name, entries.Tests]
+    far: dict[Name, entries.Far]
+    rows: dict[Name, entries.Row]
+
+    def entry(self, section: str, key: str):
+        """An entry of a section. Raises ParamsError, which names those that there are, for any other key."""
+        if key not in (there := getattr(self, section)):
+            raise ParamsError(f"{section}.{key}: no such entry, there are {', '.join(there)}")
+        return there[key]
 
     def stage1_of(self, network: str) -> Stage1Settings:
         return override(self.stage1, self.networks[network].stage1, f"networks.{network}.stage1")
@@ -95,14 +87,10 @@ class Params(Strict):
     @model_validator(mode="after")
     def _names_exist(self):
         check_references(self)
-        for name in self.networks:
-            self.stage1_of(name)
-        for name in self.systems:
-            self.stage2_of(name)
-        for name in self.oracles:
-            self.supervised_of(name)
-        for name in self.finetunes:
-            self.finetune_of(name)
+        for section, resolve in ((self.networks, self.stage1_of), (self.systems, self.stage2_of),
+                                 (self.oracles, self.supervised_of), (self.finetunes, self.finetune_of)):
+            for name in section:
+                resolve(name)
         return self
 
     def network_names(self) -> set[str]:

@@ -3,9 +3,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.model import NonNegative, WholeNumber
-from pipeline.core.moire import Moire
-from pipeline.core.ranges import Degradation, Range, within
+from pipeline.core.model import NonNegative, Range, WholeNumber, span
+from pipeline.core.moire import Degradation, Moire
 
 
 class Bicubic(Degradation):
@@ -24,17 +23,13 @@ class Random(Degradation):
     kind: Literal["random"]
     blur_sigma: Range
     """Gaussian sigma in pixels of the clean image."""
-    blur_ratio: Range
+    blur_ratio: span(0, 1)
     """Short axis over long axis of the Gaussian; 1 is isotropic."""
-    resize: Range
+    resize: span(0.05, 20)
     """Factor of a detour resize before the final downscale; 1 is none."""
     noise_sigma: Range
     """White noise in 8-bit levels."""
-    jpeg_quality: Range
-
-    @model_validator(mode="after")
-    def _possible(self):
-        return within(self, blur_ratio=(0, 1), resize=(0.05, 20), jpeg_quality=(1, 100))
+    jpeg_quality: span(1, 100)
 
 
 class Calibrated(Degradation):
@@ -56,11 +51,11 @@ class Blur(Degradation):
     """One fixed blur and white noise, at the same size."""
     kind: Literal["blur"]
     shape: Literal["gaussian", "box", "disk"]
-    """Of the kernel (degrade/blur.py, `fixed_kernel`)."""
+    """Of the kernel (degrade/basics.py, `fixed_kernel`)."""
     size: Annotated[int, Field(ge=3)]
     """Side of the kernel in pixels, odd."""
     snr_db: Annotated[float, Field(ge=0, le=120)] | None
-    """Blurred signal to noise ratio in dB (degrade/noise.py); null: no noise."""
+    """Blurred signal to noise ratio in dB (degrade/basics.py); null: no noise."""
 
     @model_validator(mode="after")
     def _odd(self):
@@ -76,14 +71,10 @@ class Unknown(Degradation):
     """Of the camera. Apart from the seed of the trainings, so that these can differ on the same test sets."""
     psf_sigma: Range
     """Gaussian sigma along the long axis, in pixels of the clean image."""
-    psf_ratio: Range
+    psf_ratio: span(0, 1)
     """Short axis over long axis."""
     read_sigma: Range
     """White noise in 8-bit levels."""
-
-    @model_validator(mode="after")
-    def _possible(self):
-        return within(self, psf_ratio=(0, 1))
 
 
 Recipe = Annotated[Bicubic | UpDown | Random | Calibrated | Blur | Unknown | Moire, Field(discriminator="kind")]

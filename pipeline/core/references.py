@@ -1,15 +1,9 @@
 """Names in params.yaml that point at other entries: each has to be there, and no network may be made of itself."""
-from __future__ import annotations
-
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.core.params import Params
 
 
-def check_references(params: Params) -> None:
-    """Raise ValueError, which names the key and what is there, for the first name that points at nothing."""
+def check_references(params) -> None:
+    """Raise ValueError, which names the key and what is there, for the first name in Params that points at nothing."""
     for section, fields in _allowed(params).items():
         for key, entry in getattr(params, section).items():
             for field, names in fields.items():
@@ -33,7 +27,7 @@ def check_references(params: Params) -> None:
     _check_that_nothing_is_made_of_itself(params)
 
 
-def _allowed(params: Params) -> dict[str, dict[str, set[str]]]:
+def _allowed(params) -> dict[str, dict[str, set[str]]]:
     """Section -> field -> where the name must be."""
     sets = set(params.sets)
     truths = sets | {f"{name}/truth" for name in sets}
@@ -64,7 +58,7 @@ def _allowed(params: Params) -> dict[str, dict[str, set[str]]]:
     }
 
 
-def _check_that_names_differ(params: Params) -> None:
+def _check_that_names_differ(params) -> None:
     """Each network has a folder of its own below models/."""
     found: dict[str, str] = {}
     sections = ("networks", "imports", "oracles", "adabn", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains",
@@ -82,7 +76,7 @@ def _check_that_names_differ(params: Params) -> None:
         raise ValueError(f"labels.{key}: the surrogates of systems.{key} have this name; choose another")
 
 
-def _check_recipes(params: Params) -> None:
+def _check_recipes(params) -> None:
     for key, entry in params.pairs.items():
         kind = params.recipes[entry.recipe].kind
         if (kind == "calibrated") != (entry.calibration != "none"):
@@ -92,7 +86,7 @@ def _check_recipes(params: Params) -> None:
             raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
 
 
-def _check_cuts(params: Params, where: str, inputs: str, targets: str) -> None:
+def _check_cuts(params, where: str, inputs: str, targets: str) -> None:
     """Inputs of one entry of pairs and targets of another: crops are drawn for each entry anew, so they are to be uncut."""
     keys = [path.split("/")[1] for path in (inputs, targets) if path.startswith("pairs/")]
     entries = [params.pairs[key] for key in dict.fromkeys(keys)]
@@ -102,7 +96,7 @@ def _check_cuts(params: Params, where: str, inputs: str, targets: str) -> None:
                          "patches: 0 and a recipe that leaves images in place, other than moire")
 
 
-def _check_that_nothing_is_made_of_itself(params: Params) -> None:
+def _check_that_nothing_is_made_of_itself(params) -> None:
     """DVC would say so too, but by its stages."""
     graph = {name: {entry.first, entry.then} for name, entry in params.chains.items()}
     graph |= {name: {entry.first, entry.second} for name, entry in params.ensembles.items()}

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from pipeline.core.model import Count, Fraction, Name, NonNegative, Positive, Strict, WholeNumber, override
+from pipeline.core.model import Count, Fraction, Name, NonNegative, Positive, Range, Strict, WholeNumber, override, span
 from pipeline.core.moire import Moire
-from pipeline.core.ranges import Range, within
 
 
 class Ingest(Strict):
@@ -25,17 +24,13 @@ class Camera(Strict):
     """Ranges of the proxy camera (degrade/camera.py). Lengths in pixels of the scene; shot_variance is variance over signal in
     linear light of full scale 1, read_sigma in 8-bit levels after the sRGB curve."""
     psf_sigma: Range
-    psf_ratio: Range
+    psf_ratio: span(0, 1)
     shot_variance: Range
     read_sigma: Range
-    jpeg_quality: Range
+    jpeg_quality: span(1, 100)
     motion_length: Range = (0, 0)
     sharpen: Range = (0, 0)
     mosaic: bool = False
-
-    @model_validator(mode="after")
-    def _possible(self):
-        return within(self, psf_ratio=(0, 1), jpeg_quality=(1, 100))
 
 
 class Builtin(Strict):
@@ -104,21 +99,13 @@ class Set(Strict):
         return self.include.startswith(f"{TRUTH}/")
 
     @model_validator(mode="after")
-    def _patches_can_be_cut_alike(self):
+    def _possible(self):
         if self.patches and self.size % 8:
             raise ValueError(f"size: {self.size} is not a multiple of 8, so truth would not be cut where its captures are")
-        return self
-
-    @model_validator(mode="after")
-    def _faces_are_a_class(self):
         if len(self.faces) == 1 or list(self.faces) != sorted(self.faces):
             raise ValueError(f"faces: got {list(self.faces)}, wanted [least, largest] side in pixels, or []")
         if self.patches and self.faces:
             raise ValueError(f"patches: got {self.patches}, wanted 0 with faces, whose crops are small images already")
-        return self
-
-    @model_validator(mode="after")
-    def _scene_has_a_group(self):
         try:
             groups = re.compile(self.scene).groups
         except re.error as error:
@@ -137,12 +124,8 @@ class Calibration(Strict):
     """How many times larger a clean image is than a capture of it."""
     block: Annotated[int, Field(ge=16, multiple_of=2)] = 32
     """Side of the blocks of the spectra in pixels of the captures."""
-    fit: Range = (0.5, 0.95)
+    fit: span(0.05, 1) = (0.5, 0.95)
     """Where the falling transfer function is fitted, as [least, largest] gain; below, the power is not taken for detail."""
-
-    @model_validator(mode="after")
-    def _possible(self):
-        return within(self, fit=(0.05, 1))
 
 
 class Pairs(Strict):

@@ -1,4 +1,4 @@
-"""Estimate a camera from its captures and from clean images of the same domain, without any pair of the two.
+"""A camera estimated from its captures and from clean images of the same domain, without any pair of the two.
 
 Scenes of one domain have the same mean power spectrum, so the ratio of the captures' spectrum to the clean images' tells what
 the camera did to each frequency: h(f) = sqrt(P_captures / P_clean), radially and for luma and chroma by themselves, 1 at the
@@ -13,38 +13,34 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.core.recipes import Calibrated
 from pipeline.core.sources import Calibration
+from pipeline.degrade.basics import add_noise, jpeg
+from pipeline.degrade.bicubic import round_to_uint8
 from pipeline.degrade.quality import jpeg_quality
-from pipeline.degrade.spectra import CHANNELS, YCC, frequencies, radial_power, to_ycc
+from pipeline.degrade.spectra import CHANNELS, YCC, frequencies, radial_power, radius, to_rgb, to_ycc
 
 WEIGHT = (YCC**2).sum(axis=1, keepdims=True)  # power in each channel of noise of power 1 in each of R, G and B
 ROUNDING = WEIGHT / 12  # of rounding RGB to 8 bits, in squared levels
 FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
 SATURATED = 8  # levels from black and from white
+PAD = 16  # pixels mirrored at each border, so that opposite borders do not leak into each other
 EMPTY = 0.01  # squared levels at the lowest frequency, below which a channel holds no image
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What is known of a camera. Lists have one entry per channel (luma, blue, red), inner lists one per frequency."""
-    frequency: list[float]
-    """Cycles per pixel of the capture."""
-    measured: list[list[float]]
-    """sqrt(P_captures / P_clean), 1 at the lowest frequency."""
-    bump: list[list[float]]
-    tail: list[list[float]]
-    """The transfer function is bump * tail; tail is at most 1 and Gaussian from where it begins to fall."""
-    noise: list[list[float]]
-    """Power of the coloured noise in squared 8-bit levels, in clean images of mean contrast."""
-    contrast: list[float]
-    """Mean local variance of the clean images in squared levels: the coloured noise is in proportion to it."""
-    white: float
-    """Standard deviation of the white noise in R, G and B in 8-bit levels, as seen in the flattest places of the captures."""
-    quality: list[int]
-    """JPEG qualities found in the captures, one for each in which one was found."""
-    captures: int
+    frequency: list[float]  # cycles per pixel of the capture
+    measured: list[list[float]]  # sqrt(P_captures / P_clean), 1 at the lowest frequency
+    bump: list[list[float]]  # the transfer function is bump * tail;
+    tail: list[list[float]]  # tail is at most 1 and Gaussian from where it begins to fall
+    noise: list[list[float]]  # power of the coloured noise in squared 8-bit levels, in clean images of mean contrast
+    contrast: list[float]  # mean local variance of the clean images in squared levels; coloured noise is in proportion
+    white: float  # standard deviation in R, G and B in 8-bit levels, as seen in the flattest places of the captures
+    quality: list[int]  # JPEG qualities found in the captures, one for each in which one was found
+    captures: int  # how many blocks each spectrum is the mean of
     clean: int
-    """How many blocks each spectrum is the mean of."""
 
 
 def calibrate(captures, clean, settings: Calibration) -> Estimate:
@@ -133,3 +129,33 @@ def flat_noise(images) -> float:
 def _block_means(plane: np.ndarray) -> np.ndarray:
     rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
     return plane[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).mean((1, 3)).ravel()
+
+
+def degrade_calibrated(image: np.ndarray, recipe: Calibrated, estimate: Estimate,
+                       rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+    """As the camera would, randomised around the estimate: float RGB HWC in 8-bit levels, at the captures' resolution ->
+    (uint8 of the same size, the drawn values by name).
+
+    Transfer bump^u tail^v, with u, v and a stretch of each axis drawn; coloured noise in proportion to the local
+    contrast; white noise; JPEG at one of the qualities found in the captures, if any.
+    """
+    drawn = {"bump": rng.uniform(*recipe.bump), "tail": max(0.0, 1 + recipe.tail_sd * rng.standard_normal()),
+             "stretch": np.exp(recipe.stretch_sd * rng.standard_normal(2)).tolist(), "noise": rng.uniform(*recipe.noise),
+             "white": float(np.hypot(estimate.white, rng.uniform(*recipe.white))),
+             "jpeg_quality": int(rng.choice(estimate.quality)) if estimate.quality else None}
+    planes = to_ycc(image.astype(np.float64))
+    contrast = np.sqrt(local_variance(planes) / estimate.contrast)
+    padded = np.pad(planes, ((PAD, PAD), (PAD, PAD), (0, 0)), mode="symmetric")
+    height, width = padded.shape[:2]
+    frequency = radius(height, width, drawn["stretch"])
+    coloured = np.fft.rfft2(rng.standard_normal((height, width)))
+    for channel in range(3):
+        bump, tail, noise = (np.interp(frequency, estimate.frequency, values[channel])
+                             for values in (estimate.bump, estimate.tail, estimate.noise))
+        transfer = bump ** drawn["bump"] * tail ** drawn["tail"]
+        transfer[0, 0] = 1  # the mean stays
+        shaped = np.fft.irfft2(np.fft.rfft2(padded[..., channel]) * transfer, (height, width))
+        grain = np.fft.irfft2(coloured * np.sqrt(noise), (height, width))[PAD:-PAD, PAD:-PAD]
+        planes[..., channel] = shaped[PAD:-PAD, PAD:-PAD] + drawn["noise"] * contrast[..., channel] * grain
+    degraded = round_to_uint8(add_noise(to_rgb(planes).astype(np.float32), drawn["white"], rng))
+    return (jpeg(degraded, drawn["jpeg_quality"]) if drawn["jpeg_quality"] else degraded), drawn

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from pipeline.core.sources import Camera
-from pipeline.degrade.jpeg import jpeg
+from pipeline.degrade.basics import jpeg
+from pipeline.degrade.moire.sensor import PAD, cfa, demosaic
 
 SHARPEN_SIGMA = 1.0  # pixels of the capture
 MOTION_SAMPLES_PER_PIXEL = 4
@@ -33,7 +34,7 @@ def capture(scene: np.ndarray, scale: int, camera: Camera, rng: np.random.Genera
     light = cv2.filter2D(to_linear(scene), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
     light = sample_camera(light, scale)
     if camera.mosaic:
-        light = bilinear_demosaic(shot_noise(bayer_mosaic(light), shot_variance, rng))
+        light = bilinear_demosaic(shot_noise(cfa(light, "RGGB"), shot_variance, rng))
     else:
         light = shot_noise(light, shot_variance, rng)
     image = to_srgb(light)
@@ -90,16 +91,7 @@ def shot_noise(light: np.ndarray, variance: float, rng: np.random.Generator) -> 
     return np.clip(light + noise, 0, 1)
 
 
-def bayer_mosaic(light: np.ndarray) -> np.ndarray:
-    """The one colour each pixel of an RGGB sensor sees: (height, width, 3) to (height, width)."""
-    raw = light[..., 1].copy()
-    raw[0::2, 0::2] = light[0::2, 0::2, 0]
-    raw[1::2, 1::2] = light[1::2, 1::2, 2]
-    return raw
-
-
 def bilinear_demosaic(raw: np.ndarray) -> np.ndarray:
     """RGGB mosaic, float32 (height, width) in [0, 1], to RGB (height, width, 3), edge-aware, by OpenCV in 16 bits."""
-    raw = np.rint(raw * 65535).astype(np.uint16)
-    padded = np.pad(raw, 2, mode="reflect")  # keeps the mosaic's phase, and OpenCV's crude rim out
-    return cv2.demosaicing(padded, cv2.COLOR_BayerRGGB2RGB_EA)[2:-2, 2:-2].astype(np.float32) / 65535
+    padded = np.pad(np.rint(raw * 65535).astype(np.uint16), PAD, mode="reflect")  # keeps the phase, and OpenCV's crude rim out
+    return demosaic(padded, "RGGB", "edge").astype(np.float32) / 65535

@@ -10,14 +10,11 @@ import numpy as np
 
 from pipeline.core import seeds
 from pipeline.core.recipes import Recipe, Unknown
+from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sigma_at
 from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
-from pipeline.degrade.blur import blur, fixed_kernel, gaussian_kernel
-from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.calibrated import degrade_calibrated
+from pipeline.degrade.calibrate import Estimate, degrade_calibrated
 from pipeline.degrade.camera import sample_camera
-from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.simulate import photograph_part
-from pipeline.degrade.noise import add_noise, sigma_at
 
 Pair = tuple[np.ndarray, np.ndarray, dict]
 
@@ -25,12 +22,9 @@ Pair = tuple[np.ndarray, np.ndarray, dict]
 class How(NamedTuple):
     """What a degradation is told besides the image and the stream to draw from."""
     recipe: Recipe
-    scale: int = 1
-    """How many times larger the target is than the input."""
-    estimate: Estimate | None = None
-    """The camera that a calibrated recipe draws around; the others know none."""
-    size: int | None = None
-    """Side of the target in pixels where pairs are crops; None: as much of the image as there is."""
+    scale: int = 1  # how many times larger the target is than the input
+    estimate: Estimate | None = None  # the camera that a calibrated recipe draws around; the others know none
+    size: int | None = None  # side of the target in pixels where pairs are crops; None: as much of the image as there is
 
 
 def degrade(clean: np.ndarray, rng: np.random.Generator, how: How) -> Pair:
@@ -110,8 +104,7 @@ def _reduced(resized, clean, scale):
 
 
 KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "calibrated": _calibrated, "blur": _blur,
-         "unknown": _unknown, "moire": _moire}
-"""Kind of a recipe -> its degradation."""
+         "unknown": _unknown, "moire": _moire}  # kind of a recipe -> its degradation
 FRAMES = {"moire"}
 """Kinds that are given a whole image and choose the part of it that the pair shows; their draw says which: top, left, height,
 width. The others are given the part."""

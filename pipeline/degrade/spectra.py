@@ -2,8 +2,7 @@
 import numpy as np
 from scipy.fft import rfft2
 
-CHANNELS = ("luma", "blue", "red")
-"""Y, Cb and Cr of JPEG (ITU-T T.871)."""
+CHANNELS = ("luma", "blue", "red")  # Y, Cb and Cr of JPEG (ITU-T T.871)
 YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 RGB = np.linalg.inv(YCC)
 

@@ -4,19 +4,23 @@ well it does, what made it, and where it ends.
 import json
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import yaml
 
-from pipeline.compare.kinds import made_by
-from pipeline.compare.text import item
-from pipeline.core.graph import Graph
+from pipeline.compare.kinds import input_of, made_by
+from pipeline.compare.scores import Scores, read_csv
+from pipeline.compare.text import count, heading, item, pipes
+from pipeline.core.files import read_json
+from pipeline.core.graph import Graph, TableRow
 from pipeline.core.nodes import Node
 from pipeline.core.params import Params
 from pipeline.core.presets import difference
-from pipeline.export.card_scores import scores
+from pipeline.report.tables import NOT_COMPUTED, cells, not_computed
 from pipeline.restore.manifest import in_words, leaves
+from pipeline.score.names import TEST_SETS
 
+TABLES, BENCH = Path("metrics/tables"), Path("data/bench")
 FIELDS = {"inputs": "inputs", "synthetic": "further inputs", "targets": "targets", "clean": "clean images of the adversary"}
 """Fields of a node -> what they are."""
 HASH = "[0-9a-f]{64}"
@@ -28,17 +32,12 @@ class Export:
     row: str
     network: str
     scale: int
-    tree: str | dict
-    """What it is made of, as in restore/manifest.py."""
+    tree: str | dict  # what it is made of, as in restore/manifest.py
     to: str
-    file: str
-    """Its name, without a folder."""
-    use: list[str]
-    """Lines of Markdown: how to use such a file."""
-    limits: list[str]
-    """What is to be said of such a file besides."""
-    revision: str
-    """The commit, with -dirty behind it when there was more; empty when not known."""
+    file: str  # its name, without a folder
+    use: list[str]  # lines of Markdown: how to use such a file
+    limits: list[str]  # what is to be said of such a file besides
+    revision: str  # the commit, with -dirty behind it when there was more; empty when not known
 
 
 def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
@@ -53,7 +52,7 @@ def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     revision = export.revision.removesuffix("-dirty")
     sections = {
         "Use": export.use,
-        "Scores": scores(graph, chain, where, manifests),
+        "Scores": _scores(graph, chain, where, manifests),
         "What made it": _lineage(graph, [name for name in chain if name not in known], lineage, manifests),
         "Data": _data(params, lineage),
         "Limits": items(_limits(params, lineage, truth_behind(graph, chain, manifests)) + export.limits),
@@ -83,6 +82,47 @@ def _parts(tree: str | dict, manifests: dict[str, dict]) -> list[str]:
 def _size(manifest: dict) -> str:
     options = ", ".join(f"{key} {value}" for key, value in sorted(manifest["options"].items()) if key not in UNNAMED)
     return f"{manifest['arch']} ({options}), {manifest['parameters']:,} weights"
+
+
+def _scores(graph: Graph, chain: list[str], where: list[TableRow], manifests: dict[str, dict]) -> list[str]:
+    """Lines of Markdown: tables of the test sets that no choice was made on, or why there are none."""
+    if not where:
+        return ["No row of params.yaml scores it."]
+    lines, params = [], graph.params
+    for place in where:
+        table, bench = TABLES / f"{place.task}.csv", BENCH / place.task / f"{place.key}.json"
+        cure = f"`dvc repro evaluate@{place.task}` makes them"
+        group = read_csv(table).get(place.tests, Scores()) if table.is_file() else Scores()
+        if place.name not in group.rows:
+            lines += [f"There are no scores of {place.name} in {table}; {cure}.", ""]
+            continue
+        made = read_json(bench) if bench.is_file() else {"manifests": {}, "absent": []}
+        scored = made["manifests"]
+        if any(name in scored and scored[name]["weights"] != manifests[name]["weights"] for name in chain):
+            lines += [f"The scores of {place.name} in {table} are of other weights than these; {cure} anew.", ""]
+            continue
+        for test_set in TEST_SETS:
+            if test_set in group.rows[place.name] and not test_set.endswith("-val"):
+                title = params.tasks[place.task].title
+                lines += [f"{title}, {place.tests}: {test_set} ({count(group.counts[test_set])})", "",
+                          *_table(graph, place, group, test_set), ""]
+        lines += item(f"Outputs are rounded to 8 bits; {params.bench.border} pixels are cut from each side before PSNR and "
+                      "SSIM. The first row is the degraded image itself, enlarged by bicubic where it has to be. How the "
+                      f"metrics are made, and what controls that learn nothing reach: {table.with_suffix('.md')}.")
+        if not scored:
+            lines += item(f"{bench} is not there, so whether these are scores of the very weights in the file is not known.")
+        if missing := [gap for gap in made["absent"] if gap["row"] == place.name and not gap["test_set"].endswith("-val")]:
+            lines += ["", NOT_COMPUTED, "", *not_computed(Scores(absent=missing), "")]
+        lines.append("")
+    return lines[:-1]
+
+
+def _table(graph: Graph, place: TableRow, group: Scores, test_set: str) -> list[str]:
+    """The row's scores below those of its input."""
+    own = input_of(graph, place.task, place.tests, group, test_set)
+    both = Scores({row: group.rows[row] for row in (own, place.name) if row})
+    texts, _ = cells(both, test_set)
+    return pipes("row", texts.rename(columns=heading))
 
 
 def _lineage(graph: Graph, unknown: list[str], lineage: dict[str, Node], manifests: dict[str, dict]) -> list[str]:

@@ -19,18 +19,15 @@ from pipeline.restore.pixels import to_tensor
 from pipeline.restore.tiles import restore
 
 OPSET = 18
-TOLERANCE = 1e-4
-"""Of full scale, for the largest difference of any value: a fortieth of an 8-bit level."""
+TOLERANCE = 1e-4  # of full scale, for the largest difference of any value: a fortieth of an 8-bit level
 PROBES = ((1, 24, 24), (2, 37, 54), (1, 43, 31), (1, 30, 45))
 """Batches, heights and widths that a graph is tried with; both sides leave every remainder by 4."""
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def graph_of(model: Model, about: dict[str, str]) -> bytes:
-    """The graph as the content of an .onnx file; `about` goes into its metadata.
-
-    Raises ValueError when the optional packages are not installed, and for a network that torch cannot write.
-    """
+    """The graph as the content of an .onnx file; `about` goes into its metadata. Raises ValueError when the optional packages
+    are not installed, and for a network that torch cannot write."""
     onnx = _packages()[0]
     batch, height, width = PROBES[1]  # no 1 among them, as what is 1 while tracing is taken to be 1 always
     example = torch.zeros(batch, 3, height, width)
@@ -56,9 +53,7 @@ def graph_of(model: Model, about: dict[str, str]) -> bytes:
 
 def onnx_difference(graph: bytes, model: Model) -> float:
     """By how much onnxruntime's answers for the graph differ at most from the model's own, for images of the sizes PROBES.
-
-    Raises ValueError when that is more than TOLERANCE, or the sizes are others.
-    """
+    Raises ValueError when that is more than TOLERANCE, or the sizes are others."""
     runtime = _packages()[2]
     session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     largest = 0.0

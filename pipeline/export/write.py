@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.compare.kinds import with_images
-from pipeline.core.files import replacing
+from pipeline.core.files import write
 from pipeline.core.graph import graph
 from pipeline.core.params import load
 from pipeline.export.card import Export, card, items, truth_behind
@@ -14,9 +14,8 @@ from pipeline.export.onnx_graph import OPSET, PROBES, TOLERANCE, graph_of, onnx_
 from pipeline.nets.layouts.convert import exported, layout_of
 from pipeline.nets.layouts.files import write_weights
 from pipeline.restore.manifest import AbsentNetwork, in_words, leaves, read_manifest, tree_of
-from pipeline.restore.named import named, network_of
+from pipeline.restore.named import named, network_of, write_row
 from pipeline.restore.network import load_network
-from pipeline.restore.row import write_row
 
 SNIPPET = """
 ```python
@@ -34,20 +33,15 @@ Image.fromarray((restored.clip(0, 1) * 255 + 0.5).astype(np.uint8)).save("restor
 class Form(NamedTuple):
     """A row in the form of one kind of file."""
     write: Callable[[], None]
-    said: str
-    """For the console."""
-    use: list[str]
-    """Lines of Markdown: how to use such a file."""
-    limits: list[str] = []
-    """What is to be said of such a file besides."""
+    said: str  # for the console
+    use: list[str]  # lines of Markdown: how to use such a file
+    limits: list[str] = []  # what is to be said of such a file besides
 
 
 def export_row(row: str, to: str, output: Path, models: Path = Path("models")) -> str:
-    """Write a row of params.yaml, or a network below `models`, to `output`, and its card to `output` with .md behind it.
-
-    `to` is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError,
-    OSError or AbsentNetwork, and leaves no file, when that cannot be.
-    """
+    """Write a row of params.yaml, or a network below `models`, to `output`, and its card to `output` with .md behind it. `to`
+    is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError, OSError or
+    AbsentNetwork, and leaves no file, when that cannot be."""
     lineage, network = with_images(graph(load())), network_of(row, models)
     tree = tree_of(network, models)
     chain = leaves(tree)
@@ -69,8 +63,7 @@ def export_row(row: str, to: str, output: Path, models: Path = Path("models")) -
     about = Export(row, network, scale, tree, to, output.name, form.use, form.limits, _revision())
     text = card(lineage, about, manifests)
     form.write()
-    with replacing(output.with_name(f"{output.name}.md"), "w") as handle:
-        handle.write(text)
+    write(output.with_name(f"{output.name}.md"), text)
     return form.said
 
 
@@ -97,14 +90,9 @@ def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dic
            f"scale at most; allowed are {TOLERANCE:g}."]
     said = (f"{output}: {in_words(tree)} as one graph, opset {OPSET}, any batch, height and width; {versions()} differ by "
             f"{largest:.1e} at most on {sizes} pixels (allowed {TOLERANCE:g})")
-    return Form(partial(_put, output, graph), said, [*items(use), *SNIPPET.replace("FILE", output.name).splitlines()], [
+    return Form(partial(write, output, graph), said, [*items(use), *SNIPPET.replace("FILE", output.name).splitlines()], [
         "The graph was tried with onnxruntime on a CPU. Other runtimes, GPUs and 16-bit floats were not.",
         "An image goes through as a whole, so memory grows with it."])
-
-
-def _put(output: Path, content: bytes) -> None:
-    with replacing(output) as handle:
-        handle.write(content)
 
 
 def _safetensors(row: str, tree: str | dict, output: Path, models: Path, saw_truth: bool) -> Form:

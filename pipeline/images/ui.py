@@ -37,10 +37,8 @@ class Theme:
     window: np.ndarray
     text: np.ndarray
     accent: np.ndarray
-    em: float
-    """Height of the running text."""
-    radius: float
-    """Of rounded corners."""
+    em: float  # height of the running text
+    radius: float  # of rounded corners
 
     def shade(self, weight: float) -> np.ndarray:
         """A colour between the window (0) and the text (1)."""

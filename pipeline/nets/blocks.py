@@ -1,15 +1,27 @@
-"""What several networks are built of: convolutions, mean colour, sub-pixel enlargement, a start as bilinear enlargement."""
+"""What several networks are built of: convolutions, residual blocks, sub-pixel enlargement, a start as bilinear enlargement."""
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, in [0, 1]
 LEVELS = 255  # EDSR and RCAN work on 0..255 inside, as the released weights do
-FACTORS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
-"""Scale -> the factors of its sub-pixel convolutions."""
+FACTORS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}  # scale -> the factors of its sub-pixel convolutions
 
 
 def conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+class ResidualBlock(nn.Module):
+    """x + body(x)."""
+
+    def __init__(self, *body: nn.Module):
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x):
+        return x + self.body(x)
 
 
 class MeanShift(nn.Conv2d):
@@ -28,6 +40,29 @@ def upsampler(scale: int, features: int, activation: type[nn.Module] | None = No
     for factor in FACTORS[scale]:
         layers += [conv(features, factor**2 * features), nn.PixelShuffle(factor), *([activation()] if activation else [])]
     return nn.Sequential(*layers)
+
+
+class SubPixel(nn.Module):
+    """A body, which a skip leads past, between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times larger.
+
+    With `unshuffle` u the head sees u x u pixels as one; height and width must be multiples of u. `blocks` are made one after
+    the other where the body begins; `convolutions` is how many 3x3 ones they have in a row, for `radius`.
+    """
+
+    def __init__(self, scale: int, features: int, unshuffle: int, blocks: Iterable[nn.Module], convolutions: int):
+        super().__init__()
+        self.scale, self.multiple = scale, unshuffle
+        self.radius = unshuffle * (convolutions + (3 if scale * unshuffle == 1 else 4))  # those after the upsampler count whole
+        self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(+1)
+        self.unshuffle = nn.PixelUnshuffle(unshuffle)
+        self.head = nn.Sequential(conv(3 * unshuffle**2, features))
+        self.body = nn.Sequential(*blocks, conv(features, features))
+        self.tail = nn.Sequential(upsampler(scale * unshuffle, features), conv(features, 3))
+
+    def forward(self, x):
+        x = self.head(self.unshuffle(self.sub_mean(LEVELS * x)))
+        x = x + self.body(x)
+        return self.add_mean(self.tail(x)) / LEVELS
 
 
 def check_choice(arch: str, option: str, value, allowed) -> None:

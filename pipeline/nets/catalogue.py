@@ -4,8 +4,7 @@ from pathlib import Path
 from pipeline.core.files import sha256, sha256_of
 from pipeline.core.imports import imported
 
-SHARED = ("__init__", "blocks", "build", "catalogue")
-"""The files of this folder that hold no architecture."""
+SHARED = ("__init__", "blocks", "build", "catalogue")  # the files of this folder that hold no architecture
 
 
 def architectures() -> list[str]:

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.nets.blocks import ResidualBlock, check_choice
+
 STEP = 4  # input pixels to a pixel of the coarse scale
 
 
@@ -18,16 +20,9 @@ def _conv(inputs: int, outputs: int, batch_norm: bool) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm), *norm]
 
 
-class ResidualBlock(nn.Module):
+def _block(features: int, batch_norm: bool) -> ResidualBlock:
     """Without an activation after the sum, as Gross and Wilber found best (Training and investigating residual nets, 2016)."""
-
-    def __init__(self, features: int, batch_norm: bool):
-        super().__init__()
-        self.body = nn.Sequential(*_conv(features, features, batch_norm), nn.ReLU(inplace=True),
-                                  *_conv(features, features, batch_norm))
-
-    def forward(self, x):
-        return x + self.body(x)
+    return ResidualBlock(*_conv(features, features, batch_norm), nn.ReLU(inplace=True), *_conv(features, features, batch_norm))
 
 
 def quarter(image: torch.Tensor) -> torch.Tensor:
@@ -52,7 +47,7 @@ class DMNet(nn.Module):
         self.radius = reach + -reach % STEP
         self.head = nn.Sequential(nn.Conv2d(3, features, 3, stride=2, padding=1), nn.ReLU(inplace=True),
                                   nn.Conv2d(features, features, 3, stride=2, padding=1), nn.ReLU(inplace=True))
-        self.body = nn.Sequential(*[ResidualBlock(features, batch_norm) for _ in range(blocks)],
+        self.body = nn.Sequential(*[_block(features, batch_norm) for _ in range(blocks)],
                                   *_conv(features, features, batch_norm))
         self.coarse = nn.Conv2d(features, 3, 3, padding=1)
         self.up = nn.Sequential(nn.Conv2d(features, 3 * STEP**2, 3, padding=1), nn.PixelShuffle(STEP))
@@ -90,8 +85,7 @@ def build(blocks: int = 16, features: int = 64, layers: int = 20, fine_features:
                          f"{fine_features}, wanted at least 1, 1, 2 and 1")
     if mu < 0:
         raise ValueError(f"dmnet: mu is {mu!r}, wanted at least 0")
-    if start not in ("random", "identity"):
-        raise ValueError(f"dmnet: start is {start!r}, allowed are random, identity")
+    check_choice("dmnet", "start", start, ("random", "identity"))
     network = DMNet(blocks, features, layers, fine_features, batch_norm, mu)
     if start == "identity":
         for layer in (network.fine[-1], network.coarse):

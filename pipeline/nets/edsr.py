@@ -4,7 +4,7 @@ The names of the weights are those of the authors' PyTorch release, so their fil
 """
 from torch import nn
 
-from pipeline.nets.blocks import LEVELS, MeanShift, begin_as_bilinear, check_unshuffle, conv, upsampler
+from pipeline.nets.blocks import SubPixel, begin_as_bilinear, check_unshuffle, conv
 
 
 class ResidualBlock(nn.Module):
@@ -17,27 +17,12 @@ class ResidualBlock(nn.Module):
         return x + self.res_scale * self.body(x)
 
 
-class EDSR(nn.Module):
-    """Residual blocks without normalisation between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times larger.
-
-    With `unshuffle` u the head sees u x u pixels as one; height and width must be multiples of u.
-    """
+class EDSR(SubPixel):
+    """Residual blocks without normalisation."""
 
     def __init__(self, scale: int, blocks: int, features: int, res_scale: float, unshuffle: int):
-        super().__init__()
-        self.scale, self.multiple = scale, unshuffle
-        convolutions = 2 * blocks + (3 if scale * unshuffle == 1 else 4)  # 3x3 each, those after the upsampler counted whole
-        self.radius = unshuffle * convolutions
-        self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(+1)
-        self.unshuffle = nn.PixelUnshuffle(unshuffle)
-        self.head = nn.Sequential(conv(3 * unshuffle**2, features))
-        self.body = nn.Sequential(*[ResidualBlock(features, res_scale) for _ in range(blocks)], conv(features, features))
-        self.tail = nn.Sequential(upsampler(scale * unshuffle, features), conv(features, 3))
-
-    def forward(self, x):
-        x = self.head(self.unshuffle(self.sub_mean(LEVELS * x)))
-        x = x + self.body(x)
-        return self.add_mean(self.tail(x)) / LEVELS
+        members = (ResidualBlock(features, res_scale) for _ in range(blocks))
+        super().__init__(scale, features, unshuffle, members, 2 * blocks)
 
 
 def build(scale: int, blocks: int = 16, features: int = 64, res_scale: float = 1.0, start: str = "random",

@@ -6,7 +6,7 @@ empty and the rest unchanged: the network that maps images from one domain to an
 """
 from torch import nn
 
-from pipeline.nets.blocks import LEVELS, MeanShift, begin_as_bilinear, check_unshuffle, conv, upsampler
+from pipeline.nets.blocks import ResidualBlock, SubPixel, begin_as_bilinear, check_unshuffle, conv
 
 
 class ChannelAttention(nn.Module):
@@ -21,47 +21,21 @@ class ChannelAttention(nn.Module):
         return x * self.conv_du(x.mean((2, 3), keepdim=True))
 
 
-class Residual(nn.Module):
-    """x + body(x)."""
+class RCAN(SubPixel):
+    """Groups of residual blocks with channel attention.
 
-    def __init__(self, *body: nn.Module):
-        super().__init__()
-        self.body = nn.Sequential(*body)
-
-    def forward(self, x):
-        return x + self.body(x)
-
-
-class RCAN(nn.Module):
-    """Groups of residual blocks with channel attention between a head and a sub-pixel tail. NCHW in [0, 1], `scale` times
-    larger.
-
-    With `unshuffle` u the head sees u x u pixels as one; height and width must be multiples of u. `radius` is that of the
-    convolutions. The attention sees the whole image, so in tiles it goes by the mean of each tile with its margin, and what
-    comes out differs a little from one pass over the image; an image that fits into a tile and two margins is one pass.
+    `radius` is that of the convolutions. The attention sees the whole image, so in tiles it goes by the mean of each tile with
+    its margin, and what comes out differs a little from one pass over the image; an image that fits into a tile and two margins
+    is one pass.
     """
 
     def __init__(self, scale: int, groups: int, blocks: int, features: int, reduction: int, unshuffle: int):
-        super().__init__()
-        self.scale, self.multiple = scale, unshuffle
-        convolutions = groups * (2 * blocks + 1) + (3 if scale * unshuffle == 1 else 4)  # 3x3 each
-        self.radius = unshuffle * convolutions
-        self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(+1)
-        self.unshuffle = nn.PixelUnshuffle(unshuffle)
-        self.head = nn.Sequential(conv(3 * unshuffle**2, features))
-
         def block():
-            return Residual(conv(features, features), nn.ReLU(inplace=True), conv(features, features),
-                            ChannelAttention(features, reduction))
+            return ResidualBlock(conv(features, features), nn.ReLU(inplace=True), conv(features, features),
+                                 ChannelAttention(features, reduction))
 
-        self.body = nn.Sequential(*[Residual(*[block() for _ in range(blocks)], conv(features, features))
-                                    for _ in range(groups)], conv(features, features))
-        self.tail = nn.Sequential(upsampler(scale * unshuffle, features), conv(features, 3))
-
-    def forward(self, x):
-        x = self.head(self.unshuffle(self.sub_mean(LEVELS * x)))
-        x = x + self.body(x)
-        return self.add_mean(self.tail(x)) / LEVELS
+        members = (ResidualBlock(*[block() for _ in range(blocks)], conv(features, features)) for _ in range(groups))
+        super().__init__(scale, features, unshuffle, members, groups * (2 * blocks + 1))
 
 
 def build(scale: int, groups: int = 10, blocks: int = 20, features: int = 64, reduction: int = 16, start: str = "random",

@@ -5,21 +5,12 @@ The authors released no weights, so there are no names of weights to follow; the
 import torch
 from torch import nn
 
-from pipeline.nets.blocks import FACTORS, check_choice, enlarge, upsampler
+from pipeline.nets.blocks import FACTORS, ResidualBlock, check_choice, enlarge, upsampler
 
 
 def _conv_bn(features: int) -> list[nn.Module]:
     # Batch norm takes out the mean, so a bias before it would have no gradient but noise, which Adam blows up to full steps.
     return [nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features)]
-
-
-class ResidualBlock(nn.Module):
-    def __init__(self, features: int):
-        super().__init__()
-        self.body = nn.Sequential(*_conv_bn(features), nn.PReLU(), *_conv_bn(features))
-
-    def forward(self, x):
-        return x + self.body(x)
 
 
 class SRResNet(nn.Module):
@@ -34,7 +25,8 @@ class SRResNet(nn.Module):
         # The last 9x9 and the upsampler's convolutions reach three input pixels together, whichever the factors.
         self.radius = 4 + 2 * blocks + 1 + (4 if scale == 1 else 3)
         self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), nn.PReLU())
-        self.body = nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)], *_conv_bn(features))
+        members = [ResidualBlock(*_conv_bn(features), nn.PReLU(), *_conv_bn(features)) for _ in range(blocks)]
+        self.body = nn.Sequential(*members, *_conv_bn(features))
         self.tail = nn.Sequential(upsampler(scale, features, nn.PReLU), nn.Conv2d(features, 3, 9, padding=4))
 
     def forward(self, x):

@@ -5,7 +5,7 @@ A chain is given some networks: those it takes as they are behind another, train
 given networks are there anyway, or somebody had to train them.
 """
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -24,14 +24,9 @@ EACH_ANEW = ("`per image` is the mean of what learning from a test image took, f
              "anew and from nothing else.")
 
 
-@dataclass
-class Cost:
-    steps: int = 0
-    flop: float = 0
-
-    def add(self, settings: Training, per_pixel: int) -> None:
-        self.steps += settings.steps
-        self.flop += settings.steps * settings.batch * settings.patch**2 * getattr(settings, "passes", 1) * per_pixel
+class Cost(NamedTuple):
+    steps: int
+    flop: float
 
 
 def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, Cost]:
@@ -41,12 +36,14 @@ def costs(graph: Graph, chain: list[str], flop: dict[str, int]) -> tuple[Cost, C
         off_the_shelf = behind and graph.nodes[member].kind == "stage1"
         for depth, (name, settings) in enumerate(graph.trainings(member).items()):
             (given if off_the_shelf or depth else own)[name] = settings, flop[member]
-    cost, everything = Cost(), Cost()
-    for training in own.values():
-        cost.add(*training)
-    for training in (given | own).values():
-        everything.add(*training)
-    return cost, everything
+    return _total(own), _total(given | own)
+
+
+def _total(trainings: dict[str, tuple[Training, int]]) -> Cost:
+    steps = [settings.steps for settings, _ in trainings.values()]
+    flop = [settings.steps * settings.batch * settings.patch**2 * getattr(settings, "passes", 1) * per_pixel
+            for settings, per_pixel in trainings.values()]
+    return Cost(sum(steps), sum(flop))
 
 
 def _placed(graph: Graph, network: str, behind: bool) -> Iterator[tuple[str, bool]]:

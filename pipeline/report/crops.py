@@ -14,8 +14,7 @@ from pipeline.images.test_sets import test_images
 SIDE = 96  # pixels of the output on a side, or what of it a smaller image has
 SCENES = 64
 STRIDE = 8  # of the search for the crop
-PICTURED = ("captures", "synthetic")
-"""The first of these test sets that has images is the one that is cut."""
+PICTURED = ("captures", "synthetic")  # the first of these test sets that has images is the one that is cut
 
 
 class SceneCrops:

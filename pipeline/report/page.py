@@ -3,9 +3,11 @@
 Everything is in the file: styles, script, plots as SVG, pictures as PNG. The same inputs give the same bytes.
 """
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,18 +17,16 @@ from pipeline.compare.kinds import kinds, made_by
 from pipeline.compare.paired import Paired
 from pipeline.compare.revisions import Images, Revision, joined
 from pipeline.compare.scores import Scores, computed_metrics
-from pipeline.compare.seeds import Section, sections
+from pipeline.compare.seeds import Section, minus, sections
 from pipeline.compare.seeds_text import Comparison
-from pipeline.compare.text import count
+from pipeline.compare.text import count, heading
 from pipeline.core.graph import Graph
 from pipeline.report import costs
-from pipeline.report.choices import scored
 from pipeline.report.gallery import gallery
-from pipeline.report.page_tables import score_table
 from pipeline.report.svg import chart
-from pipeline.report.tables import conventions, not_computed, reached
+from pipeline.report.tables import cells, conventions, figures, not_computed, reached, scored
 from pipeline.report.tradeoff import plots
-from pipeline.report.verdict import LEVELS, Verdict, decide
+from pipeline.report.verdict import LEVELS, Verdict, apart, decide
 from pipeline.score.names import CHOICE_SET, TEST_SETS
 from pipeline.score.registry import METRICS, diagnostics
 
@@ -40,16 +40,11 @@ PANELS = {"training loss": ["fidelity", "cycle"], "validation PSNR, dB": ["val_p
 class Sources:
     """What the page is made of, read by the stage."""
     graph: Graph
-    scores: dict[str, dict[str, Scores]]
-    """Task -> entry of `tests` -> scores."""
-    images: dict[str, Images]
-    """Entry of systems or rows -> scores of each image."""
-    choices: dict[str, dict]
-    """Task -> system -> what `select` chose."""
-    crops: Path
-    """data/crops."""
-    curves: Path
-    """metrics/curves."""
+    scores: dict[str, dict[str, Scores]]  # task -> entry of `tests` -> scores
+    images: dict[str, Images]  # entry of systems or rows -> scores of each image
+    choices: dict[str, dict]  # task -> system -> what `select` chose
+    crops: Path  # data/crops
+    curves: Path  # metrics/curves
     times: dict[str, dict] = field(default_factory=dict)
     """Network -> device and seconds of its training on this machine; empty in the stage, as they differ from run to run."""
 
@@ -105,7 +100,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     row = found.row or next(iter([*group.networks, *group.rows]), "")
     chain = group.networks.get(found.row, [])
     captures = params.tests[tests].captures
-    tables = [score_table(group, pairs[name], name, kind) for name in scored]
+    tables = [_score_table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
@@ -115,6 +110,39 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
+
+
+class TableCell(NamedTuple):
+    text: str
+    value: float | None  # what it is sorted by; None where nothing was computed
+    mark: str = ""  # best, tie, or nothing
+
+
+def _score_table(group: Scores, paired: Paired, test_set: str, kind: dict[str, str]) -> dict:
+    """The rows in reading order. Ties are told from the first of the best by the images that both have scores of."""
+    texts, best = cells(group, test_set)
+    published, lines = figures(group, test_set, texts.index), []
+    first = {metric: next((row for row in texts.index if best.at[row, metric]), None) for metric in texts}
+    for row in texts.index:
+        found = []
+        for metric, text in texts.loc[row].items():
+            tie = text and row not in group.oracles and _tie(paired, row, first[metric], metric)
+            mark = "best" if best.at[row, metric] else "tie" if tie else ""
+            found.append(TableCell(text, group.rows[row][test_set].get(metric), mark))
+        for figure in published.loc[row]:
+            found.append(TableCell("", None) if math.isnan(figure) else TableCell(f"{figure:g}", figure))
+        lines.append({"row": row, "kind": kind[row], "weights": group.parameters[row], "cells": found})
+    headings = [(heading(metric), METRICS[metric].better) for metric in texts]
+    headings += [(f"{METRICS[metric].title}, paper", METRICS[metric].better) for metric in published]
+    return {"test_set": test_set, "counts": count(group.counts[test_set]), "headings": headings, "lines": lines}
+
+
+def _tie(paired: Paired, row: str, best: str | None, metric: str) -> bool:
+    """Whether a row cannot be told from the best; never for what is a score of a whole set, such as SWD."""
+    if best is None or row == best or metric not in paired.metrics:
+        return False
+    difference = minus(paired, row, best, [metric]).get(metric)
+    return difference is not None and difference.interval.low is not None and not apart(difference)
 
 
 def _unwrapped(lines: list[str]) -> list[str]:
@@ -167,9 +195,9 @@ def _charts(path: Path) -> list[Markup]:
     """The curves of a training as SVG; none when nothing was trained."""
     if not path.is_file():
         return []
-    score_table, found = pd.read_csv(path, dtype=float), []
+    table, found = pd.read_csv(path, dtype=float), []
     for title, columns in PANELS.items():
-        curves = {name: score_table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in score_table}
+        curves = {name: table[["step", name]].dropna().to_numpy().tolist() for name in columns if name in table}
         curves = {name: points for name, points in curves.items() if points}
         if curves:
             found.append(Markup(chart(curves, title)))

@@ -1,16 +1,13 @@
 """Pictures of an estimated camera and of training curves."""
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from pipeline.core.files import replacing
 from pipeline.degrade.calibrate import Estimate
 from pipeline.degrade.spectra import CHANNELS
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first: there is no display)
 
 PANELS = {"loss": ["fidelity", "anchor", "grid", "features", "cycle", "identity"],
           "adversary": ["adversarial", "d_loss"], "discriminator AUC": ["d_auc"], "validation PSNR, dB": ["val_psnr"]}
@@ -18,7 +15,8 @@ PANELS = {"loss": ["fidelity", "anchor", "grid", "features", "cycle", "identity"
 
 def draw_calibration(estimate: Estimate, picture: Path, title: str) -> None:
     """A PNG of the transfer function and of the coloured noise of each channel over frequency."""
-    figure, (gain, noise) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    gain, noise = figure.subplots(1, 2)
     figure.suptitle(f"{title}: {estimate.captures} blocks of captures, {estimate.clean} of clean images")
     for channel, (name, colour) in enumerate(zip(CHANNELS, ("black", "tab:blue", "tab:red"))):
         transfer = np.array(estimate.bump[channel]) * np.array(estimate.tail[channel])
@@ -33,7 +31,6 @@ def draw_calibration(estimate: Estimate, picture: Path, title: str) -> None:
         axis.legend()
     with replacing(picture) as handle:
         figure.savefig(handle, format="png", dpi=80)
-    plt.close(figure)
 
 
 def draw_curve(table: Path, picture: Path) -> None:
@@ -41,7 +38,8 @@ def draw_curve(table: Path, picture: Path) -> None:
     curve = pd.read_csv(table, dtype=float).dropna(axis="columns", how="all")
     panels = {title: [field for field in fields if field in curve] for title, fields in PANELS.items()}
     panels = {title: fields for title, fields in panels.items() if fields} or {"not trained": []}
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 2.8), squeeze=False, layout="constrained")
+    figure = Figure(figsize=(3.6 * len(panels), 2.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)
     figure.suptitle(table.stem)
     for axis, (title, fields) in zip(axes[0], panels.items()):
         for field in fields:
@@ -53,4 +51,3 @@ def draw_curve(table: Path, picture: Path) -> None:
         axis.grid(alpha=0.3)
     with replacing(picture) as handle:
         figure.savefig(handle, format="png", dpi=80)
-    plt.close(figure)

@@ -37,8 +37,7 @@ class Path:
 @dataclass(frozen=True)
 class Axis:
     title: str
-    better: str
-    """up, down, or nothing: where better lies. It is drawn to the right, or to the top."""
+    better: str  # up, down, or nothing: where better lies, drawn to the right or to the top
     digits: int
 
 

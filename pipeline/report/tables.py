@@ -1,15 +1,14 @@
 """The tables of a task, as Markdown."""
-import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
 
 from pipeline.compare.scores import Scores, computed_metrics
-from pipeline.compare.text import WIDTH, count, heading, item, pipes, texts_of
+from pipeline.compare.text import count, heading, item, note, pipes, texts_of
 from pipeline.core.entries import Tests
-from pipeline.core.settings import Bench
-from pipeline.score.names import TEST_SETS
-from pipeline.score.registry import METRICS, contests, known
+from pipeline.core.settings import Bench, Select
+from pipeline.score.names import CHOICE_SET, TEST_SETS
+from pipeline.score.registry import METRICS, contests, diagnostics, known
 
 NOT_COMPUTED = "Not computed:"
 
@@ -62,7 +61,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
            if any(entry.match_tone for entry in tests) else "")
         + ": controls that learn nothing. A gain that they reach too is no restoration.",
     ]
-    return [textwrap.fill(item, WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
+    return [*map(note, items)]
 
 
 def task_markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: dict[str, Tests], source: str = "",
@@ -128,3 +127,31 @@ def _joined(items: list[dict], key: str, everything: list[str]) -> str:
     if "*" in names or (len(everything) > 1 and names >= set(everything)):
         return f"all {key.replace('_', ' ')}s"
     return " ".join(known(name).title for name in [*everything, *sorted(names - set(everything))] if name in names)
+
+
+def choices_markdown(choices: dict[str, dict], settings: Select) -> str:
+    """The networks that were chosen without truth, a table for each system; `choices` of metrics/select/<task>.json."""
+    title = METRICS[settings.metric].title
+    rule = (f"The lowest {title} among the networks whose drift is at most {settings.max_drift:g} and whose residual is at "
+            f"most {settings.max_residual:g} levels above stage 1's. No truth takes part, so captures of your own are treated "
+            "alike.")
+    meaning = ("Drift and residual are rms differences from the input in 8-bit levels: drift of the mean colours of blocks of "
+               "32 pixels, residual of the output reduced to the input's size, both low-passed by a Gaussian of 1 pixel. "
+               "Sharpness is the energy of the finest Laplacian band, 1 for the clean reference.")
+    lines = [f"## Chosen on {CHOICE_SET}", "", *item(rule), *item(meaning), ""] if choices else []
+    for system, choice in choices.items():
+        lines += [f"### {system}: {choice.get('chosen', 'no choice')} ({count(choice)})", ""]
+        chosen = choice.get("chosen")
+        lines += [*pipes("network", scored(choice, settings.metric).rename(index={chosen: f"**{chosen}**"})), ""]
+        for line in choice["candidates"]:
+            words = [f"{line['network']} is {line['verdict']}", *(line[key] for key in ("remark", "note") if key in line)]
+            lines += item("; ".join(words))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def scored(choice: dict, metric: str) -> pd.DataFrame:
+    """What a choice was made by, as texts: a line for each candidate, a column for the metric and each diagnostic."""
+    names = [line["network"] for line in choice["candidates"]]
+    numbers = pd.DataFrame(choice["candidates"], index=names, columns=[metric, *diagnostics()])
+    return texts_of(numbers).rename(columns=lambda name: METRICS[name].title)

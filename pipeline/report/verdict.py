@@ -31,20 +31,14 @@ LEVELS = {
 
 @dataclass
 class Verdict:
-    level: str
-    """A key of LEVELS."""
+    level: str  # a key of LEVELS
     test_set: str = ""
-    metric: str = ""
-    """What it was decided by; empty when nothing could be."""
+    metric: str = ""  # what it was decided by; empty when nothing could be
     row: str = ""
-    base: str = ""
-    """What the row is compared with in pictures: its stage 1, or the input; empty when there is neither."""
-    gain: str = ""
-    """What it gains over the input; empty when that was not measured."""
-    ties: list[str] = field(default_factory=list)
-    """The rows that cannot be told from it."""
-    reasons: list[str] = field(default_factory=list)
-    """Sentences."""
+    base: str = ""  # what the row is compared with in pictures: its stage 1, or the input; empty when there is neither
+    gain: str = ""  # what it gains over the input; empty when that was not measured
+    ties: list[str] = field(default_factory=list)  # the rows that cannot be told from it
+    reasons: list[str] = field(default_factory=list)  # sentences
 
 
 def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, test_set: str,

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from pipeline.core.files import read_json, write_json
 
-FORMAT = 1
-"""Of a manifest and its weights. One without this field is of format 1."""
-TREES = {"chain": "chain", "ensemble": "mean"}
-"""`arch` of what is made of other networks -> its key in a tree."""
+FORMAT = 1  # of a manifest and its weights. One without this field is of format 1.
+TREES = {"chain": "chain", "ensemble": "mean"}  # `arch` of what is made of other networks -> its key in a tree
 
 
 class AbsentNetwork(Exception):

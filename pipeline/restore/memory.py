@@ -23,10 +23,8 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def tile_for(model: Model, free: int | None = None) -> int:
-    """Pixels on a side of a tile without its margin, a multiple of the model's. `free`: bytes, by default what there is.
-
-    Never more than half of the free memory is planned for, unless that leaves less than the smallest tile.
-    """
+    """Pixels on a side of a tile without its margin, a multiple of the model's. `free`: bytes, by default what there is. Never
+    more than half of the free memory is planned for, unless that leaves less than the smallest tile."""
     need = bytes_per_pixel(model)
     free = free_memory(model.device) if free is None else free
     most = (free / 2 / need) ** 0.5

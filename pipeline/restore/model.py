@@ -80,11 +80,14 @@ class _Chain(Model):
 
 
 class _Mean(Model):
-    def __init__(self, models: Sequence[Model]):
+    def __init__(self, models: Sequence[Model], shares: Sequence[float] | None = None):
         super().__init__(models, models[0].scale, lcm(*(model.multiple for model in models)),
                          max(model.radius for model in models), sum((model.networks for model in models), []))
+        self.shares = shares
 
     def forward(self, x, keep=None):
+        if self.shares:
+            return sum(share * model(x, keep) for share, model in zip(self.shares, self.parts))
         return sum(model(x, keep) for model in self.parts) / len(self.parts)
 
 
@@ -95,7 +98,10 @@ class _Wrapped(Model):
         super().__init__([model], model.scale, model.multiple, model.radius, model.networks)
 
 
-class _Turned(_Wrapped):
+class Turned(_Wrapped):
+    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back (Timofte et al.,
+    "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
+
     def forward(self, x, keep=None):
         total = 0
         for quarters in range(4):
@@ -125,11 +131,12 @@ def chain(models: Sequence[Model]) -> Model:
     return _Chain(models) if len(models) > 1 else models[0]
 
 
-def mean_of(models: Sequence[Model]) -> Model:
-    """The mean of the models' answers, not clipped. Raises ValueError when they enlarge differently."""
+def mean_of(models: Sequence[Model], shares: Sequence[float] | None = None) -> Model:
+    """The mean of the models' answers, not clipped; with `shares`, which sum to 1, each counts so much. Raises ValueError when
+    they enlarge differently."""
     if len({model.scale for model in models}) != 1:
         raise ValueError(f"a mean is of models that enlarge alike, got scales {[model.scale for model in models]}")
-    return _Mean(models) if len(models) > 1 else models[0]
+    return _Mean(models, shares) if len(models) > 1 else models[0]
 
 
 def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
@@ -138,12 +145,6 @@ def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
         return networks[tree]
     (kind, parts), = tree.items()
     return {"chain": chain, "mean": mean_of}[kind]([assembled(part, networks) for part in parts])
-
-
-def turned(model: Model) -> Model:
-    """The mean of the model's answers for the eight flips and quarter turns of the image, each turned back (Timofte et al.,
-    "Seven ways to improve example-based single image super resolution", CVPR 2016)."""
-    return _Turned(model)
 
 
 def in_bf16(model: Model) -> Model:

@@ -2,6 +2,7 @@
 import os
 from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.images.decode import IMAGE_SUFFIXES
@@ -89,7 +90,7 @@ def _files(path: Path) -> tuple[list[Path], Path]:
             return sorted(walk(path, "PHOTO")), path
         if not has_magic(str(path)):
             raise PlanError(f"{path}: no such file{look_alike(path.name, _names(path.parent))}")
-        base = Path(*_fixed(path.parts))
+        base = Path(*takewhile(lambda part: not has_magic(part), path.parts))  # before the first wildcard
         files = [Path(file) for file in sorted(glob(str(path), recursive=True))]
         for folder in {folder for file in files for folder in (file, *file.parents) if base in folder.parents}:
             if folder.is_dir():
@@ -101,12 +102,6 @@ def _files(path: Path) -> tuple[list[Path], Path]:
 
 def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-
-
-def _fixed(parts: tuple[str, ...]) -> list[str]:
-    """The parts of a glob before the first wildcard."""
-    count = next(i for i, part in enumerate(parts) if has_magic(part))
-    return list(parts[:count])
 
 
 def _hidden(path: Path) -> bool:

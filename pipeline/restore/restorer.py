@@ -16,11 +16,11 @@ from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.restore.learnt import Learnt, learnt_by
 from pipeline.restore.memory import tile_for
-from pipeline.restore.model import in_bf16, turned
-from pipeline.restore.named import hashes_of, named
+from pipeline.restore.mix import AtStrength, blend_of, check_mask, keep_black, read_mask
+from pipeline.restore.model import Turned, in_bf16
+from pipeline.restore.named import hashes_of, is_file, named
 from pipeline.restore.photo import Photo, read_photo
 from pipeline.restore.pixels import quantise
-from pipeline.restore.row import is_file
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.side_by_side import write_side_by_side
 from pipeline.restore.tiles import aligned, in_one_pass, largest, restore_into, usual_tile
@@ -29,6 +29,7 @@ IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
 # Input pixels that go through together, where photos are smaller. On a CPU a pass of less costs more by the pixel (1.4 times
 # at 32x32, 1.1 times at 64x64: bench.restore --together), a pass of more does not cost less; elsewhere a tile is the measure.
 AT_ONCE = {"cpu": 2**14}
+MASK_MEGAPIXELS = 1000  # more than any photo that is restored by default
 MARK = "Restage"  # what `Software` begins with in the EXIF of a restoration
 
 Advance = Callable[[float], None]
@@ -54,25 +55,37 @@ class Restorer:
     (`model` is None then).
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
-    smaller when memory runs out. Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
+    smaller when memory runs out. `strength`: 0 gives the photo, 1 the restoration, up to 1.5 more than that. `blend`: another
+    name and its share, 0 to 1, in what is made. `mask`: a picture of the photos' size, black where they stay as they are.
+
+    Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
     """
 
     def __init__(self, *names: str, models: Path | str = "models", device: str | None = None, precision: str = "fp32",
-                 ensemble: bool = False, tile: int | None = None):
+                 ensemble: bool = False, tile: int | None = None, strength: float = 1, blend: tuple[str, float] | None = None,
+                 mask: Path | str | None = None):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
         self.names = [Path(name).name if is_file(name) else name for name in names]
-        if entry := learnt_by(names, models):
-            if ensemble or tile or precision != "fp32":
-                raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{entry.key} says; ensemble, precision "
-                                 "and tile are those of trained networks")
-            self.learnt = Learnt(entry, pick(entry.threads, device))
+        self.mask = read_mask(mask, MASK_MEGAPIXELS) if mask else None
+        self.mixed = {"strength": strength} if strength != 1 else {}
+        self.mixed |= {"mask": sha256(mask)} if mask else {}
+        if found := learnt_by(names, models):
+            params, key = found
+            if ensemble or tile or precision != "fp32" or strength != 1 or blend:
+                raise ValueError(f"{names[0]}: learns a network from each photo, as zssr.{key} says; ensemble, precision, "
+                                 "tile, strength and blend are those of trained networks")
+            self.learnt = Learnt(params, key, pick(params.threads, device))
             self.weights, self.scale = [self.learnt.hash], self.learnt.scale
             return
         if precision not in ("fp32", "bf16"):
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         model = named(*names, models=models, device=pick(name=device))
-        model = turned(model) if ensemble else model
-        self.model = in_bf16(model) if precision == "bf16" else model
+        if blend:
+            model = blend_of(model, named(blend[0], models=models, device=model.device), blend[1])
+            self.mixed["blend"] = [hashes_of(blend[0], models=models), blend[1]]
+        model = Turned(model) if ensemble else model
+        model = in_bf16(model) if precision == "bf16" else model
+        self.model = model if strength == 1 else AtStrength(model, strength)
         self.weights, self.scale = hashes_of(*names, models=models), model.scale
         self.tile = aligned(tile, self.model) if tile else tile_for(self.model)
 
@@ -84,15 +97,15 @@ class Restorer:
                              "(height, width, 3) or (height, width, 4)")
         if image.ndim == 3 and image.shape[2] == 4:
             return np.dstack((self(image[..., :3]), self._alpha(image[..., 3], image.dtype)))
-        return self._restored(image, image.dtype)
+        if self.mask is not None:
+            check_mask(self.mask, image)
+        return self._masked(self._restored(image, image.dtype), image)
 
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
              picture: Path | None = None, advance: Advance = _nothing) -> None:
         """Restore a file into another, whose suffix says its format; if `picture`, write both side by side there. `advance` is
-        as in `restore_into`.
-
-        Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError, and MemoryError.
-        """
+        as in `restore_into`. Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError,
+        and MemoryError."""
         self.finish(self.begin(photo, target, quality, max_megapixels), picture, advance)
 
     def begin(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200) -> Begun:
@@ -103,6 +116,8 @@ class Restorer:
         mark = f"{MARK} {'+'.join(self.names)} {self.fingerprint(photo, target, quality)}"
         source = read_photo(photo, max_megapixels)
         dtype, (height, width) = depth_for(target, source.colour.dtype), source.colour.shape[:2]
+        if self.mask is not None:
+            check_mask(self.mask, source.colour)
         channels = source.colour[0, 0].size + (source.alpha is not None)
         check_target(target, height * self.scale, width * self.scale, channels * dtype.itemsize, source.alpha)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +129,7 @@ class Restorer:
         source, folder = begun.photo, begun.target.parent
         if colour is None:
             colour = self._restored(source.colour, begun.dtype, folder, advance)
+        colour = self._masked(colour, source.colour)
         alpha = None
         if source.alpha is not None:
             alpha = self._alpha(source.alpha, begun.dtype, folder, lambda pixels: advance(0))
@@ -154,7 +170,7 @@ class Restorer:
         """A hash of all that makes a restoration: the photo's bytes, the weights, the settings."""
         lossy = FORMATS[Path(target).suffix.lower()] in ("JPEG", "WEBP")
         made = {"photo": sha256(photo), "weights": self.weights, "precision": self.precision,
-                "ensemble": self.ensemble, "quality": quality if lossy else None}
+                "ensemble": self.ensemble, "quality": quality if lossy else None} | self.mixed
         return sha256_of(made)[:16]
 
     def _restored(self, image: np.ndarray, dtype: np.dtype, folder: Path | None = None,
@@ -167,13 +183,19 @@ class Restorer:
             self.tile = restore_into(output, self.model, image, self.tile, advance, halve=True)
         return output
 
+    def _masked(self, restored: np.ndarray, photo: np.ndarray) -> np.ndarray:
+        """The restoration, changed in place where a mask keeps the photo."""
+        if self.mask is not None:
+            keep_black(restored, photo, self.mask)
+        return restored
+
     def _alpha(self, alpha: np.ndarray, dtype: np.dtype, folder: Path | None = None,
                advance: Advance = _nothing) -> np.ndarray:
         """At the same size it stays; larger it is restored as grey, but what is even stays even, so opaque stays opaque."""
         if self.scale > 1:
             even = cv2.dilate(alpha, np.ones((3, 3))) == cv2.erode(alpha, np.ones((3, 3)))
             larger = self._restored(alpha, alpha.dtype, folder, advance) if not even.all() else None
-            even, kept = (_repeat(values, self.scale) for values in (even, alpha))
+            even, kept = (values.repeat(self.scale, axis=0).repeat(self.scale, axis=1) for values in (even, alpha))
             alpha = kept if larger is None else np.where(even, kept, larger)
         return alpha if alpha.dtype == dtype else ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
 
@@ -186,7 +208,3 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.n
     need_space(folder, 2 * size, "the restoration")  # until it is encoded, twice
     with tempfile.TemporaryFile(dir=folder) as file:
         return np.memmap(file, dtype, "w+", shape=shape)
-
-
-def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
-    return values.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -11,14 +11,13 @@ GAP = 8  # pixels between them
 
 
 def write_side_by_side(path: Path, photo: np.ndarray, restored: np.ndarray) -> None:
-    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian.
-
-    Both are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger.
-    """
+    """Write a PNG: left the photo, its pixels repeated, right the restoration; the square with the strongest Laplacian. Both
+    are uint8 or uint16, (height, width, 3) RGB or (height, width) grey, the restoration a whole number of times larger."""
     scale = restored.shape[0] // photo.shape[0]
     height, width = (min(SIDE // scale, size) for size in photo.shape[:2])
     places = [(top, left) for top in _starts(photo.shape[0], height) for left in _starts(photo.shape[1], width)]
-    top, left = max(places, key=lambda place: _detail(_crop(photo, *place, height, width)))
+    top, left = max(places, key=lambda place: np.abs(cv2.Laplacian(
+        cv2.cvtColor(_crop(photo, *place, height, width), cv2.COLOR_RGB2GRAY), cv2.CV_16S)).mean())
     before = _crop(photo, top, left, height, width).repeat(scale, axis=0).repeat(scale, axis=1)
     after = _crop(restored, top * scale, left * scale, height * scale, width * scale)
     gap = np.full((height * scale, GAP, 3), 255, np.uint8)
@@ -35,7 +34,3 @@ def _crop(colour: np.ndarray, top: int, left: int, height: int, width: int) -> n
     if crop.dtype == np.uint16:
         crop = ((crop.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
-
-
-def _detail(crop: np.ndarray) -> float:
-    return float(np.abs(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_16S)).mean())

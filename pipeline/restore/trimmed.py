@@ -39,10 +39,8 @@ def grown(region: Region, by: int, size: tuple[int, int]) -> Region:
 @contextmanager
 def trimmed(network: nn.Module, keep: Region):
     """While it lasts, `network` gives only the region `keep` of a window, in input pixels, as it should be; the rest of its
-    output is finite and has no meaning. Where `keep` reaches the window's border, that is taken for the image's.
-
-    `keep` begins on multiples of `network.multiple`, and ends there or with the window.
-    """
+    output is finite and has no meaning. Where `keep` reaches the window's border, that is taken for the image's. `keep` begins
+    on multiples of `network.multiple`, and ends there or with the window."""
     forwards = _forwards(network, keep)
     for module, forward in forwards.items():
         module.forward = forward

@@ -30,11 +30,9 @@ Image = np.ndarray  # float32 HWC RGB in [0, 1]
 
 def restore_by_learning(image: np.ndarray, scale: int, settings: ZssrEntry, seed: int, device: torch.device | str = "cpu",
             tick: Callable[[], None] = lambda: None) -> tuple[Image, int]:
-    """`image` (uint8 or uint16 HWC RGB) enlarged `scale` times, and how many training steps that took.
-
-    The result depends on the image, the settings, `seed` and, as all training, torch's thread count. `tick` is called before
-    each step and each orientation's answer; what it raises ends the work. All eight outputs of the ensemble are held in memory.
-    """
+    """`image` (uint8 or uint16 HWC RGB) enlarged `scale` times, and how many training steps that took. The result depends on
+    the image, the settings, `seed` and, as all training, torch's thread count. `tick` is called before each step and each
+    orientation's answer; what it raises ends the work. All eight outputs of the ensemble are held in memory."""
     image = image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, "zssr/weights"))
@@ -126,11 +124,9 @@ def _degraded(image: Image, factor: float, noise: float, draw: np.random.Generat
 
 
 class Rate:
-    """The learning rate: a tenth once the error of the image, restored from its own smaller copy, has stopped to fall.
-
-    A line is fitted to the last errors; they count as no longer falling when the standard error of its slope is at least
-    `fit_ratio` times how much it falls.
-    """
+    """The learning rate: a tenth once the error of the image, restored from its own smaller copy, has stopped to fall. A line
+    is fitted to the last errors; they count as no longer falling when the standard error of its slope is at least `fit_ratio`
+    times how much it falls."""
 
     def __init__(self, settings: ZssrEntry):
         self.settings, self.value, self.changed = settings, settings.lr, 0

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pipeline.degrade.basics import add_noise
 from pipeline.degrade.bicubic import resize_uint8, round_to_uint8
-from pipeline.degrade.noise import add_noise
 
 SIGMA = 2  # pixels
 

@@ -6,10 +6,11 @@ from threading import Lock
 import numpy as np
 import torch
 
-from pipeline.score.torchvision_shim import import_lpips
-
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # sides below these leave nothing for the deepest layer
+SCHEMAS = {"nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+           "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"}
+_library = torch.library.Library("torchvision", "FRAGMENT")  # the schemas live as long as this object
 
 
 class MissingTrunk(FileNotFoundError):
@@ -64,3 +65,19 @@ def _load_trunk(trunk: torch.nn.Module, weights: dict, path: Path) -> None:
             shape = tuple(weights[names[name]].shape)
             raise ValueError(f"{path}: {names[name]} is {shape}, wanted {tuple(tensor.shape)}")
     trunk.load_state_dict({name: weights[key] for name, key in names.items()})
+
+
+def import_lpips():
+    """The package `lpips`, also beside a torch build that torchvision's compiled part does not fit.
+
+    `lpips` needs torchvision for the layout of its backbones only. The package index serves torchvision for CUDA: beside a CPU
+    build of torch its operators cannot be loaded, and its Python part then stops for want of two of their schemas. Declaring
+    these two is enough; no operator is ever called.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        for name in (name for name in SCHEMAS if not hasattr(torch.ops.torchvision, name)):
+            _library.define(SCHEMAS[name])
+    import lpips
+    return lpips

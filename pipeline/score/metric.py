@@ -13,29 +13,22 @@ on captures alone. asked: only for entries of `tests` that name it in `metrics`.
 class Metric:
     """One score of the benchmark.
 
-    `measure(scoring)` (a `measure.score.Scoring`) is called once before the first image. It gives the function that scores, or
-    None where params do not ask for the metric. That function is given the output, then the truth and the input as far as
-    `needs` names them: uint8 RGB HWC images, or Shards of them for a metric of a set. It returns a number, for a set perhaps a
-    dict: the number by the metric's name, and levels of it as NAME_LEVEL, for JSON and CSV. It raises ValueError, with the
-    reason, where there is no number. Import what takes long to import (torch, SciPy) inside `measure`: tables read the
-    registry too.
+    `measure(scoring)` (a `score.Scoring`) is called once before the first image. It gives the function that scores, or None
+    where params do not ask for the metric. That function is given the output, then the truth and the input as far as `needs`
+    names them: uint8 RGB HWC images, or Shards of them for a metric of a set. It returns a number, for a set perhaps a dict:
+    the number by the metric's name, and levels of it as NAME_LEVEL, for JSON and CSV. It raises ValueError, with the reason,
+    where there is no number. Import what takes long to import inside `measure`.
     """
-    name: str
-    """In JSON, CSV and params.yaml."""
-    title: str
-    """The heading of its column."""
-    better: Literal["up", "down", ""]
-    """Where better lies; empty for a diagnostic, which no row can win."""
-    digits: int
-    """After the point, in tables."""
+    name: str  # in JSON, CSV and params.yaml
+    title: str  # the heading of its column
+    better: Literal["up", "down", ""]  # empty for a diagnostic, which no row can win
+    digits: int  # after the point, in tables
     needs: tuple[Need, ...]
     measure: Callable
-    about: str = ""
-    """What is said of it below a table that shows it; empty where `report.tables.conventions` explains it with others."""
+    about: str = ""  # what is said of it below a table; empty where `report.tables.conventions` explains it with others
     family: Literal["", "perceptual", "fidelity", "blind"] = ""
     """What the page takes it for when it names the row to use: perceptual before fidelity, both with truth; blind without."""
-    stands_for: str = ""
-    """The metric that tables show in its place where both were computed."""
+    stands_for: str = ""  # the metric that tables show in its place where both were computed
 
     def text(self, value: float | None, sign: str = "") -> str:
         """A score as tables show it, nothing where there is none; sign "+" is for differences."""

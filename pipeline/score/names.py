@@ -6,30 +6,23 @@ from pipeline.core.graph import Graph
 from pipeline.core.settings import Bench
 
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
-CONTROL_SETS = ("captures-val", "captures")
-"""Where the controls are scored, and where the critic and the diagnostics speak."""
-CHOICE_SET = "captures-val"
-"""Where a network is chosen, by what needs no truth."""
+CONTROL_SETS = ("captures-val", "captures")  # where the controls are scored, and where the critic and the diagnostics speak
+CHOICE_SET = "captures-val"  # where a network is chosen, by what needs no truth
 
 
 class Control(NamedTuple):
     """What is done to a stage-1 output, or to the input, without any learning."""
-    sharpen: float = 0
-    """Amount of the unsharp mask."""
-    noise: float = 0
-    """Standard deviation of white noise in 8-bit levels."""
-    input: float = 0
-    """Share of the input, enlarged by bicubic, mixed into it."""
-    blur: float = 0
-    """Sigma of a Gaussian in pixels."""
-    tone: bool = False
-    """Whether mean and standard deviation of each channel become those of the clean reference."""
+    sharpen: float = 0  # amount of the unsharp mask
+    noise: float = 0  # standard deviation of white noise in 8-bit levels
+    input: float = 0  # share of the input, enlarged by bicubic, mixed into it
+    blur: float = 0  # sigma of a Gaussian in pixels
+    tone: bool = False  # whether mean and standard deviation of each channel become those of the clean reference
 
     def of(self, start: str) -> str:
         """The row's name; amounts and shares in percent."""
-        return (f"{start}+sharpen{100 * self.sharpen:g}" if self.sharpen else start) + (
-            f"+noise{self.noise:g}" if self.noise else "") + (f"+input{100 * self.input:g}" if self.input else "") + (
-            f"+blur{self.blur:g}" if self.blur else "") + ("+tone" if self.tone else "")
+        parts = {f"+sharpen{100 * self.sharpen:g}": self.sharpen, f"+noise{self.noise:g}": self.noise,
+                 f"+input{100 * self.input:g}": self.input, f"+blur{self.blur:g}": self.blur, "+tone": self.tone}
+        return start + "".join(name for name, there in parts.items() if there)
 
 
 def control_rows(start: str, bench: Bench, tests: Tests) -> dict[str, Control]:

@@ -14,10 +14,9 @@ import numpy as np
 from scipy.special import gamma
 
 from pipeline.degrade.bicubic import resize
-from pipeline.score.luma import rounded_luma
+from pipeline.score.fidelity import rounded_luma
 
-PUBLISHED = "niqe_pris_params.npz"
-"""The authors' model, fitted on 125 natural photographs in patches of 96, as BasicSR (Apache-2.0) redistributes it."""
+PUBLISHED = "niqe_pris_params.npz"  # fitted on 125 natural photographs, as BasicSR (Apache-2.0) redistributes it
 PUBLISHED_PATCH = 96
 SHARPNESS = 0.75  # of its sharpest patch: what a pristine image's patch needs to be fitted
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # neighbours whose products are fitted: right, below, both diagonals
@@ -32,7 +31,6 @@ class TooFewPatches(ValueError):
 
 class NiqeModel(NamedTuple):
     """The Gaussian of pristine patches: mean (36,), covariance (36, 36), side of a patch in pixels (even)."""
-
     mean: np.ndarray
     covariance: np.ndarray
     patch: int

@@ -1,33 +1,98 @@
-"""All metrics, in reading order: what is scored, shown in tables and on the page, compared between seeds, and chosen by."""
+"""All metrics, in reading order: what is scored, shown in tables and on the page, compared between seeds, and chosen by.
+
+What takes long to import (torch, SciPy) is imported in functions, as the stages that make tables read the registry too.
+"""
+from functools import partial
+
 from pipeline.core.params import ParamsError
 from pipeline.score.metric import Metric
-from pipeline.score.metrics.critic import CRITIC_AUC
-from pipeline.score.metrics.diagnostics import DRIFT, RESIDUAL, SHARPNESS
-from pipeline.score.metrics.flat import FLAT_NOISE, MOIRE_ENERGY
-from pipeline.score.metrics.lpips import LPIPS_ALEX, LPIPS_SQUEEZE, LPIPS_VGG
-from pipeline.score.metrics.niqe import NIQE, NIQE_PUBLISHED
-from pipeline.score.metrics.psnr import PSNR, PSNR_ALIGNED, PSNR_Y
-from pipeline.score.metrics.ssim import SSIM, SSIM_Y
-from pipeline.score.metrics.swd import SWD
+
+
+def _pixels(name, channel, scoring):
+    from pipeline.score import fidelity
+
+    settings = scoring.settings
+    if channel not in settings.channels:
+        return None
+    return partial(getattr(fidelity, name), border=settings.border, channel=channel, round_luma=settings.round_luma)
+
+
+def _lpips(net, scoring):
+    from pipeline.score.lpips import Lpips
+
+    return Lpips(scoring.trunks, net, scoring.device) if net in scoring.settings.lpips else None
+
+
+def _swd(scoring):
+    from pipeline.score.swd import distances, sample_pyramids
+
+    settings = scoring.settings
+    reference = sample_pyramids(scoring.reference, settings.swd_patches, settings.seed)
+
+    def measure(outputs):
+        own = sample_pyramids(outputs, settings.swd_patches, settings.seed)
+        levels, mean = distances(own, reference, settings.swd_projections, settings.seed)
+        return {"swd": mean} | {f"swd_{level}": distance for level, distance in levels.items()}
+
+    return measure
+
+
+def _niqe(authors, scoring):
+    from pipeline.score.niqe import fit, published, score
+
+    return partial(score, model=published(scoring.trunks) if authors else fit(scoring.reference, scoring.settings.niqe_patch))
+
+
+def _asked(name, scoring):
+    from pipeline.score import fidelity, flat
+
+    return partial(getattr(fidelity if name == "aligned_psnr" else flat, name), border=scoring.settings.border)
+
+
+def _critic(scoring):
+    from pipeline.score.critic import critic_auc, sample_patches
+
+    settings = scoring.settings
+    reference = sample_patches(scoring.reference, settings.critic_patch, settings.seed)
+
+    def measure(outputs):
+        return critic_auc(sample_patches(outputs, settings.critic_patch, settings.seed), reference, settings, settings.seed)
+
+    return measure
+
+
+def _diagnostic(name, scoring):
+    from pipeline.score import diagnostics
+
+    if name == "sharpness":
+        return partial(diagnostics.sharpness, pristine=diagnostics.mean_energy(scoring.reference))
+    return getattr(diagnostics, name)
+
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (
-    PSNR,
-    PSNR_ALIGNED,
-    SSIM,
-    PSNR_Y,
-    SSIM_Y,
-    LPIPS_ALEX,
-    LPIPS_VGG,
-    LPIPS_SQUEEZE,
-    SWD,
-    NIQE,
-    NIQE_PUBLISHED,
-    MOIRE_ENERGY,
-    FLAT_NOISE,
-    CRITIC_AUC,
-    DRIFT,
-    RESIDUAL,
-    SHARPNESS,
+    Metric("psnr", "PSNR", "up", 2, ("truth",), partial(_pixels, "psnr", "rgb"), family="fidelity"),
+    Metric("psnr_aligned", "PSNR-aligned", "up", 2, ("truth", "asked"), partial(_asked, "aligned_psnr"),
+           "PSNR-aligned: a diagnostic that no method can be run with: PSNR after brightness and contrast of each channel of "
+           "an output are fitted to its truth."),
+    Metric("ssim", "SSIM", "up", 4, ("truth",), partial(_pixels, "ssim", "rgb")),
+    Metric("psnr_y", "PSNR-Y", "up", 2, ("truth",), partial(_pixels, "psnr", "y"), family="fidelity", stands_for="psnr"),
+    Metric("ssim_y", "SSIM-Y", "up", 4, ("truth",), partial(_pixels, "ssim", "y"), stands_for="ssim"),
+    Metric("lpips_alex", "LPIPS-Alex", "down", 4, ("truth",), partial(_lpips, "alex"), family="perceptual"),
+    Metric("lpips_vgg", "LPIPS-VGG", "down", 4, ("truth",), partial(_lpips, "vgg"), family="perceptual"),
+    Metric("lpips_squeeze", "LPIPS-Squeeze", "down", 4, ("truth",), partial(_lpips, "squeeze"), family="perceptual",
+           stands_for="lpips_alex"),
+    Metric("swd", "SWD", "down", 2, ("reference", "set"), _swd),
+    Metric("niqe", "NIQE", "down", 2, ("reference",), partial(_niqe, False), family="blind"),
+    Metric("niqe_published", "NIQE-published", "down", 2, (), partial(_niqe, True), family="blind", stands_for="niqe"),
+    Metric("moire_energy", "Moire", "down", 2, ("truth", "asked"), partial(_asked, "moire_energy"),
+           "Moire: what outputs differ by from the truth, in wavelengths of 4 to 40 pixels, rms in 8-bit levels; over the "
+           "areas in which the truth is flat."),
+    Metric("flat_noise", "Flat noise", "down", 2, ("truth", "asked"), partial(_asked, "flat_area_noise"),
+           "Flat noise: the same below 4 pixels, as the standard deviation of white noise."),
+    Metric("critic_auc", "Critic AUC", "down", 3, ("reference", "set", "captures"), _critic),
+    Metric("drift", "drift", "", 3, ("input", "captures"), partial(_diagnostic, "drift")),
+    Metric("residual", "residual", "", 3, ("input", "captures"), partial(_diagnostic, "residual")),
+    Metric("sharpness", "sharpness", "", 3, ("reference", "captures"), partial(_diagnostic, "sharpness")),
 )}
 
 

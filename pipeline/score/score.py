@@ -1,9 +1,4 @@
-"""Score outputs on a test set: numbers for what can be computed, reasons for what cannot.
-
-Each metric of the registry says what it needs: the truth of an output, its input, all outputs of a test set together, the
-reference, which is clean images that no training has seen. Some are computed on captures alone, some for test sets that ask
-for them alone.
-"""
+"""Score outputs on a test set: numbers for what can be computed, reasons for what cannot."""
 import csv
 import math
 import re
@@ -61,8 +56,7 @@ class Scoring(NamedTuple):
     """What a metric can know before the first image."""
     settings: Bench
     reference: Shard
-    trunks: Path | str
-    """The folder of weights and models that were fetched."""
+    trunks: Path | str  # the folder of weights and models that were fetched
     device: str = "cpu"
 
 
@@ -108,13 +102,9 @@ class Scorer:
             (whole if "set" in needs else single)[name] = self.measures[name], shards
         found: dict[str, list[float]] = {}
         failures: dict[str, list[str]] = {}  # metric -> why it does not exist, of each image left out
-
-        def scored(i: int) -> tuple[dict[str, float], dict[str, str]]:
-            return _computed({name: partial(measure, *(shard[i] for shard in shards))
-                              for name, (measure, shards) in single.items()})
-
         with ThreadPoolExecutor(self.threads) as pool:  # NumPy and SciPy let go of Python while they work
-            lines = track(pool.map(scored, range(len(outputs))), f"{row}: {test_set}, scoring", len(outputs))
+            lines = pool.map(partial(_scores_of, single), range(len(outputs)))
+            lines = track(lines, f"{row}: {test_set}, scoring", len(outputs))
             for image, (values, failed) in zip(outputs.images, lines, strict=True):
                 line = {"row": row, "test_set": test_set, "image": image["name"], "scene": image["scene"]}
                 result.images.append(line | values)
@@ -150,18 +140,17 @@ def by_kind(reasons: list[str]) -> str:
     return "; ".join(f"{alike[0]} ({len(alike)} {'image' if len(alike) == 1 else 'images'})" for alike in kinds.values())
 
 
-def _computed(calls: dict[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """The metrics of an image, and why others do not exist for it."""
+def _scores_of(measures: dict[str, tuple[Callable, list[Shard]]], i: int) -> tuple[dict[str, float], dict[str, str]]:
+    """The metrics of image i, and why others do not exist for it."""
     values, failed = {}, {}
-    for metric, measure in calls.items():
+    for name, (measure, shards) in measures.items():
         try:
-            values[metric] = _finite(measure(), metric)
+            value = measure(*(shard[i] for shard in shards))
         except ValueError as error:
-            failed[metric] = str(error)
+            failed[name] = str(error)
+            continue
+        if math.isfinite(value):
+            values[name] = value
+        else:
+            failed[name] = f"{name} is not finite (the output equals the truth)"
     return values, failed
-
-
-def _finite(value: float, metric: str) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{metric} is not finite (the output equals the truth)")
-    return value

@@ -22,21 +22,11 @@ Sample = list[tuple[np.ndarray, np.ndarray]]
 float32 (patches, 7 * 7 * 3)."""
 
 
-def swd(images, references, patches: int, projections: int, seed: int) -> tuple[dict[str, float], float]:
-    """Distance of two sets of uint8 RGB HWC images, per pyramid level and as the mean over the band-pass levels.
-
-    Levels are named "0" (the finest), "1", ... and "low". 1000 times the distance for values in [0, 1]; at least 0, 0 for
-    a set and itself, lower is closer. The sets need not pair. The smallest image of both says how many levels there are.
-    Deterministic in `seed`. Raises ValueError for images of less than 32 pixels.
-    """
-    return distances(sample_pyramids(images, patches, seed), sample_pyramids(references, patches, seed), projections, seed)
-
-
 def sample_pyramids(images, patches: int, seed: int) -> Sample:
-    """Random patches of a set (a list or a Shard); images give equally many.
+    """Random patches of a set of uint8 RGB HWC images (a list or a Shard); images give equally many.
 
     Images are read one at a time. Two sets of the same sizes are cut at the same places. Raises ValueError for an empty
-    set, and for one that has no band-pass level.
+    set, and for images of less than 32 pixels, which have no band-pass level.
     """
     if not len(images):
         raise ValueError("SWD of an empty set of images")
@@ -54,7 +44,11 @@ def sample_pyramids(images, patches: int, seed: int) -> Sample:
 
 
 def distances(a: Sample, b: Sample, projections: int, seed: int) -> tuple[dict[str, float], float]:
-    """`swd` of two samples of equally many patches."""
+    """Distance of two samples of equally many patches, per pyramid level and as the mean over the band-pass levels.
+
+    Levels are named "0" (the finest), "1", ... and "low". 1000 times the distance for values in [0, 1]; at least 0, 0 for a set
+    and itself, lower is closer. The sets need not pair. The smallest image of both says how many levels there are.
+    """
     found, last = {}, min(len(a), len(b)) - 1
     for level in range(last + 1):
         draw = rng(seed, "swd/directions", level)

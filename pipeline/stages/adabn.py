@@ -1,11 +1,7 @@
-"""AdaBN: a network whose statistics of batch norm are those of captures; no weight is trained.
-
-    python -m pipeline.stages.adabn sr-srresnet-adabn
+"""A network whose statistics of batch norm are those of captures; no weight is trained: `python -m pipeline.stages.adabn KEY`.
 
 A control of stage 2 for networks with batch norm: a gain that it has too needed neither surrogates nor adversary. Li, Wang,
 Shi, Liu, Hou, Revisiting Batch Normalization For Practical Domain Adaptation, 2016 (arXiv 1603.04779), algorithm 1.
-
-Reads models/<start> and data/sets/<captures>/train; writes models/<key>.
 """
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +18,7 @@ from pipeline.restore.manifest import AbsentNetwork, read_manifest, save_absent
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import to_tensor
 from pipeline.restore.tiles import TILE
-
-
-class _Reached(Exception):
-    """Ends a forward pass at the layer whose input was wanted."""
+from pipeline.train.method import given_to
 
 
 def pieces(images: Shard) -> Iterator[torch.Tensor]:
@@ -40,20 +33,10 @@ def pieces(images: Shard) -> Iterator[torch.Tensor]:
 def moments(network: nn.Module, layer: nn.Module, images: Shard, device) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and variance per channel of what `layer` is given, over all pixels of all images; float64."""
     total, squares, count = 0, 0, 0
-
-    def take(_, inputs):
-        nonlocal total, squares, count
-        values = (inputs[0].cpu() if device.type == "mps" else inputs[0]).double().transpose(0, 1).flatten(1)
-        total, squares, count = total + values.sum(1), squares + values.square().sum(1), count + values.shape[1]
-        raise _Reached
-
-    handle = layer.register_forward_pre_hook(take)
     for piece in pieces(images):
-        try:
-            network(piece.to(device))
-        except _Reached:
-            pass
-    handle.remove()
+        values = given_to(layer, network, piece.to(device))
+        values = (values.cpu() if device.type == "mps" else values).double().transpose(0, 1).flatten(1)
+        total, squares, count = total + values.sum(1), squares + values.square().sum(1), count + values.shape[1]
     mean = total / count
     return mean, (squares / count - mean.square()).clamp_min(0)
 
@@ -68,30 +51,30 @@ def reestimate(network: nn.Module, layers: list[nn.Module], images: Shard, devic
 
 
 def main(key: str) -> None:
+    def absent(reason: str) -> None:
+        save_absent(Path("models", key), reason)
+        print(f"{key}: not made: {reason}", flush=True)
+
     p = params.load()
-    start, captures = p.adabn[key].start, p.adabn[key].captures
+    entry = p.entry("adabn", key)
+    start, captures = entry.start, entry.captures
     images = Shard(Path("data/sets", captures, "train"))
     try:
         manifest = read_manifest(Path("models", start))
     except AbsentNetwork as reason:
-        return _absent(key, f"{start} is absent: {reason}")
+        return absent(f"{start} is absent: {reason}")
     device = pick(p.threads)
     network = load_network(Path("models", start), device, trainable=True)
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]  # in the order they are applied
     if not layers:
         raise ValueError(f"adabn.{key}.start: {start} is of arch {manifest['arch']}, which has no batch norm to adapt")
     if images.absent:
-        return _absent(key, images.absent)
+        return absent(images.absent)
     if not len(images):
         raise ValueError(f"adabn.{key}.captures: sets.{captures} has no images in its train split")
     reestimate(network, layers, images, device, f"{key}: statistics")
     save_network(Path("models", key), network, manifest["arch"], manifest["options"], {
         "start": start, "start_weights": manifest["weights"], "threads": p.threads, "inputs": images.sha256, "tile": TILE})
-
-
-def _absent(key: str, reason: str) -> None:
-    save_absent(Path("models", key), reason)
-    print(f"{key}: not made: {reason}", flush=True)
 
 
 if __name__ == "__main__":

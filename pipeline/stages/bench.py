@@ -3,21 +3,20 @@
     python -m pipeline.stages.bench systems KEY   stage 1 with its controls, KEY-gan and KEY-stage2
     python -m pipeline.stages.bench rows KEY      one network, or the input, enlarged by bicubic, with its controls
 
-Reads data/tests/<tests>, models/<networks> and data/trunks; writes data/bench/<task>/KEY.json, what of it the choice of
-a network may see into data/blind/<task>/KEY.json, one line per image into metrics/images/KEY.csv, and crops for the report
-into data/crops/<task>/KEY. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
+data/blind has what of data/bench the choice of a network may see, metrics/images a line per image, data/crops pictures for the
+report. Outputs are rounded to 8 bits, kept in .work while they are scored, and read one at a time.
 """
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.core.device import pick
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, write_json
 from pipeline.core.graph import Graph, TableRow, graph
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.degrade.bicubic import resize_uint8
@@ -29,14 +28,7 @@ from pipeline.restore.named import built
 from pipeline.restore.tiles import restore
 from pipeline.score.control import blurred, match_tone, mix_with_input, set_tone, sharpened
 from pipeline.score.cost import training_flop
-from pipeline.score.names import (
-    CHOICE_SET,
-    CONTROL_SETS,
-    TEST_SETS,
-    Control,
-    control_rows,
-    input_control_rows,
-)
+from pipeline.score.names import CHOICE_SET, CONTROL_SETS, TEST_SETS, Control, control_rows, input_control_rows
 from pipeline.score.registry import asked_for, check_metric
 from pipeline.score.score import Result, Scorer
 
@@ -55,13 +47,6 @@ def kept(network: str) -> Path | None:
     """The folder of a row's outputs, by test set, where no network could make them anew: an entry of zssr."""
     folder = MODELS / network / "outputs"
     return folder if folder.is_dir() else None
-
-
-def kept_outputs(folder: Path, inputs: Shard) -> Shard:
-    outputs = Shard(folder)
-    if not outputs.absent and outputs.names != inputs.names:
-        raise ValueError(f"{folder} holds other images than {inputs.folder}")
-    return outputs
 
 
 def restorer(network: str, scale: int, device) -> tuple[Restorer | None, int]:
@@ -107,7 +92,7 @@ def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: s
 
 
 def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
-    """Raise ValueError unless each output has the size of its truth."""
+    """Raise ValueError unless each output has the size of its truth, where there is one."""
     for ours, theirs in zip(outputs.images, targets.images):
         if (ours["height"], ours["width"]) != (theirs["height"], theirs["width"]):
             raise ValueError(f"{row} makes {ours['width']}x{ours['height']} pixels of {ours['name']!r}, its truth has "
@@ -145,14 +130,15 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Pat
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
             if folder := kept(network):
-                outputs = kept_outputs(folder / test_set, inputs)
+                outputs = Shard(folder / test_set)
+                if not outputs.absent and outputs.names != inputs.names:
+                    raise ValueError(f"{outputs.folder} holds other images than {inputs.folder}")
             else:
                 outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue
-            if not targets.absent:
-                check_sizes(outputs, targets, row)
+            check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
             crops.take(row, test_set, outputs)
             for name, control in controls.items() if test_set in CONTROL_SETS else ():
@@ -160,16 +146,6 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Pat
                 scorer.score(result, name, test_set, inputs, changed, targets)
                 crops.take(name, test_set, changed)
     return result, parameters, crops
-
-
-def per_image(networks: list[str]) -> dict[str, dict[str, int]]:
-    """Network -> steps, and pixels of their patches, that learning from an image takes on average, for entries of zssr."""
-    return {name: read_manifest(MODELS / name)["per_image"] for name in networks if kept(name)}
-
-
-def flop(manifests: dict[str, dict]) -> dict[str, int]:
-    """Network -> floating-point operations of a training step per pixel of its input."""
-    return {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()}
 
 
 def counts(tests: Path) -> dict[str, dict[str, int]]:
@@ -182,15 +158,11 @@ def main(kind: str, key: str) -> None:
     work = Path(".work/bench", key)
     try:
         lineage = graph(params := load())
-        entries = {"systems": params.systems, "rows": params.rows}[kind]
-        if key not in entries:
-            raise ParamsError(f"{kind}.{key}: no such entry, there are {', '.join(entries)}")
-        task = entries[key].task
-        tests = Path("data/tests", task if kind == "systems" else params.rows[key].tests)
+        entry = params.entry(kind, key)
+        task = entry.task
+        tests = Path("data/tests", task if kind == "systems" else entry.tests)
         rows = [row for row in lineage.rows(task) if row.key == key]
         result, parameters, crops = bench(lineage, key, rows, tests, work)
-    except (ParamsError, ValueError, OSError) as error:
-        raise SystemExit(f"bench {kind}.{key}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     chains = {row.name: [*row.chain] for row in rows if row.chain and row.name in parameters}
@@ -198,7 +170,11 @@ def main(kind: str, key: str) -> None:
     manifests = {name: read_manifest(MODELS / name) for name in sorted(members)}
     write_json(Path("data/bench", task, f"{key}.json"), {
         "rows": result.rows, "absent": result.absent, "counts": counts(tests), "parameters": parameters, "networks": chains,
-        "flop": flop(manifests), "per_image": per_image([*manifests]), "manifests": manifests})
+        # floating-point operations of a training step per pixel of its input
+        "flop": {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()},
+        # of entries of zssr: steps, and pixels of their patches, that learning from an image takes on average
+        "per_image": {name: manifest["per_image"] for name, manifest in manifests.items() if kept(name)},
+        "manifests": manifests})
     blind = result.without_truth(eligible(lineage, rows), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))
@@ -206,4 +182,4 @@ def main(kind: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

@@ -27,8 +27,8 @@ from pipeline.core.progress import track
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Builtin
 from pipeline.degrade.camera import capture
-from pipeline.degrade.moire.exposure import metered
 from pipeline.degrade.moire.geometry import fitting
+from pipeline.degrade.moire.light import metered
 from pipeline.degrade.moire.simulate import draw, photograph
 from pipeline.images import natural, screens
 from pipeline.images.encode import write_png
@@ -47,7 +47,7 @@ CROPS = 6  # of one photograph at most
 
 
 def main(key: str) -> None:
-    builtin = params.load().builtin[key]
+    builtin = params.load().entry("builtin", key)
     make(builtin, builtin.seed, FOLDER)
 
 

@@ -1,7 +1,6 @@
 """Estimate the camera behind a set of captures: `python -m pipeline.stages.calibrate KEY`, an entry of `calibrations`.
 
-Reads the train images of the sets of captures and of clean images; writes data/calibrations/KEY/estimate.json, and what
-to look at: metrics/calibrations/KEY.csv and KEY.png.
+Beside data/calibrations it writes what to look at, metrics/calibrations/KEY.csv and KEY.png.
 """
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.report.plots import draw_calibration
 
 
 def main(key: str) -> None:
-    entry = params.load().calibrations[key]
+    entry = params.load().entry("calibrations", key)
     captures, clean = (Shard(Path("data/sets", name, "train")) for name in (entry.captures, entry.clean))
     for name, shard in ((entry.captures, captures), (entry.clean, clean)):
         if not len(shard):

@@ -1,10 +1,5 @@
-"""A network that is made of others, and not trained: one behind the other, or the mean of several.
-
-    python -m pipeline.stages.combine chains NAME      params chains
-    python -m pipeline.stages.combine ensembles NAME   params ensembles
-
-Reads models/<first> and models/<then or second>; writes models/NAME/manifest.json, which names the networks and the hashes of
-their weights. The weights stay where they are.
+"""A network that is made of others, one behind the other (SECTION `chains`) or the mean of several (`ensembles`), and not
+trained: `python -m pipeline.stages.combine SECTION KEY`. Its manifest names them; their weights stay where they are.
 """
 from pathlib import Path
 
@@ -17,7 +12,7 @@ ARCH = {"chains": "chain", "ensembles": "ensemble"}
 
 
 def main(section: str, key: str) -> None:
-    entry, output = getattr(params.load(), section)[key], Path("models", key)
+    entry, output = params.load().entry(section, key), Path("models", key)
     names = [entry.first, entry.then if section == "chains" else entry.second]
     parts = []
     for name in names:

@@ -1,9 +1,4 @@
-"""Convert: somebody else's file of weights to one of our networks.
-
-    python -m pipeline.stages.convert NAME
-
-Reads the file of the entry of `imports`; writes models/NAME.
-"""
+"""Convert somebody else's file of weights to one of our networks: `python -m pipeline.stages.convert KEY` of `imports`."""
 from pathlib import Path
 
 from pipeline.core import params
@@ -13,8 +8,8 @@ from pipeline.core.files import sha256
 from pipeline.nets.layouts.convert import converted_network
 from pipeline.nets.layouts.files import read_weights
 from pipeline.nets.spandrel import options_of, spandrel_network
+from pipeline.restore.named import saw_truth
 from pipeline.restore.network import save_network
-from pipeline.restore.row import saw_truth
 
 
 def convert(name: str, entry: Import) -> None:
@@ -35,7 +30,7 @@ def convert(name: str, entry: Import) -> None:
 
 
 def main(key: str) -> None:
-    convert(key, params.load().imports[key])
+    convert(key, params.load().entry("imports", key))
 
 
 if __name__ == "__main__":

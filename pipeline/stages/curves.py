@@ -1,9 +1,4 @@
-"""Curves: every training curve as a picture for `dvc plots show` and the report.
-
-    python -m pipeline.stages.curves
-
-Reads metrics/curves/*.csv of the networks in params that are trained; writes metrics/plots/<network>.png.
-"""
+"""Draw every training curve for `dvc plots show` and the report: `python -m pipeline.stages.curves`."""
 from pathlib import Path
 
 from pipeline.core import params

@@ -1,9 +1,5 @@
 """CycleGAN between captures and unpaired clean images, a reference for systems: no synthesis, no surrogates, no pairs.
-
-    python -m pipeline.stages.cyclegan demoire-cyclegan
-
-Reads data/sets/<captures>/train and data/sets/<clean>/train; writes models/<name>, the generator that restores captures, and
-metrics/curves/<name>.csv.
+`python -m pipeline.stages.cyclegan NAME` keeps the generator that restores captures (train/methods/cyclegan.py).
 """
 from pathlib import Path
 
@@ -13,9 +9,7 @@ from pipeline.images.shards import Shard
 from pipeline.nets.build import build
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.methods.cyclegan import CycleGan
-from pipeline.train.patchgan import PatchGan
-from pipeline.train.pool import Pool
+from pipeline.train.methods.cyclegan import CycleGan, PatchGan, Pool
 from pipeline.train.run import absent, first_weights, train_network
 
 SIDES = ("clean", "captures")
@@ -23,7 +17,8 @@ SIDES = ("clean", "captures")
 
 def main(name: str) -> None:
     p = params.load()
-    entry, settings = p.cyclegans[name], p.cyclegans[name].settings
+    entry = p.entry("cyclegans", name)
+    settings = entry.settings
     shards = {side: Shard(Path("data/sets", getattr(entry, side), "train")) for side in SIDES}
     for shard in shards.values():
         if shard.absent:

@@ -1,16 +1,16 @@
 """Join the scores of a task: `python -m pipeline.stages.evaluate TASK`.
 
-Reads data/contents, and data/bench/TASK/<entry>.json of the entries that params.yaml names, other files there being left over
-from removed ones; writes metrics/TASK.json ({row: {test set: {metric: value}}}) and metrics/tables/TASK.{md,csv}.
+Of data/bench/TASK only the entries that params.yaml names are read: other files are left over from removed ones. Writes
+metrics/TASK.json ({row: {test set: {metric: value}}}) and metrics/tables/TASK.{md,csv}.
 """
-import sys
 from pathlib import Path
 
 from pipeline.compare.kinds import oracles, with_images
 from pipeline.compare.scores import Scores, write_csv
-from pipeline.core.files import read_json, replacing, write_json
+from pipeline.core.edge import run_stage
+from pipeline.core.files import read_json, write, write_json
 from pipeline.core.graph import Graph, graph
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.report.costs import section
 from pipeline.report.tables import task_markdown
 from pipeline.score.names import reading_order
@@ -18,10 +18,7 @@ from pipeline.score.registry import check_metric, contests
 
 
 def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
-    """The scores of a task by entry of `tests`, rows in reading order.
-
-    Raises FileNotFoundError for an entry without scores.
-    """
+    """The scores of a task by entry of `tests`, rows in reading order. Raises FileNotFoundError for an entry without scores."""
     scores, params = {}, lineage.params
     for key, tests in lineage.entries(task).items():
         if not (folder / f"{key}.json").is_file():
@@ -40,21 +37,16 @@ def collect(lineage: Graph, task: str, folder: Path) -> dict[str, Scores]:
 
 
 def main(task: str) -> None:
-    try:
-        params = load()
-        if task not in params.tasks:
-            raise ParamsError(f"tasks.{task}: no such entry, there are {', '.join(params.tasks)}")
-        lineage = with_images(graph(params))
-        scores = collect(lineage, task, Path("data/bench", task))
-    except (ParamsError, ValueError, FileNotFoundError) as error:
-        raise SystemExit(f"evaluate@{task}: {error}") from error
+    params = load()
+    about = params.entry("tasks", task)
+    lineage = with_images(graph(params))
+    scores = collect(lineage, task, Path("data/bench", task))
     rows = {row: sets for group in scores.values() for row, sets in group.rows.items()}
     write_json(Path(f"metrics/{task}.json"), rows)
-    with replacing(Path(f"metrics/tables/{task}.md"), "w") as handle:
-        about = params.tasks[task]
-        handle.write(task_markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
+    write(Path(f"metrics/tables/{task}.md"),
+          task_markdown(about.title, scores, params.bench, params.tests, about.published, section(lineage, scores)))
     write_csv(Path(f"metrics/tables/{task}.csv"), scores)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

@@ -1,14 +1,12 @@
 """Check the folders of all sets before any is read: `python -m pipeline.stages.folders`.
 
-Reads params sets and builtin, whose folders a stage makes; writes data/folders.json, the same whenever all is well, so that a
-changed folder re-runs its own set alone.
+What it writes is the same whenever all is well, so that a changed folder re-runs its own set alone.
 """
-import os
 from pathlib import Path
 
 from pipeline.core import params
 from pipeline.core.edge import run_stage
-from pipeline.core.files import write_json
+from pipeline.core.files import fault_of, write_json
 from pipeline.images.find import refuse_dangling, walk
 
 BUILTIN = Path("data/builtin")
@@ -23,11 +21,8 @@ def main() -> None:
                 raise params.ParamsError(f"sets.{name}.folder: {folder} is of the built-in data, but the section builtin is "
                                          "empty: write builtin: {demo: {...}}, as in the file that comes with Restage")
             continue
-        if not folder.is_dir():
-            found = "a file" if folder.exists() else "nothing"
-            raise params.ParamsError(f"sets.{name}.folder: wanted a folder of images, or data/none; {folder} is {found}")
-        if not os.access(folder, os.R_OK | os.X_OK):
-            raise params.ParamsError(f"sets.{name}.folder: {folder} cannot be read (its permissions forbid it)")
+        if fault := fault_of(folder):
+            raise params.ParamsError(f"sets.{name}.folder: {fault}")
         for file in walk(folder, f"sets.{name}.folder"):
             refuse_dangling(file, f"sets.{name}.folder")
     write_json("data/folders.json", "every folder is there")

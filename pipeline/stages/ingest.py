@@ -1,18 +1,17 @@
 """Ingest a folder of images as a set: `python -m pipeline.stages.ingest KEY` (images/ingest.py).
 
-Reads params sets.KEY, ingest and seed, and the folder sets.KEY.folder. Writes data/sets/KEY/{train,val,test,holdout}
-(shards) and data/sets/KEY/manifest.json: counts, scenes of each split, what was left out and why. The same of the folder
-`truth` below that folder is data/sets/KEY/truth: the truth of the images, with their names, split and cut as they are.
-data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
+Writes data/sets/KEY/{train,val,test,holdout} (shards) and manifest.json: counts, scenes of each split, what was left out and
+why. The same of the folder `truth` below the set's is data/sets/KEY/truth: the truth of the images, with their names, split and
+cut as they are. data/contents/KEY.json has the digests of the images, by which those of truth are known under another name.
 """
 import shutil
-import sys
 from pathlib import Path
 
+from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.sources import TRUTH, Ingest, Set
-from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
+from pipeline.images.decode import IMAGE_SUFFIXES, read_size
 from pipeline.images.find import find_images, has_truth
 from pipeline.images.ingest import CUT, ingest
 from pipeline.images.look_alike import look_alike
@@ -24,31 +23,22 @@ SETS, CONTENTS = Path("data/sets"), Path("data/contents")
 
 
 def main(key: str) -> None:
-    try:
-        params = load()
-    except (ParamsError, OSError) as error:
-        raise SystemExit(str(error)) from None
-    if key not in params.sets:
-        raise SystemExit(f"sets.{key}: no such set; there are {', '.join(params.sets)}")
-    entry, out = params.sets[key], SETS / key
+    params = load()
+    entry, out = params.entry("sets", key), SETS / key
     if Path(entry.folder) == NONE:
         shutil.rmtree(out, ignore_errors=True)
         for folder in (out, out / TRUTH):
             _absent(folder, f"sets.{key}.folder is {NONE}")
         write_json(CONTENTS / f"{key}.json", {key: {}, f"{key}/{TRUTH}": {}})
         return
-    contents = {f"{key}/{TRUTH}": {}}
-    try:
-        contents[key] = tell(key, *ingest(entry, params.ingest, params.seed, f"sets.{key}", out))
-        if has_truth(entry):
-            found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
-            contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
-        else:
-            shutil.rmtree(out / TRUTH, ignore_errors=True)
-            _absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
-        write_json(CONTENTS / f"{key}.json", contents)
-    except (SplitError, BadImage, OSError) as error:
-        raise SystemExit(str(error)) from None
+    contents = {key: tell(key, *ingest(entry, params.ingest, params.seed, f"sets.{key}", out)), f"{key}/{TRUTH}": {}}
+    if has_truth(entry):
+        found = ingest_truth(entry, params.ingest, params.seed, f"sets.{key}", out)
+        contents[f"{key}/{TRUTH}"] = tell(f"{key}/{TRUTH}", *found)
+    else:
+        shutil.rmtree(out / TRUTH, ignore_errors=True)
+        _absent(out / TRUTH, f"sets.{key}.folder has no folder {TRUTH!r}")
+    write_json(CONTENTS / f"{key}.json", contents)
 
 
 def tell(key: str, manifest: dict, contents: dict) -> dict:
@@ -91,4 +81,4 @@ def scale_of_truth(entry: Set, limits: Ingest, where: str, out: Path) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main)

@@ -1,12 +1,11 @@
 """Label: a network's outputs on the train and val images of a set, kept as targets or inputs of another training.
 
-    python -m pipeline.stages.label systems sr-edsr       the paper's surrogates: the system's teacher on its captures
-    python -m pipeline.stages.label labels NAME           params labels: a later round's network, a mapping
+    python -m pipeline.stages.label systems KEY   the paper's surrogates: the system's teacher on its captures
+    python -m pipeline.stages.label labels KEY    a later round's network, a mapping
 
-Reads models/<networks> and data/<inputs>; writes data/labels/<key>. 16 bits per value: rounding the surrogates to 8 would
-be an error of its own. The manifest's `disagreement` is the rms distance of an ensemble's networks from their mean in 8-bit
-levels: the mean's squared error is the average of theirs minus its square, whatever the truth (Krogh and Vedelsby, "Neural
-network ensembles, cross validation, and active learning", NIPS 1995, eq. 6).
+16 bits per value: rounding the surrogates to 8 would be an error of its own. The manifest's `disagreement` is the rms distance
+of an ensemble's networks from their mean in 8-bit levels: the mean's squared error is the average of theirs minus its square,
+whatever the truth (Krogh and Vedelsby, "Neural network ensembles, cross validation, and active learning", NIPS 1995, eq. 6).
 """
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipeline.core.files import need_space, write_json
 from pipeline.core.progress import track
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.restore.manifest import AbsentNetwork, leaves, read_manifest, tree_of
-from pipeline.restore.model import turned
+from pipeline.restore.model import Turned
 from pipeline.restore.named import built
 from pipeline.restore.pixels import quantise
 from pipeline.restore.tiles import restore, usual_tile
@@ -27,7 +26,7 @@ from pipeline.restore.tiles import restore, usual_tile
 
 def main(kind: str, key: str) -> None:
     p = params.load()
-    entry = getattr(p, kind)[key]
+    entry = p.entry(kind, key)
     inputs, name = (f"sets/{entry.captures}", entry.teacher) if kind == "systems" else (entry.inputs, entry.network)
     output = Path("data/labels", key)
     shards = {split: Shard(Path("data", inputs, split)) for split in ("train", "val")}
@@ -43,7 +42,7 @@ def main(kind: str, key: str) -> None:
         return
     means, loaded = tree["mean"] if isinstance(tree, dict) and "mean" in tree else [tree], {}
     teachers = [built(part, "models", pick(p.threads), loaded) for part in means]
-    teachers = [turned(teacher) for teacher in teachers] if entry.self_ensemble else teachers
+    teachers = [Turned(teacher) for teacher in teachers] if entry.self_ensemble else teachers
     pixels = sum(image["height"] * image["width"] for shard in shards.values() for image in shard.images)
     need_space(output, 6 * pixels * teachers[0].scale**2, f"labels.{key}")
     spread = []

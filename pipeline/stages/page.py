@@ -1,9 +1,7 @@
 """Write the report as one page that opens from disk: `python -m pipeline.stages.page`.
 
-Reads data/contents, data/bench, data/crops, metrics/images, metrics/curves and metrics/select, of the entries in
-params.yaml; writes
-metrics/report/index.html, and for `dvc plots` metrics/pictures/<task>/<row>.png of each row that is a network. How long
-trainings took is no part of it, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
+For `dvc plots` it also writes metrics/pictures/<task>/<row>.png of each row that is a network. How long trainings took is no
+part of the page, as it differs from run to run: `python -m pipeline page` writes a copy that tells it.
 """
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from pipeline.compare.kinds import with_images
 from pipeline.compare.revisions import parse_images
 from pipeline.core import params
 from pipeline.core.edge import run_stage
-from pipeline.core.files import read_json, replacing
+from pipeline.core.files import read_json, write
 from pipeline.core.graph import Graph, graph
 from pipeline.report.page import Sources, render_page
 from pipeline.report.strips import write_strips
@@ -30,28 +28,22 @@ def write_page(path: Path, times: dict[str, dict]) -> None:
     lineage = load_sources()
     tasks = lineage.params.tasks
     keys = [key for task in tasks for key in lineage.entries(task)]
-    page = render_page(Sources(
+    write(path, render_page(Sources(
         graph=lineage,
         scores={task: collect(lineage, task, Path("data/bench", task)) for task in tasks},
         images={key: parse_images(Path("metrics/images", f"{key}.csv").read_text(encoding="utf-8")) for key in keys},
         choices={task: read_json(Path("metrics/select", f"{task}.json")) for task in tasks},
-        crops=CROPS, curves=Path("metrics/curves"), times=times))
-    with replacing(path, "w") as handle:
-        handle.write(page)
+        crops=CROPS, curves=Path("metrics/curves"), times=times)))
 
 
-def write_pictures() -> None:
+def main() -> None:
+    write_page(PAGE, {})
     lineage = load_sources()
     PICTURES.mkdir(parents=True, exist_ok=True)
     for task in lineage.params.tasks:
         for tests, scores in collect(lineage, task, Path("data/bench", task)).items():
             crops = [CROPS / task / key for key, name in lineage.entries(task).items() if name == tests]
             write_strips(crops, [*scores.networks], PICTURES / task)
-
-
-def main() -> None:
-    write_page(PAGE, {})
-    write_pictures()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,5 @@
-"""RBSR's mapping to bicubic inputs, a reference for mappings by supervision alone; see train/methods/rbsr.py.
-
-    python -m pipeline.stages.rbsr blindsr-rbsr
-
-Reads data/<inputs>, data/<targets> (train, val), data/<synthetic>/train and models/<encoder>; writes models/<name> and
-metrics/curves/<name>.csv.
+"""RBSR's mapping to bicubic inputs, a reference for mappings by supervision alone: `python -m pipeline.stages.rbsr NAME`; see
+train/methods/rbsr.py.
 """
 from pathlib import Path
 
@@ -16,13 +12,13 @@ from pipeline.restore.network import load_network
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
 from pipeline.train.methods.rbsr import Rbsr
-from pipeline.train.pairs import validation_crops
-from pipeline.train.run import absent, first_weights, train_network
+from pipeline.train.run import absent, first_weights, train_network, validation_crops
 
 
 def main(name: str) -> None:
     p = params.load()
-    entry, settings = p.rbsr[name], p.rbsr[name].settings
+    entry = p.entry("rbsr", name)
+    settings = entry.settings
     paths = {side: f"data/{getattr(entry, side)}" for side in ("inputs", "synthetic", "targets")}
     train = {side: Shard(Path(path, "train")) for side, path in paths.items()}
     val = {side: Shard(Path(paths[side], "val")) for side in ("inputs", "targets")}

@@ -1,19 +1,14 @@
-"""Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`.
-
-Reads metrics/tables/<task>.{md,csv} and metrics/select/<task>.json of the tasks in params.yaml; writes
-metrics/report/tables.md.
-"""
+"""Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`."""
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from pipeline.compare.scores import Scores, read_csv
-from pipeline.compare.text import count, heading
-from pipeline.core.files import read_json, replacing
-from pipeline.core.params import ParamsError, load
-from pipeline.report.choices import choices_markdown
-from pipeline.report.tables import NOT_COMPUTED, cells
+from pipeline.compare.scores import read_csv
+from pipeline.compare.text import count, heading, terminal
+from pipeline.core.edge import run_stage
+from pipeline.core.files import read_json, write
+from pipeline.core.params import load
+from pipeline.report.tables import NOT_COMPUTED, cells, choices_markdown
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
 PAGE = "metrics/report/index.html"  # by the stage page
@@ -21,28 +16,13 @@ PRINTED = ("captures", "synthetic")
 PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
 
-def printed(scores: Scores, test_set: str) -> Table:
-    """The scores on one test set for the terminal, the best in bold."""
-    texts, best = cells(scores, test_set)
-    table = Table("row", box=None, pad_edge=False)
-    for metric in texts:
-        table.add_column(heading(metric), justify="right", no_wrap=True)
-    for line in texts.where(~best, "[bold]" + texts + "[/bold]").itertuples():
-        table.add_row(*line)
-    return table
-
-
 def main() -> None:
-    try:
-        params = load()
-        texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
-        choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
-        sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
-        with replacing(REPORT, "w") as handle:
-            handle.write("\n".join(sections))
-        scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
-    except (ParamsError, FileNotFoundError) as error:
-        raise SystemExit(f"report: {error}") from error
+    params = load()
+    texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
+    choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
+    sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
+    write(REPORT, "\n".join(sections))
+    scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPED_WIDTH)
@@ -52,7 +32,9 @@ def main() -> None:
                 if any(test_set in sets for sets in group.rows.values()):
                     name = test_set if len(groups) == 1 else f"{tests}: {test_set}"
                     console.print(f"[bold]{params.tasks[task].title}, {name} ({count(group.counts[test_set])})[/bold]")
-                    console.print(printed(group, test_set), "")
+                    shown, best = cells(group, test_set)
+                    shown = shown.where(~best, "[bold]" + shown + "[/bold]").rename(columns=heading)
+                    console.print(terminal("row", shown), "")
         if NOT_COMPUTED in texts[task]:
             console.print(NOT_COMPUTED, texts[task].partition(NOT_COMPUTED)[2].strip(), "", sep="\n", markup=False)
         for system, choice in choices[task].items():
@@ -64,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

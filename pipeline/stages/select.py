@@ -1,7 +1,7 @@
 """Choose a network for each system of a task, without truth: `python -m pipeline.stages.select TASK`.
 
-Reads data/blind/TASK/<entry>.json of the entries that params.yaml names, which hold what is known of captures-val without
-truth; writes metrics/select/TASK.json: system -> what was chosen and why, and what was not.
+data/blind/TASK holds what is known of captures-val without truth; metrics/select/TASK.json has system -> what was chosen and
+why, and what was not.
 """
 from pathlib import Path
 
@@ -22,8 +22,7 @@ def choice_of(lineage: Graph, system: str, rows: dict, absent: list) -> dict:
 
 def main(task: str) -> None:
     p = params.load()
-    if task not in p.tasks:
-        raise params.ParamsError(f"tasks.{task}: no such entry, there are {', '.join(p.tasks)}")
+    p.entry("tasks", task)
     lineage = graph(p)
     blind = {key: read_json(Path("data/blind", task, f"{key}.json")) for key in lineage.entries(task)}
     rows = {row: scores for scored in blind.values() for row, scores in scored["rows"].items()}

@@ -1,27 +1,20 @@
 """Degrade clean images into training pairs: `python -m pipeline.stages.synthesize KEY`, an entry of `pairs` in params.
 
-Reads data/sets/<clean>/{train,val,test}; writes data/pairs/KEY/{inputs,targets}/{train,val,test}, a manifest.json in
-inputs/ and in targets/, and inputs/<split>/draws.json: for each pair, where its target was cut and what was drawn.
-
-With `patches: 0` each image is degraded whole, once; its target is cropped from the top left to a multiple of the
-scale, and of the entry's `multiple`. So the inputs of two such entries show the same, and one can be the target of the other.
-Otherwise the train pairs are that many random crops, each with its own degradation: an image is chosen with a
-probability proportional to its area, then a position in it. Validation and test images always stay whole.
-
-Under a recipe of kind moire the target too goes through the camera's geometry, a crop is a part of a photograph, and a
-validation or test pair shows as much of its image as fits into the recipe's `whole` pixels.
+Beside the shards of data/pairs/KEY it writes inputs/<split>/draws.json: for each pair, where its target was cut and what was
+drawn. A random crop is of an image chosen with a probability proportional to its area. Validation and test images stay whole;
+under a recipe of kind moire such a pair shows as much of its image as fits into the recipe's `whole` pixels.
 
 Pair i of a split depends on (seed, KEY, split, i) and the clean images alone: it can be made again by itself
 (`degrade.pairs.make_pair`), and the number of worker processes changes nothing.
 """
-import sys
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, read_json, write_json
-from pipeline.core.params import ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.progress import track
 from pipeline.core.recipes import Recipe
 from pipeline.core.sources import Pairs
@@ -101,17 +94,12 @@ def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | No
 
 
 def main(key: str) -> None:
-    try:
-        params = load()
-        if key not in params.pairs:
-            raise ParamsError(f"pairs.{key}: no such entry, there are {', '.join(params.pairs)}")
-        entry = params.pairs[key]
-        splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"synthesize@{key}: {error}") from error
+    params = load()
+    entry = params.entry("pairs", key)
+    splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
     counts = ", ".join(f"{made.get('pairs', 'no')} {split}" for split, made in splits.items())
     print(f"synthesize@{key}: {counts} pairs")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_stage(main)

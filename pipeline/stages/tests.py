@@ -78,7 +78,7 @@ def assemble(entry: Tests | Far, folder: Path) -> dict[str, int]:
 
 
 def main(section: str, key: str) -> None:
-    entry = getattr(params.load(), section)[key]
+    entry = params.load().entry(section, key)
     counts = assemble(entry, DATA / "tests" / key)
     print(f"{section}@{key}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
 

@@ -1,10 +1,7 @@
 """ZSSR on the test images of a task: each is enlarged by a network learnt from it alone, whole and in its own time.
-
-    python -m pipeline.stages.zssr sr-zssr
-
-Reads the inputs, never the truth, below data/tests/<tests>; writes models/<key>, as the benchmark looks there for what a row
-is made of: manifest.json and outputs/<test set>, the enlarged images in 8 bits. What a run that is stopped has finished is
-kept in .work, and the next one goes on with the image it was stopped in.
+`python -m pipeline.stages.zssr KEY` never sees their truth. It writes manifest.json and outputs/<test set>, the enlarged images
+in 8 bits, to models/KEY, where the benchmark looks for what a row is made of. What a stopped run has finished is kept in .work,
+and the next one goes on with the image it was stopped in.
 """
 import io
 import shutil
@@ -36,7 +33,7 @@ CODE = [Path(zssr.__file__), Path(nets.__file__)]
 
 def main(key: str) -> None:
     p = params.load()
-    entry = p.zssr[key]
+    entry = p.entry("zssr", key)
     inputs = {name: test_images(Path("data/tests", entry.tests), "inputs", name) for name in TEST_SETS}
     wanted = {name: inputs[name] for name in entry.test_sets if not inputs[name].absent}
     device = pick(p.threads)

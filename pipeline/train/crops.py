@@ -66,10 +66,8 @@ FLIPS = (None, 0, -1, 1, 1, -1, 0, None)  # as cv2 numbers them, after a transpo
 
 
 def turn(crop: np.ndarray, orientation: int) -> np.ndarray:
-    """One of the eight flips and quarter turns of a square HWC crop: those of `np.rot90`, mirrored from 4 on.
-
-    By OpenCV: a copy by numpy's strides takes ten times as long, which was most of the time that a batch took.
-    """
+    """One of the eight flips and quarter turns of a square HWC crop: those of `np.rot90`, mirrored from 4 on. By OpenCV: a copy
+    by numpy's strides takes ten times as long, which was most of the time that a batch took."""
     if orientation % 2:
         crop = cv2.transpose(crop)
     return crop if FLIPS[orientation] is None else cv2.flip(crop, FLIPS[orientation])

@@ -21,15 +21,13 @@ GPU_STEPS = 10
 WATCHED = {"loss": "loss", "norm": "gradient norm"}
 
 
-class Diverged(RuntimeError):
+class Diverged(ValueError):
     """A loss or a gradient is not finite."""
 
 
 def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str) -> list[dict]:
-    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps.
-
-    Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds the state to go on from.
-    """
+    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps. Raises Diverged,
+    and SystemExit when asked to stop; the checkpoint then holds the state to go on from."""
     step, curve, window, unread, note = 0, [], [], [], ""
     warmup, on_gpu = method.warmup, method.device.type == "cuda"
     if (saved := ranks.broadcast(checkpoint.load() if ranks.first() else None)) is not None:
@@ -79,12 +77,9 @@ def not_finite(record: dict) -> str:
 
 def record_means(window: list[dict]) -> dict:
     """The mean of every scalar of the curve that was recorded since its last row."""
-    columns = {}
-    for record in window:
-        for name, value in record.items():
-            if isinstance(value, float) and name not in WATCHED:
-                columns.setdefault(name, []).append(value)
-    return {name: sum(values) / len(values) for name, values in sorted(columns.items())}
+    names = {name for record in window for name, value in record.items() if isinstance(value, float)} - WATCHED.keys()
+    columns = {name: [record[name] for record in window if name in record] for name in sorted(names)}
+    return {name: sum(values) / len(values) for name, values in columns.items()}
 
 
 def divergence_report(title: str, step: int, values: str, names: list[str], checkpoint: Checkpoint) -> str:

@@ -1,12 +1,15 @@
 """What the methods of training (train/methods) have in common."""
+import math
 from collections.abc import Iterable
+from contextlib import suppress
 
 import torch
 from torch import nn
 
+from pipeline.core.settings import Training
+from pipeline.score.auc import auc
 from pipeline.train import ranks
 from pipeline.train.crops import Crops, reader
-from pipeline.train.schedule import learning_rate
 
 
 class Method:
@@ -60,6 +63,27 @@ class Method:
         return self.network
 
 
+class _Reached(Exception):
+    """Ends a forward pass at the layer whose input was wanted."""
+
+
+def given_to(layer: nn.Module, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """What `layer`, a part of `network`, is given for `images` (NCHW in [0, 1])."""
+    found = []
+
+    def take(_, inputs):
+        found.extend(inputs)
+        raise _Reached
+
+    handle = layer.register_forward_pre_hook(take)
+    try:
+        with suppress(_Reached):
+            network(images)
+    finally:
+        handle.remove()
+    return found[0]
+
+
 def restored(outputs) -> torch.Tensor:
     """The image in what a network gives in training: that alone, or a tuple that begins with it."""
     return outputs[0] if isinstance(outputs, tuple) else outputs
@@ -82,3 +106,25 @@ def update(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float, clip
         nn.utils.clip_grads_with_norm_(group["params"], clip, norm)
     optimizer.step()
     return norm
+
+
+def learning_rate(settings: Training, step: int) -> float:
+    """`constant`; `cosine`: falls to zero over the run; `halve`: halved every `halve_every` steps; `tenth`: a tenth in the
+    second half of the run."""
+    if settings.schedule == "cosine":
+        return settings.lr * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    if settings.schedule == "halve":
+        return settings.lr * 0.5 ** (step // settings.halve_every)
+    if settings.schedule == "tenth":
+        return settings.lr * (1 if 2 * step < settings.steps else 0.1)
+    return settings.lr
+
+
+def mean_scores(scores: torch.Tensor) -> torch.Tensor:
+    """The mean score of each image (N, ...) -> (N,), without a gradient."""
+    return scores.detach().flatten(1).mean(1)
+
+
+def d_auc(records: list[dict]) -> dict:
+    """AUC of the mean scores `real` and `fake` of several steps: how well the discriminator tells clean from restored."""
+    return {"d_auc": auc(*(torch.cat([record[side] for record in records]) for side in ("real", "fake")))}

@@ -70,9 +70,7 @@ def first() -> bool:
 
 def data_parallel(network: torch.nn.Module) -> torch.nn.Module:
     """`network` to be called in training: its gradients become the means over all processes, its batch norm sees whole batches.
-
-    Raises ValueError for batch norm in training mode on CPUs, where torch does not have it for several processes.
-    """
+    Raises ValueError for batch norm in training mode on CPUs, where torch does not have it for several processes."""
     if part()[1] == 1:
         return network
     if any(isinstance(layer, _BatchNorm) and layer.training for layer in network.modules()):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from pipeline.core.moire import Downsample
+from pipeline.degrade.basics import jpeg
 from pipeline.degrade.bicubic import resize, round_to_uint8
-from pipeline.degrade.jpeg import jpeg
 from pipeline.degrade.moire.geometry import Geometry, dense
 
 ROWS = 256

@@ -8,21 +8,18 @@ j + 0.5 - n / 2. The middles are the same point, but for where the camera's grid
 The target is where the *green* light of the screen is: a pixel's green sub-pixel need not lie at its centre, and red and blue,
 a third of a pixel off, show as fringes in the capture alone.
 """
+from math import cos, radians, sin
+
 import cv2
 import numpy as np
 
 from pipeline.core.moire import Moire
-from pipeline.degrade.moire.antialias import halo
-from pipeline.degrade.moire.lens import distort, undistort
 from pipeline.degrade.moire.mosaic import green_centre
-from pipeline.degrade.moire.pose import pose, project
+from pipeline.degrade.moire.sensor import halo
 
-MARGIN = 4
-"""Camera pixels around the view, which demosaicing, denoising and sharpening read."""
-STEP = 8
-"""Pixels between places where a map is computed; in between it is linear, wrong by STEP^2 / 8 of its curvature."""
-EDGE = 3
-"""Clean pixels around the view, which interpolation reads."""
+MARGIN = 4  # camera pixels around the view, which demosaicing, denoising and sharpening read
+STEP = 8  # pixels between places where a map is computed; in between it is linear, wrong by STEP^2 / 8 of its curvature
+EDGE = 3  # clean pixels around the view, which interpolation reads
 BORDER = np.array([(a, b) for t in np.linspace(-0.5, 0.5, 13) for a, b in ((t, -0.5), (t, 0.5), (-0.5, t), (0.5, t))]).T
 """Points (x, y) along the border of a square of side 1."""
 
@@ -123,3 +120,48 @@ def dense(at, left: float, top: float, height: int, width: int, shifts=((0.0, 0.
     knots[..., 0], knots[..., 1] = at(x, y)
     inside = slice(STEP, STEP + height), slice(STEP, STEP + width)
     return [cv2.resize(part, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)[inside] for part in knots]
+
+
+def pose(scale: float, rotation: float, tilt: float, direction: float, focal: float) -> np.ndarray:
+    """Step 3: (3, 3) homography from the screen, in its pixels from the axis, to the sensor, in camera pixels from the axis.
+
+    Angles in degrees: `rotation` turns the image from x towards y, which is clockwise on the screen; `tilt` turns the screen
+    about the line at `direction` from x. A pinhole of focal length F (`focal`) camera pixels looks at a plane:
+    (x, y, 1) ~ diag(F, F, 1) [r1 r2 t] (u, v, 1), with r1, r2 the first columns of the rotation and t = (0, 0, F / scale)
+    (Hartley and Zisserman, "Multiple view geometry", ch. 8). At the axis, along the axis of the tilt, one screen pixel covers
+    `scale` camera pixels; across, scale times the cosine of the tilt.
+    """
+    x, y = cos(radians(direction)), sin(radians(direction))  # the axis of the tilt
+    c, s = cos(radians(tilt)), sin(radians(tilt))
+    lean = ((c + (1 - c) * x * x, (1 - c) * x * y), ((1 - c) * x * y, c + (1 - c) * y * y), (-s * y, s * x))  # Rodrigues
+    c, s = cos(radians(rotation)), sin(radians(rotation))
+    (a, b), (d, e), (g, h) = ((c * one + s * two, c * two - s * one) for one, two in lean)
+    return np.array([[focal * a, focal * b, 0], [focal * d, focal * e, 0], [g, h, focal / scale]])
+
+
+def project(homography: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points (x, y), arrays that broadcast, on the other plane."""
+    (a, b, c), (d, e, f), (g, h, i) = homography
+    depth = g * x + h * y + i
+    return (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
+
+
+def undistort(x: np.ndarray, y: np.ndarray, k1: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Step 4: where the points seen at (x, y) from the axis would be without the lens's radial distortion.
+
+    An ideal point at radius r' is seen at the radius r with r' = r (1 + k1 r^2), in units of `radius` (Brown, "Decentering
+    distortion of lenses", 1966, from the distorted to the ideal point, which is the direction a photograph is computed in).
+    With k1 > 0 the image is a barrel. |k1| < 1/6 keeps r' growing with r up to the corner of a square, r = sqrt 2.
+    """
+    factor = 1 + k1 / radius**2 * (x * x + y * y)
+    return x * factor, y * factor
+
+
+def distort(x: np.ndarray, y: np.ndarray, k1: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of `undistort`, by Newton's method: converged to 1e-9 of the radius within the corner."""
+    ideal = np.hypot(x, y) / radius
+    seen = ideal
+    for _ in range(6):
+        seen = seen - (seen * (1 + k1 * seen**2) - ideal) / (1 + 3 * k1 * seen**2)
+    factor = np.divide(seen, ideal, out=np.ones_like(ideal), where=ideal > 0)
+    return x * factor, y * factor

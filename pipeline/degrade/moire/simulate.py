@@ -1,7 +1,7 @@
 """Photograph a screen: from a clean image to a capture with moire, and the target that lies exactly below it.
 
-Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv 1804.03809: their ten steps in order, one
-file each. Light is linear from the sub-pixels to the demosaicked image. The target goes through the same pose and lens in one
+Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN", arXiv 1804.03809: their ten steps in order. Light
+is linear from the sub-pixels to the demosaicked image. The target goes through the same pose and lens in one
 interpolation, and through nothing else.
 """
 import math
@@ -10,20 +10,14 @@ import cv2
 import numpy as np
 
 from pipeline.core.moire import Moire
+from pipeline.degrade.basics import jpeg
 from pipeline.degrade.bicubic import resize, resize_uint8, round_to_uint8
 from pipeline.degrade.camera import to_srgb
-from pipeline.degrade.jpeg import jpeg
-from pipeline.degrade.moire.antialias import antialias, halo, points
-from pipeline.degrade.moire.cfa import cfa
-from pipeline.degrade.moire.demosaic import PAD, demosaic
-from pipeline.degrade.moire.denoise import denoise, smooth_colour, unsharp_mask
+from pipeline.degrade.moire import sensor
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
-from pipeline.degrade.moire.exposure import colour_matrix, developed, metered, response
 from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense, fitting
-from pipeline.degrade.moire.glare import draw_uneven, uneven
+from pipeline.degrade.moire.light import colour_matrix, developed, draw_uneven, metered, response, toned, uneven
 from pipeline.degrade.moire.mosaic import colour_cells, lit, mosaic, period
-from pipeline.degrade.moire.noise import sensor_noise
-from pipeline.degrade.moire.tone import toned
 
 TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
 LIGHT = np.arange(65536) / np.float32(65535)
@@ -86,26 +80,26 @@ def photograph(display: np.ndarray, shape: tuple[int, int], recipe: Moire, drawn
     clean = _window(display, *geometry.window)
     screen = clean if (geometry.screen == geometry.window).all() else resize_uint8(clean, *geometry.screen)
     exposure = drawn["exposure"] - drawn.get("headroom", 0)
-    sensor = response(lit(drawn["layout"]), exposure, drawn["balance"], drawn["crosstalk"])
-    places = points(drawn["scale"], drawn["antialias"])
+    matrix = response(lit(drawn["layout"]), exposure, drawn["balance"], drawn["crosstalk"])
+    places = sensor.points(drawn["scale"], drawn["antialias"])
     raw = np.empty(tuple(geometry.camera), np.float32)
     for rows in _parts(raw.shape[0]):
         for columns in _parts(raw.shape[1]):
-            samples = _samples(screen, sensor, geometry, drawn, places, rows, columns)  # 1 to 4: mosaic, pose, distortion
-            raw[rows, columns] = cfa(antialias(samples, drawn["antialias"], places), drawn["pattern"])  # 5, 6
+            samples = _samples(screen, matrix, geometry, drawn, places, rows, columns)  # 1 to 4: mosaic, pose, distortion
+            raw[rows, columns] = sensor.cfa(sensor.antialias(samples, drawn["antialias"], places), drawn["pattern"])  # 5, 6
     uneven(raw, geometry, drawn)
-    noisy = sensor_noise(raw, drawn["shot_variance"], drawn["read_sigma"], rng)  # 7
+    noisy = sensor.sensor_noise(raw, drawn["shot_variance"], drawn["read_sigma"], rng)  # 7
     photo = _develop(noisy, drawn)  # 8
-    photo = denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
-    photo = smooth_colour(photo, drawn["colour_sigma"])
-    photo = unsharp_mask(photo, drawn["unsharp"])
+    photo = sensor.denoise(photo, drawn["denoise"], drawn["gaussian_sigma"], drawn["bilateral_sigma"])  # 9
+    photo = sensor.smooth_colour(photo, drawn["colour_sigma"])
+    photo = sensor.unsharp_mask(photo, drawn["unsharp"])
     if recipe.downsample:
         capture = downsample(jpeg(photo, drawn["jpeg_quality"]), geometry, drawn)
     else:
         capture = jpeg(photo[MARGIN : MARGIN + shape[0], MARGIN : MARGIN + shape[1]], drawn["jpeg_quality"])  # 10
     target = _target(clean, geometry)
     if recipe.target_tone == "photo":
-        target = toned(target, capture, geometry, sensor * lit(drawn["layout"]), drawn)
+        target = toned(target, capture, geometry, matrix * lit(drawn["layout"]), drawn)
     return capture, target
 
 
@@ -125,9 +119,9 @@ def _parts(size):
     return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
-def _samples(screen, sensor, geometry, drawn, places, rows, columns):
+def _samples(screen, matrix, geometry, drawn, places, rows, columns):
     """Yields the light on a tile of the sensor and the filter's halo around it, as `antialias` takes it."""
-    reach, side = halo(drawn["antialias"]), colour_cells(drawn["layout"])
+    reach, side = sensor.halo(drawn["antialias"]), colour_cells(drawn["layout"])
     x, width = columns.start - reach + 0.5 - geometry.camera[1] / 2, columns.stop - columns.start + 2 * reach
     y, height = rows.start - reach + 0.5 - geometry.camera[0] / 2, rows.stop - rows.start + 2 * reach
     (middle_v, middle_u), repeat = geometry.screen / 2, period(drawn["layout"])
@@ -135,7 +129,7 @@ def _samples(screen, sensor, geometry, drawn, places, rows, columns):
     fourths = np.arange(5) / 4
     u, v = geometry.screen_at(x - 1 + (width + 1) * fourths, (y - 1 + (height + 1) * fourths)[:, None])
     (left, right), (top, bottom) = _span(u + middle_u, screen.shape[1], repeat), _span(v + middle_v, screen.shape[0], repeat)
-    subpixels = mosaic(screen[top:bottom, left:right], drawn["layout"], sensor)  # 1, 2
+    subpixels = mosaic(screen[top:bottom, left:right], drawn["layout"], matrix)  # 1, 2
 
     def at(x, y):
         u, v = geometry.screen_at(x, y)  # 3, 4
@@ -153,19 +147,17 @@ def _span(seen, size, repeat):
 def _develop(raw, drawn):
     """Demosaic, take the filters' crosstalk out, develop, code as sRGB: uint16 (height, width) -> uint8 (height, width, 3)."""
     height, width = raw.shape
-    padded = cv2.copyMakeBorder(raw, PAD, PAD, PAD, PAD, cv2.BORDER_REFLECT_101)  # keeps the colour filters' phase
+    padded = cv2.copyMakeBorder(raw, *[sensor.PAD] * 4, cv2.BORDER_REFLECT_101)  # keeps the colour filters' phase
     photo = np.empty((height, width, 3), np.uint8)
-    coded = _coded(drawn["headroom"]) if "headroom" in drawn else SRGB
+    coded = SRGB
+    if "headroom" in drawn:
+        coded = np.rint(255 * to_srgb(developed(LIGHT, drawn["headroom"]))).astype(np.uint8)
     for rows in _parts(height):
-        colours = demosaic(padded[rows.start : rows.stop + 2 * PAD], drawn["pattern"], drawn["demosaic"])
+        colours = sensor.demosaic(padded[rows.start : rows.stop + 2 * sensor.PAD], drawn["pattern"], drawn["demosaic"])
         if drawn["crosstalk"]:
             colours = cv2.transform(colours, colour_matrix(drawn["crosstalk"]))
         photo[rows] = cv2.LUT(colours, coded)
     return photo
-
-
-def _coded(headroom):
-    return np.rint(255 * to_srgb(developed(LIGHT, headroom))).astype(np.uint8)
 
 
 def _target(clean, geometry):

@@ -8,16 +8,17 @@ with a discriminator for each side (eq. 3; the identity terms are of section 5.2
 
 All are means over values; those of |.| are of images in [-1, 1], as the authors have it, and so twice those of [0, 1].
 """
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from pipeline.core.baselines import CycleGanTraining
+from pipeline.core.seeds import rng
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
-from pipeline.train.method import Method, adam, restored, update
-from pipeline.train.pool import Pool
-from pipeline.train.scores import d_auc, mean_scores
+from pipeline.train.method import Method, adam, d_auc, mean_scores, restored, update
 
 
 def squared_error(scores: torch.Tensor, target: float) -> torch.Tensor:
@@ -30,11 +31,56 @@ def l1(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return 2 * F.l1_loss(a, b)
 
 
-class CycleGan(Method):
-    """Generators are G and F, discriminators D_x and D_y; the pools are those that D_x and D_y are shown images from.
+class PatchGan(nn.Module):
+    """A discriminator that judges every patch of an image by itself (Isola et al., 2017, arXiv 1611.07004): NCHW in [0, 1] -> a
+    score for each patch (N, 1, h, w), trained towards 1 for real and 0 for made. The weights have the release's names. With 3
+    `layers` a patch is 70x70 pixels. An image has at least 3 * 2^layers pixels a side."""
 
-    The pool holds images of whole batches, so that several processes train as one does.
-    """
+    def __init__(self, layers: int, features: int):
+        super().__init__()
+        widths = [features * min(2**i, 8) for i in range(layers + 1)]
+        model = [nn.Conv2d(3, features, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        for i, (inputs, outputs) in enumerate(pairwise(widths)):
+            conv = nn.Conv2d(inputs, outputs, 4, stride=2 if i < layers - 1 else 1, padding=1)
+            model += [conv, nn.InstanceNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]
+        self.model = nn.Sequential(*model, nn.Conv2d(widths[-1], 1, 4, padding=1))
+        for layer in self.model:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, 0, 0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x):
+        return self.model(2 * x - 1)
+
+
+class Pool:
+    """A history of up to `size` made images for a discriminator, so that it does not forget what the generator no longer makes
+    (Shrivastava et al., 2017, arXiv 1612.07828, section 2.3). What it draws is a function of (seed, purpose, step), what it
+    holds is part of a checkpoint. Several processes hold the same images, as each gives it the whole batch."""
+
+    def __init__(self, size: int, seed: int, purpose: str):
+        self.size, self.seed, self.purpose, self.images = size, seed, purpose, []
+
+    def exchange(self, step: int, images: torch.Tensor) -> torch.Tensor:
+        """A batch to show instead of `images` (NCHW): while the pool has room, each is kept and shown; from then on, each is
+        shown itself or, as often, takes the place of one in the pool, which is shown. A pool of size 0 shows what it is given.
+        """
+        shown = []
+        for sample, image in enumerate(images.detach()):
+            if len(self.images) < self.size:
+                self.images.append(image.clone())
+            elif self.size:
+                draw = rng(self.seed, self.purpose, step * len(images) + sample)
+                if draw.random() < 0.5:
+                    place = int(draw.integers(self.size))
+                    image, self.images[place] = self.images[place], image.clone()
+            shown.append(image)
+        return torch.stack(shown)
+
+
+class CycleGan(Method):
+    """Generators are G and F, discriminators D_x and D_y; the pools are those that D_x and D_y are shown images from. The pool
+    holds images of whole batches, so that several processes train as one does."""
 
     def __init__(self, settings: CycleGanTraining, generators: list[nn.Module], discriminators: list[nn.Module],
                  captures: Crops, clean: Crops, pools: list[Pool], device: torch.device):

@@ -12,8 +12,6 @@ Here b is the bicubic image that y belongs to. Half of each batch are real input
 binary cross-entropy. `perceptual` is the distance between what the last layers of a network trained on bicubic inputs are given
 for G(y) and for b: its deep features, relative to those of b.
 """
-from contextlib import suppress
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -22,36 +20,12 @@ from pipeline.core.baselines import RbsrTraining
 from pipeline.train import ranks
 from pipeline.train.adversary import Adversary
 from pipeline.train.crops import Crops
-from pipeline.train.method import Method, adam, update
-from pipeline.train.scores import d_auc
-
-
-class _Reached(Exception):
-    """Ends a forward pass at the layer whose input was wanted."""
-
-
-def deep_features(encoder: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """What the part `tail` of a network is given for `images` (NCHW in [0, 1])."""
-    found = []
-
-    def take(_, inputs):
-        found.extend(inputs)
-        raise _Reached
-
-    handle = encoder.tail.register_forward_pre_hook(take)
-    try:
-        with suppress(_Reached):
-            encoder(images)
-    finally:
-        handle.remove()
-    return found[0]
+from pipeline.train.method import Method, adam, d_auc, given_to, update
 
 
 def relative_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """sum |a - b| / sum |b|: a number that the scale of the features does not change.
-
-    Where several processes have a part of a batch each, the mean of what they give is that of the whole batch.
-    """
+    """sum |a - b| / sum |b|: a number that the scale of the features does not change. Where several processes have a part of a
+    batch each, the mean of what they give is that of the whole batch."""
     return (a - b).abs().sum() / ranks.gather_batch(b.abs().sum()[None]).mean()
 
 
@@ -87,9 +61,9 @@ class Rbsr(Method):
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[dict, torch.Tensor]:
         """The terms by name and their weighted sum."""
         with torch.no_grad():
-            features = deep_features(self.encoder, targets)
+            features = given_to(self.encoder.tail, self.encoder, targets)
         terms = {"fidelity": F.l1_loss(outputs, targets),
-                 "features": relative_distance(deep_features(self.encoder, outputs), features),
+                 "features": relative_distance(given_to(self.encoder.tail, self.encoder, outputs), features),
                  "adversarial": self.adversary.loss(outputs)}
         return terms, (terms["fidelity"] + self.settings.features * terms["features"]
                        + self.settings.adversarial * terms["adversarial"])

@@ -6,16 +6,13 @@ from torch.nn import functional as F
 from pipeline.core.settings import Stage2Settings as Settings
 from pipeline.train.adversary import Adversary
 from pipeline.train.crops import Crops
-from pipeline.train.method import restored
+from pipeline.train.method import d_auc, restored
 from pipeline.train.methods.supervised import Supervised
-from pipeline.train.scores import d_auc
 
 
 class Stage2(Supervised):
-    """MSE + anchor * MSE of 8x8 means + grid * MSE of phase means + lambda * adversarial term (Liu et al., eq. 6).
-
-    `clean` gives batches of unpaired clean images, of the size of the targets. Without it there is no adversarial term.
-    """
+    """MSE + anchor * MSE of 8x8 means + grid * MSE of phase means + lambda * adversarial term (Liu et al., eq. 6). `clean`
+    gives batches of unpaired clean images, of the size of the targets. Without it there is no adversarial term."""
 
     def __init__(self, settings: Settings, network: nn.Module, crops: Crops, val: Crops | None, device: torch.device,
                  clean: Crops | None = None):

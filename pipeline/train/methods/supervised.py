@@ -13,10 +13,8 @@ from pipeline.train.method import Method, adam, update
 
 class Supervised(Method):
     """L1 or MSE between the network's outputs and the targets, or the network's own way to apply them (`fidelity`; Liu et al.,
-    eq. 8). `crops` gives batches of (input, target), `val` the same of the val split, or is None when that is empty.
-
-    `network` ends as its moving average if `settings.ema`.
-    """
+    eq. 8). `crops` gives batches of (input, target), `val` the same of the val split, or is None when that is empty. `network`
+    ends as its moving average if `settings.ema`."""
 
     def __init__(self, settings: Training, network: nn.Module, crops: Crops, val: Crops | None, device: torch.device):
         super().__init__(settings, network, crops, [crops], device)

@@ -1,4 +1,4 @@
-"""Blur: Gaussian, isotropic or stretched and rotated, and kernels of a fixed size."""
+"""Blur, white noise and JPEG: what several degradations are made of."""
 import cv2
 import numpy as np
 
@@ -36,3 +36,26 @@ def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """HWC image -> float32 image correlated with `kernel` (odd sides); symmetric border (edge pixel repeated)."""
     image = image.astype(np.float32)
     return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT).reshape(image.shape)
+
+
+def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """HWC image -> float32 image plus independent N(0, sigma^2) in every value, `sigma` in the image's own units."""
+    return image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
+
+
+def sigma_at(blurred: np.ndarray, snr_db: float) -> float:
+    """The standard deviation of noise at a *blurred* signal to noise ratio, in the units of the HWC image.
+
+    BSNR = 10 log10(variance of the blurred image / variance of the noise): Banham, Katsaggelos, "Digital image restoration",
+    IEEE Signal Processing Magazine 14(2), 1997. The variance is each channel's about its own mean, averaged over the channels.
+    40 dB is a hundredth of the image's standard deviation; a flat image gets none.
+    """
+    variance = blurred.astype(np.float64).var(axis=(0, 1)).mean()
+    return float(np.sqrt(variance) * 10 ** (-snr_db / 20))
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """uint8 RGB HWC -> what remains of it after JPEG at `quality` (1..100), chroma at half resolution (4:2:0)."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

@@ -1,0 +1,176 @@
+"""Networks put to use: photos restored, rows as files for other programs, other projects' weights as stage 1."""
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli import MODELS, System, fail
+from pipeline.core.files import read_json, write
+from pipeline.core.params import PARAMS_FILE, ParamsError, load, parse
+from pipeline.restore.manifest import AbsentNetwork
+
+CHOICES = Path("metrics/select")
+
+
+def restore(
+    inputs: Annotated[list[Path], typer.Argument(
+        metavar="PHOTO", help="PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif; folders of them, globs in quotes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
+    model: Annotated[list[str] | None, typer.Option(
+        metavar="NAME", help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second "
+                             "takes the first one's output.")] = None,
+    system: System = None,
+    format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
+        help="In a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP; a WebP of 100 is lossless.")] = 95,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over eight flips and turns: 8 times slower.")] = False,
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="bf16 is faster where the hardware has it.")] = "fp32",
+    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(
+        help="By default the first that there is of cuda, mps and cpu.")] = None,
+    tile: Annotated[int | None, typer.Option(
+        min=16, help="Pixels on a side that the network sees at a time; by default as many as memory allows.")] = None,
+    strength: Annotated[float, typer.Option(
+        min=0, max=1.5, help="0 gives the photo as it is, or enlarged; 1 its restoration; 1.5 half as much again.")] = 1,
+    blend: Annotated[tuple[str, float] | None, typer.Option(
+        metavar="NAME SHARE", help="Mix in another row: its name, and its share from 0 to 1.")] = None,
+    mask: Annotated[Path | None, typer.Option(
+        exists=True, dir_okay=False, help="A picture of the photo's size. Where it is black the photo stays as it is.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also write each photo and its restoration side by side.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other files too; never an input.")] = False,
+    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
+):
+    """Restore photos with a trained network: one by name, or the one that `dvc repro select` chose for a system.
+
+    Photos that were restored already are skipped, so the same command continues after Ctrl-C. See docs/restore.md.
+
+    \b
+    Example: python -m pipeline restore photos -o restored --system sr-edsr
+    """
+    from pipeline.restore.batch import restore_all
+    from pipeline.restore.plan import plan
+    from pipeline.restore.restorer import Restorer
+
+    if bool(model) == bool(system):
+        fail("name a network with --model, or a system with --system")
+    jobs, passed = plan(inputs, output, f".{format}" if format else None, compare)
+    names = [chosen(system)] if system else model
+    try:
+        restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
+                            strength=strength, blend=blend, mask=mask)
+    except (AbsentNetwork, FileNotFoundError, ValueError) as error:
+        trained = sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path))
+        fail(f"{error} (networks in {MODELS}/: {', '.join(trained) or 'none'})")
+    if restorer.remark:
+        typer.echo(restorer.remark)
+    tile = restorer.tile
+    outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
+    if restorer.tile != tile:
+        typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
+    _tell(outcome, len(jobs), passed)
+
+
+def _tell(outcome, photos: int, passed: str) -> None:
+    """What became of the photos; ends the command when not all could be restored."""
+    for photo, reason in outcome.failed.items():
+        typer.echo(f"error: {photo}: {reason}", err=True)
+    done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")
+    done += f"; {passed}" if passed else ""
+    if outcome.stopped:
+        typer.echo(f"stopped: {done}, of {photos}; the same command continues", err=True)
+        raise typer.Exit(outcome.stopped)
+    if outcome.failed:
+        fail(f"{len(outcome.failed)} of {photos} photos could not be restored; {done}")
+    typer.echo(done)
+
+
+def export(
+    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair"], typer.Option(
+        help="onnx: a graph for any program, checked against the network; safetensors: for `restore --model FILE` elsewhere; "
+             "otherwise whose program is to read the weights.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file; .pth, .pt or .safetensors for other projects.")],
+    name: Annotated[str | None, typer.Argument(
+        metavar="ROW", help="A row of params.yaml, which may be a chain, or a network below models/.")] = None,
+    system: System = None,
+):
+    """Write a row as one file for other programs, and beside it FILE.md, its model card. See docs/networks.md.
+
+    \b
+    Example: python -m pipeline export sr-edsr-stage2 --to onnx -o edsr-stage2.onnx
+    """
+    from rich.console import Console
+
+    from pipeline.export.write import export_row
+
+    if bool(name) == bool(system):
+        fail("name a row, or a system with --system")
+    name = name or chosen(system)
+    try:
+        with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
+            said = export_row(name, to, output, MODELS)
+    except ParamsError:
+        raise
+    except (AbsentNetwork, OSError, ValueError) as error:
+        fail(f"{name}: {error}")
+    typer.echo(f"{said}\n{output}.md: its model card")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="Weights: .pth or .pt of tensors alone, or .safetensors.")],
+    name: Annotated[str, typer.Option("--as", help="What the network is to be called.")],
+):
+    """Take somebody else's trained network as stage 1: EDSR-PyTorch's, RCAN's, BasicSR's, KAIR's, or any that spandrel knows.
+
+    Writes models/NAME and adds the entry NAME to `imports` in params.yaml, from which `dvc repro` makes it again.
+
+    \b
+    Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official
+    """
+    import yaml
+
+    from pipeline.core.graph import graph
+    from pipeline.core.presets import merge
+    from pipeline.core.reading import parse_yaml, read_text
+    from pipeline.nets.layouts.files import read_weights
+    from pipeline.nets.layouts.names import recognise, remarks
+    from pipeline.restore.manifest import read_manifest
+    from pipeline.restore.named import saw_truth
+    from pipeline.stages.convert import convert
+
+    try:
+        if name in graph(load()).nodes:
+            fail(f"{name}: there is a network of this name; choose another, or remove its entry from {PARAMS_FILE}")
+        layout, arch, options = recognise(read_weights(file)) or ("spandrel", "spandrel", {})
+        path, root = file.resolve(), Path.cwd()
+        path = path.relative_to(root) if path.is_relative_to(root) else path
+        entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}
+        entry |= {"saw_truth": True} if saw_truth(file) else {}
+        after = merge(read_text(PARAMS_FILE), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
+        params = parse(parse_yaml(after, PARAMS_FILE), str(PARAMS_FILE))
+        convert(name, params.imports[name])
+        manifest = read_manifest(MODELS / name)
+    except ParamsError:
+        raise
+    except (OSError, ValueError) as error:
+        fail(error if str(file) in str(error) else f"{file}: {error}")
+    write(PARAMS_FILE, after)
+    size = ", ".join([f"{manifest['parameters']:,} weights", *(f"{key} {value}" for key, value in options.items())])
+    typer.echo(f"{MODELS / name}: {arch} as {layout} has it, {size}")
+    for remark in remarks(layout, arch, options):
+        typer.echo(f"note: {remark}")
+    fitting = [key for key, system in params.systems.items() if params.pairs[system.pairs].scale == manifest["scale"]]
+    typer.echo(f"Two-stage training goes on from it with `start: {name}` and `teacher: {name}` in an entry of systems"
+               + (f", such as {', '.join(fitting)}" if fitting else ""))
+
+
+def chosen(system: str) -> str:
+    """The network that metrics/select names for a system; says so on the console."""
+    choices = {key: choice for path in sorted(CHOICES.glob("*.json")) for key, choice in read_json(path).items()}
+    if system not in choices:
+        fail(f"no choice for a system {system!r} in {CHOICES}/, there are {', '.join(choices) or 'none'}: `dvc repro select` "
+             "makes them")
+    choice = choices[system]
+    if "chosen" not in choice:
+        fail(f"{system}: {choice['reason']}; name a network with --model")
+    typer.echo(f"{system}: {choice['chosen']}, chosen without truth: {choice['reason']}")
+    return choice["chosen"]
