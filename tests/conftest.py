@@ -1,4 +1,3 @@
-import fcntl
 import os
 import shutil
 from functools import cache
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from clone import build
+from filelock import FileLock
 
 from pipeline.core.presets import merge
 from pipeline.images.shards import ShardWriter
@@ -50,8 +50,7 @@ def built(tmp_path_factory) -> Path:
     """The project reproduced and committed under the smoke preset, once for all processes of the tests; left as it is."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with open(base / "built.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(base / "built.lock"):
         if not (base / "built").is_dir():
             build(ROOT, base / "restage")
             (base / "restage").rename(base / "built")

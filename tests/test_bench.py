@@ -25,7 +25,7 @@ from pipeline.restore.named import named
 from pipeline.restore.network import save_network
 from pipeline.restore.tiles import restore as model_restore
 from pipeline.score.names import TEST_SETS, Control, control_rows, reading_order
-from pipeline.score.score import Scorer
+from pipeline.score.score import Scorer, by_kind
 from pipeline.stages import bench, combine
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
@@ -415,6 +415,26 @@ def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
     reasons = {item["metric"]: item["reason"] for item in found["absent"] if item["test_set"] == "synthetic"}
     assert reasons["psnr"].startswith("1 of 2 images are left out of the mean: psnr is not finite")
     assert reasons["niqe"].startswith("1 of 2 images are left out of the mean: NIQE needs")
+
+
+@pytest.mark.parametrize("textured", [0, 1])
+def test_every_kind_of_reason_is_named_with_its_number_of_images(project, textured):
+    grey, noise = np.full((64, 64, 3), 99, np.uint8), noisy(np.random.default_rng(1), 64, 64)
+    truth = {"flat0": grey, "flat1": grey, "tiny": grey[:4, :4]} | ({"textured": noise} if textured else {})
+    write_shard(side("inputs", "synthetic"), {name: image[::2, ::2] for name, image in truth.items()})
+    write_shard(side("targets", "synthetic"), truth)
+    bench.main("rows", "sr-input")
+    (reason,) = (item["reason"] for item in scores("sr-input")["absent"]
+                 if (item["test_set"], item["metric"]) == ("synthetic", "psnr"))
+    left_out, _, reason = reason.rpartition("left out of the mean: ")
+    assert left_out == ("3 of 4 images are " if textured else "")
+    infinite, small = reason.split("; ")
+    assert infinite.startswith("psnr is not finite") and infinite.endswith("(2 images)")
+    assert "4x4" in small and small.endswith("(1 image)")
+
+
+def test_reasons_that_differ_in_numbers_are_of_one_kind():
+    assert by_kind(["needs 4, has 1", "needs 4, has 3"]) == "needs 4, has 1"
 
 
 def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):

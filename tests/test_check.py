@@ -51,7 +51,8 @@ def change(section: str, key: str, **fields) -> None:
 
 
 def test_folders_are_named_by_their_param(project):
-    assert [*findings.folders(load())] == [Finding("ok", "sets.sr-captures.folder: 2 images in photos")]
+    assert [*findings.folders(load())] == [
+        Finding("ok", "sets.sr-captures.folder: 2 images in photos; 1 file passed over: 1 .txt (notes.txt)")]
     change("sets", "sr-truth", folder="nowhere")
     change("sets", "sr-far", folder="photos/notes.txt")
     Path("empty").mkdir()
@@ -62,7 +63,7 @@ def test_folders_are_named_by_their_param(project):
     assert [finding.level for finding in found.values()].count("fix") == 3
     assert found["sets.sr-truth.folder"].text.endswith("nowhere is nothing")
     assert found["sets.sr-far.folder"].text.endswith("is a file")
-    assert "empty holds no image" in found["sets.sr-far-truth.folder"].text
+    assert "no images in empty" in found["sets.sr-far-truth.folder"].text
 
 
 def test_what_the_sets_take_is_told_from_headers(project, monkeypatch):
@@ -226,7 +227,8 @@ def test_the_command_says_what_to_mend_and_prunes_when_told(project):
 
 def test_videos_are_counted_where_they_are_asked_for(project):
     Path("photos/clip.mp4").touch()
-    assert {finding.text for finding in findings.folders(load())} >= {"sets.sr-captures.folder: 2 images in photos"}
+    assert {finding.text for finding in findings.folders(load())} >= {
+        "sets.sr-captures.folder: 2 images in photos; 2 files passed over: 1 .mp4 (clip.mp4), 1 .txt (notes.txt)"}
     change("sets", "sr-captures", video_every=5)
     assert {finding.text for finding in findings.folders(load())} >= {
-        "sets.sr-captures.folder: 2 images and 1 videos in photos"}
+        "sets.sr-captures.folder: 2 images and 1 videos in photos; 1 file passed over: 1 .txt (notes.txt)"}

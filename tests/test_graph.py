@@ -14,14 +14,16 @@ from typing import get_args
 import pytest
 import yaml
 from conftest import ROOT, with_presets
+from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 
 from pipeline.core import entries, settings
+from pipeline.core.graph import graph
 from pipeline.core.imports import imported
 from pipeline.core.params import Params, load
 from pipeline.images import test_sets
 from pipeline.nets.build import architectures
-from pipeline.stages import code
+from pipeline.stages import code, index
 from pipeline.stages import settings as sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -49,16 +51,16 @@ def deps_of(group: str) -> list[str]:
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "swd")} | {
-        "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/shards.py"}
+        "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
 def test_a_stage_depends_on_its_code_and_on_what_it_reads_of_params(group):
     script, deps, section = script_of(group), deps_of(group), GRAPH[group].get("foreach", "").strip("${}")
     told = [f"data/code/{script}.json"]
-    if group in sections.READ:
+    if group in {**sections.READ, **sections.LISTED}:
         told.append(f"data/settings/{group}.json")
-    if group in sections.READ_OF_A_TASK:
+    if group in {**sections.READ_OF_A_TASK, **sections.LISTED_OF_A_TASK}:
         told.append(f"data/settings/{group}/${{key}}.json")
         assert section == "tasks"
     if group in sections.GROUPS:
@@ -174,7 +176,7 @@ def names(paths) -> set[str]:
      {"label/sr-edsr-round2"} | MADE),
     ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}},
      {"synthesize/sr", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
-    ("sets", {"twin": {"folder": "a"}}, {"folders"} | MADE),
+    ("sets", {"twin": {"folder": "a"}}, {"folders", "index-page", *(f"index/{task}" for task in TASKS)} | MADE),
     ("sets", {"sr-truth": VALUES["sets"]["sr-truth"] | {"folder": "data/none"}}, {"folders", "ingest/sr-truth"} | EVALUATED),
     ("sets", {"clean": VALUES["sets"]["clean"] | {"folder": "data/builtin/sr-truth"}}, {"folders", "ingest/clean"} | MADE),
     ("bench", {"border": 5}, BENCH | EVALUATED),
@@ -265,6 +267,20 @@ def test_curves_are_handed_every_section_of_trainings():
     assert asked == {*sections.READ["curves"], "imports", "adabn", "chains", "ensembles"}  # these have no curve
 
 
+def test_lists_hold_what_is_read_of_the_entries_that_are_there():
+    """And a list of what a choice may see names nothing that knows the truth."""
+    p = load(ROOT / "params.yaml")
+    lineage = graph(p)
+    for task in p.tasks:
+        assert index.entries(p, task) == sorted(lineage.entries(task))
+        assert all(path.startswith(f"data/blind/{task}/") for path in index.of_blind(p, task))
+    outs = {Path(out.def_path) for stage in Repo(ROOT).index.stages for out in stage.outs}
+    found = {Path(path) for path in index.of_page(p)}
+    assert found <= outs
+    assert found == {out for out in outs if out.parts[:2] in [("data", "bench"), ("data", "crops"), ("data", "contents")]
+                     or out.parts[:2] in [("metrics", "curves"), ("metrics", "images"), ("metrics", "select")]}
+
+
 def test_imports_run_one_way():
     order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
              "cli"]
@@ -304,7 +320,7 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
     assert deps_of("zssr") == ["data/code/zssr.json", "data/settings/zssr/${key}.json", "data/tests/${item.tests}/inputs"]
     for name in get_args(settings.TestSet):
         assert test_sets.folder_of(Path("data/tests/x"), "targets", name).is_relative_to("data/tests/x/targets")
-    assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/blind/${key}"]
+    assert deps_of("select") == ["data/code/select.json", "data/settings/select/${key}.json", "data/index/${key}/blind.json"]
     p = load(ROOT / "params.yaml")
     truths = {entry.truth for entry in (*p.tests.values(), *p.far.values())} - {"none"}
     assert truths == {f"{task}-{name}" for task in ("sr", "demoire") for name in ("truth", "far-truth")}

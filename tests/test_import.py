@@ -25,6 +25,7 @@ from pipeline.nets.layouts.files import read_weights, write_weights
 from pipeline.report.costs import section
 from pipeline.restore.manifest import read_manifest
 from pipeline.restore.model import model_of
+from pipeline.restore.named import read_row
 from pipeline.restore.network import load_network
 from pipeline.score.cost import training_flop
 from pipeline.stages import convert, label, stage2
@@ -34,6 +35,19 @@ from pipeline.stages import convert, label, stage2
     ({"params": {"a": torch.ones(1)}, "params_ema": {"a": torch.zeros(1)}}, None),
     ({"module.a": torch.zeros(1)}, None),
     ({"state_dict": {"a": torch.zeros(1)}, "epoch": 3}, None),
+    ({"params_ema": {}, "params": {"a": torch.zeros(1)}}, None),
+    ({"params-ema": {"a": torch.zeros(1)}, "params": {"a": torch.ones(1)}}, None),
+    ({"model": {"a": torch.zeros(1)}, "optimizer": {"state": {}}, "epoch": 3}, None),
+    ({"model_state_dict": {"module.a": torch.zeros(1)}, "loss": 0.1}, None),
+    ({"model": {"state_dict": {"a": torch.zeros(1)}}}, None),
+    ({"net_g": {"a": torch.zeros(1)}, "net_d": {"b": torch.zeros(1)}}, None),
+    ({"_orig_mod.a": torch.zeros(1)}, None),
+    ({"net_g.a": torch.zeros(1)}, None),
+    ({"n_averaged": torch.tensor(7), "module.a": torch.zeros(1)}, None),
+    ({"module._orig_mod.a": torch.zeros(1)}, None),
+    ({"_orig_mod.module.a": torch.zeros(1)}, None),
+    ({"state_dict": {"net_g._orig_mod.a": torch.zeros(1)}}, None),
+    ({"params_ema": {}}, "w.pth: key params_ema holds a dict, wanted a tensor"),
     ({"a": torch.zeros(1), "epoch": 3}, "w.pth: key epoch holds a int, wanted a tensor"),
     ([torch.zeros(1)], "w.pth: holds a list, wanted a dict of tensors"),
     ({}, "w.pth: holds no tensors"),
@@ -45,6 +59,21 @@ def test_what_a_file_may_hold(tmp_path, state, message):
             read_weights(tmp_path / "w.pth")
     else:
         assert read_weights(tmp_path / "w.pth") == {"a": torch.zeros(1)}
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.pt", "w.safetensors"])
+@pytest.mark.parametrize("content, message", [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 6229733\n", "a pointer of Git LFS"),
+    (b"\n<!DOCTYPE html>\n<html><head><title>Sign in</title>", "a web page"),
+    (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "a web page"),
+])
+def test_what_a_failed_download_leaves_is_named_as_what_it_is(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name}: {message}"):
+        read_weights(tmp_path / name)
+    if name.endswith(".safetensors"):
+        with pytest.raises(ValueError, match=f"{name}: {message}"):
+            read_row(tmp_path / name)
 
 
 class Trap:

@@ -12,8 +12,10 @@ import yaml
 from conftest import ROOT, smooth_image
 from PIL import Image
 
+from pipeline.check import findings
+from pipeline.core.params import load
 from pipeline.images.shards import Shard, check_pairing
-from pipeline.stages import ingest
+from pipeline.stages import folders, ingest
 
 SPLITS = ("train", "val", "test", "holdout")
 DEFAULTS = {"folder": "photos", "include": "**", "scene": "(.*)", "val": 0, "test": 0, "holdout": 0, "patches": 0,
@@ -104,13 +106,47 @@ def test_odd_names_and_files_that_are_no_images(project):
     assert manifest["ignored"] == 3
 
 
-def test_links_are_followed_but_not_in_circles(project):
+def test_links_to_files_are_followed_and_a_set_may_be_a_link_itself(project):
+    picture("elsewhere/a.png")
+    picture("store/sub/b.png")
+    os.symlink(project / "elsewhere/a.png", "store/linked.png")
+    os.symlink(project / "store", "photos")
+    run()
+    assert names()["train"] == ["linked", "sub/b"]
+
+
+@pytest.mark.parametrize("link, target, message", [
+    ("photos/sub/linked", "elsewhere", "photos/sub/linked is a link to the folder "),
+    ("photos/sub/self", "photos/sub", "photos/sub/self is a link to the folder "),
+    ("photos/truth", "elsewhere", "photos/truth is a link to the folder "),
+    ("photos/gone.png", "nowhere.png", "photos/gone.png is a link to "),
+    ("photos/notes", "nowhere", "photos/notes is a link to "),
+])
+def test_a_link_that_dvc_does_not_hash_is_refused_by_name_before_any_stage_and_by_check(project, link, target, message):
+    """Else what lies behind it is learnt from, and goes stale unseen."""
     picture("elsewhere/a.png")
     picture("photos/sub/b.png")
-    os.symlink(project / "elsewhere", "photos/linked")
-    os.symlink(project / "photos" / "sub", "photos/sub/self")
-    run()
-    assert names()["train"] == ["linked/a", "sub/b"]
+    os.symlink(project / target, link)
+    assert f"sets.mine.folder: {message}" in refused()
+    with pytest.raises(ValueError, match=f"sets.mine.folder: {message}"):
+        folders.main()
+    found = {finding.level: finding.text for finding in findings.folders(load()) if "sets.mine" in finding.text}
+    assert f"sets.mine.folder: {message}" in found["fix"]
+
+
+def test_files_that_are_passed_over_are_counted_and_named(project, capsys):
+    picture("photos/a.png")
+    for name in ("b.jfif", "c.JPE"):
+        Path("photos/a.jpg").write_bytes(b"")
+        picture("photos/a.jpg", seed=1)
+        Path("photos/a.jpg").rename(f"photos/{name}")
+    for name in ("d.gif", "e.gif", "f.avif", "noending"):
+        Path("photos", name).write_bytes(b"any")
+    assert run()["ignored"] == 4 and names()["train"] == ["a", "b", "c"]
+    wanted = "4 files passed over: 1 .avif (f.avif), 2 .gif (d.gif, e.gif), 1 without an ending (noending)"
+    assert f"sets.mine: {wanted}" in capsys.readouterr().out
+    assert [finding.text for finding in findings.folders(load()) if "sets.mine" in finding.text] == [
+        f"sets.mine.folder: 3 images in photos; {wanted}"]
 
 
 def test_a_name_that_is_no_text_is_refused_by_name(project):
@@ -171,9 +207,9 @@ def test_too_large_for_the_limit(project):
 
 @pytest.mark.parametrize("prepare, wanted", [
     (lambda: None, "photos cannot be read .No such file"),
-    (lambda: Path("photos").mkdir(), "no images in photos .0 files"),
+    (lambda: Path("photos").mkdir(), "no images in photos; wanted are "),
     (lambda: Path("photos").touch(), "photos cannot be read .Not a directory"),
-    (lambda: (Path("photos").mkdir(), Path("photos/a.txt").touch()), "no images in photos .1 files with other endings"),
+    (lambda: (Path("photos").mkdir(), Path("photos/a.txt").touch()), "no images in photos; .*; 1 file passed over: 1 .txt"),
 ])
 def test_a_folder_without_images_names_the_param(project, prepare, wanted):
     prepare()

@@ -221,7 +221,7 @@ def test_it_says_what_it_assumed_and_what_to_change(project):
 def test_folders_without_images_are_refused(project):
     Path("empty").mkdir()
     Path("empty/notes.txt").touch()
-    assert refusal("x4", captures="empty").startswith(f"--captures: no images in {project}/empty (1 files with other endings)")
+    assert refusal("x4", captures="empty").startswith(f"--captures: no images in {project}/empty; wanted are ")
     assert refusal("x4", clean="nowhere").startswith(f"--clean: {project}/nowhere cannot be read")
     assert refusal("x4", "--truth", "empty").startswith(f"--truth: no images in {project}/empty")
 

@@ -22,7 +22,7 @@ from pipeline.score.metric import Metric, Need
 from pipeline.score.registry import METRICS, asked_for, contests, diagnostics, is_level, known, of_family
 from pipeline.score.score import Result, Scorer
 from pipeline.stages import bench, evaluate, page, select
-from pipeline.stages.settings import check_metrics
+from pipeline.stages.settings import check_names
 
 DEFAULTS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -73,11 +73,11 @@ def test_the_registry_is_read_without_what_computes_the_scores():
     ("select", None, {"metric": "sharpness"}, "got 'sharpness'"),
 ])
 def test_names_of_params_that_no_metric_has_are_refused(section, key, change, message):
-    check_metrics(parse(DEFAULTS))
+    check_names(parse(DEFAULTS))
     entry = DEFAULTS[section] if key is None else DEFAULTS[section][key]
     changed = DEFAULTS | {section: entry | change if key is None else DEFAULTS[section] | {key: entry | change}}
     with pytest.raises(ParamsError, match=message):
-        check_metrics(parse(changed))
+        check_names(parse(changed))
 
 
 def test_each_metric_is_given_what_it_needs_where_it_is_needed(tmp_path, monkeypatch):

@@ -170,5 +170,5 @@ def test_overrides_and_lambda_scale():
 
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / "params.yaml").write_text("a: [")
-    with pytest.raises(params.ParamsError, match="params.yaml: not valid YAML"):
+    with pytest.raises(params.ParamsError, match="params.yaml, line 1: not valid YAML"):
         params.load(tmp_path / "params.yaml")

@@ -41,8 +41,8 @@ def test_forced_again_the_lock_is_the_same(clone):
 def test_an_experiment_runs_stage_2_and_later_only(clone):
     output = sh("dvc exp run -n stronger -S stage2.lambda=0.05", clone)
     groups = {stage.split("@")[0] for stage in ran(output)}
-    assert groups == {"settings", "stage2", "gan", "label", "finetune", "bench-system", "bench", "evaluate", "select", "curves",
-                      "page", "report"}
+    assert groups == {"settings", "stage2", "gan", "label", "finetune", "bench-system", "bench", "index", "index-curves",
+                      "index-page", "evaluate", "select", "curves", "page", "report"}
     assert "bench@sr-input" not in ran(output)
     difference = sh("dvc metrics diff", clone)
     assert "sr-edsr-stage2.captures.psnr" in difference and "sr-edsr.captures.psnr" not in difference
@@ -60,6 +60,34 @@ def test_temp_and_queue_leave_the_workspace_alone(clone):
     assert status.count("Success") == 2, status
     assert not sh("git status --porcelain", clone).strip()
     assert "title" in sh("dvc exp show --only-changed --md", clone)
+
+
+INDEX = {"index@sr", "index-curves", "index-page"}
+
+
+def test_what_entries_that_are_gone_have_left_runs_the_lists_alone_and_no_other_clone(clone, tmp_path):
+    """And nothing runs in a clone whose git turns the ends of lines, as Git for Windows does by default."""
+    left = {"bench/sr/old.json": "{}", "blind/sr/old.json": "{}", "crops/sr/old/crop.png": "any", "contents/old.json": "{}"}
+    left = {clone / "data" / path: text for path, text in left.items()} | {clone / "metrics/curves/old.csv": "step\n"}
+    for path, text in left.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert ran(sh("dvc repro", clone)) == INDEX
+    for path in left:
+        path.unlink()
+    (clone / "data/crops/sr/old").rmdir()
+    sh(f"git checkout -q . && dvc repro -q && dvc remote add --local -q here {tmp_path}/remote && dvc push -q -r here", clone)
+    for name, option in (("second", ""), ("windows", "-c core.autocrlf=true")):
+        sh(f"git clone -q {option} {clone} {tmp_path}/{name}", clone)
+        sh(f"dvc remote add --local -q here {tmp_path}/remote && dvc pull -q -r here", tmp_path / name)
+        assert "nothing to run" in sh("python -m pipeline check", tmp_path / name)
+    for path, text in left.items():
+        other = tmp_path / "second" / path.relative_to(clone)
+        other.parent.mkdir(exist_ok=True)
+        other.write_text(text)
+    assert ran(sh("dvc repro", tmp_path / "second")) == INDEX
+    assert sh("git status --porcelain", tmp_path / "second").split() == ["M", "dvc.lock"]
+    sh("git checkout -q . && dvc checkout -q", clone)
 
 
 def test_one_task_alone(clone):

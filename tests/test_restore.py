@@ -93,11 +93,46 @@ def test_folders_keep_their_structure_and_photos_their_format(project):
 def test_globs_keep_what_is_below_their_fixed_part(project):
     for name in ("x/b.png", "x/y/c.png", "z/d.jpg"):
         write_png(project / "photos" / Path(name).with_suffix(".png"), RGB)
-    jobs = plan([Path("photos/**/*.png")], Path("out"))
+    jobs, _ = plan([Path("photos/**/*.png")], Path("out"))
     assert sorted(str(job.target) for job in jobs) == ["out/a.png", "out/x/b.png", "out/x/y/c.png", "out/z/d.png"]
-    assert [str(job.target) for job in plan([Path("photos/*.png")], Path("out"))] == ["out/a.png"]
+    assert [str(job.target) for job in plan([Path("photos/*.png")], Path("out"))[0]] == ["out/a.png"]
     with pytest.raises(PlanError, match="no images match"):
         plan([Path("photos/*.jpg")], Path("out"))
+
+
+def test_every_file_that_is_passed_over_is_counted_and_named(project):
+    for name in ("b.jfif", "c.JPE"):
+        Image.fromarray(RGB).save(project / "photos" / name, "JPEG")
+    for name in ("d.gif", "x/e.gif", "f.avif", "g.ppm", "noending", "notes.txt"):
+        (project / "photos/x").mkdir(exist_ok=True)
+        (project / "photos" / name).write_bytes(b"any")
+    result = run("photos", "-o", "out")
+    assert result.exit_code == 0 and "3 restored" in result.output and files("out") == ["a.png", "b.jfif", "c.JPE"]
+    assert Image.open("out/b.jfif").format == Image.open("out/c.JPE").format == "JPEG"
+    said = next(line for line in result.output.splitlines() if "passed over" in line)
+    assert said.startswith("3 restored; 6 files passed over: ") and "2 .gif (photos/d.gif, photos/x/e.gif)" in said
+    assert all(name in said for name in ("photos/f.avif", "photos/g.ppm", "photos/noending", "photos/notes.txt"))
+    assert "1 file passed over: 1 .gif (photos/d.gif)" in run("photos/[a-d]*", "-o", "globbed").output
+    Path("none").mkdir()
+    Path("none/d.gif").write_bytes(b"any")
+    result = run("none", "-o", "c")
+    assert result.exit_code == 1 and "none: no images in this folder; 1 file passed over: 1 .gif (none/d.gif)" in result.output
+
+
+@pytest.mark.parametrize("named", ["photos", "photos/**/*.png", "photos/*/*.png", "photos/*"])
+def test_a_linked_folder_is_refused_by_name_and_one_that_is_named_itself_restored(project, named):
+    write_png(project / "store/b.png", RGB)
+    os.symlink(project / "store", "photos/linked")
+    result = run(named, "-o", "out")
+    assert result.exit_code == 1 and not Path("out").exists()
+    assert f"photos/linked is a link to the folder {project}/store" in " ".join(result.output.split())
+    assert run("photos/linked", "photos/a.png", "-o", "out").exit_code == 0 and files("out") == ["a.png", "b.png"]
+
+
+def test_a_name_that_looks_alike_is_named(project):
+    write_png(project / "photos/e\u0301.png", RGB)
+    result = run("photos/\xe9.png", "-o", "out.png")
+    assert result.exit_code == 1 and "'e\\u0301.png', not '\\xe9.png'" in result.output
 
 
 def test_an_output_folder_inside_the_inputs_is_not_restored_again(project):

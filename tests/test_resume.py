@@ -1,7 +1,9 @@
 """Trainings that are killed for real: what they leave must resume to the bytes of a run that was left alone."""
 import importlib
+import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from conftest import ROOT
 from trainings import METHODS
 
 from pipeline.stages import label, stage1, stage2
-from pipeline.train.checkpoint import only_one
+from pipeline.train.checkpoint import Checkpoint, only_one
 
 STEPS = 160
 SYSTEM = "sr-srresnet"  # batch norm has a state that is no weight
@@ -120,9 +123,90 @@ def test_an_orphan_of_dvc_saves_and_stops(project):
     assert list((project / ".work").glob("*/*/state.pt"))
 
 
-def test_a_second_trainer_of_the_same_network_is_refused_with_the_pid(tiny_project):
-    with only_one("sr-edsr"):
-        code = "from pipeline.train.checkpoint import only_one\nwith only_one('sr-edsr', wait=0.1): pass"
-        second = subprocess.run([sys.executable, "-c", code], cwd=tiny_project, env=os.environ | {"PYTHONPATH": str(ROOT)},
-                                capture_output=True, text=True)
-    assert second.returncode == 1 and f"being trained by process {os.getpid()}" in second.stderr
+WAITER = """
+import sys
+from pathlib import Path
+from pipeline.train.checkpoint import only_one
+with only_one(Path(sys.argv[1])):
+    print("trains", flush=True)
+"""
+
+
+def waiter(project, folder) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", WAITER, folder], cwd=project, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_the_same_training_waits_and_another_of_its_name_does_not(tmp_path, monkeypatch):
+    """Two jobs of DVC's queue share RESTAGE_WORK."""
+    monkeypatch.chdir(tmp_path)
+    with only_one(Path(".work/sr-edsr/aaaa")):
+        assert finish(waiter(tmp_path, ".work/sr-edsr/bbbb")) == "trains\n"
+        same, stopped = waiter(tmp_path, ".work/sr-edsr/aaaa"), waiter(tmp_path, ".work/sr-edsr/aaaa")
+        said = f"sr-edsr: waiting for process {os.getpid()}, which runs the same training\n"
+        assert same.stdout.readline() == stopped.stdout.readline() == said
+        stopped.send_signal(signal.SIGINT)
+        assert "SIGINT" in finish(stopped) and stopped.returncode == 128 + signal.SIGINT
+    assert finish(same) == "trains\n" and same.returncode == 0
+
+
+def state_file(project) -> Path:
+    (found,) = (project / ".work").glob("*/*/state.pt")
+    return found
+
+
+def flipped(content: bytes) -> bytes:
+    """With one bit of the weights changed."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:]
+
+
+def saved_as(value) -> bytes:
+    handle = io.BytesIO()
+    torch.save(value, handle)
+    return handle.getvalue()
+
+
+STATE = {"step": 3, "curve": [], "window": [], "method": {"weight": torch.arange(1000.0)}}
+DAMAGE = {"cut": lambda content: content[: len(content) // 2], "short": lambda content: content[:-1], "empty": lambda _: b"",
+          "flipped": flipped, "text": lambda _: b"host\n", "another's": lambda _: saved_as(STATE | {"of": "another"}),
+          "no state": lambda _: saved_as([1])}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, capsys, how):
+    checkpoint = Checkpoint(tmp_path / "abcd")
+    for step in (3, 4):
+        checkpoint.save(STATE | {"step": step})
+    assert checkpoint.load()["step"] == 4 and not capsys.readouterr().out
+    checkpoint.path.write_bytes(DAMAGE[how](checkpoint.path.read_bytes()))
+    assert checkpoint.load()["step"] == 3
+    assert str(checkpoint.path) in (said := capsys.readouterr().out) and "the one before it is taken" in said
+    checkpoint.save(STATE | {"step": 5})  # the good one is not lost to it
+    assert [checkpoint.load()["step"], torch.load(checkpoint.previous)["step"]] == [5, 3]
+    for path in (checkpoint.path, checkpoint.previous):
+        path.write_bytes(DAMAGE[how](path.read_bytes()))
+    assert checkpoint.load() is None
+    assert str(checkpoint.previous) in (said := capsys.readouterr().out) and "begins anew" in said
+
+
+def test_a_training_with_damaged_checkpoints_ends_with_the_same_bytes(project):
+    stage2.main("stage2", SYSTEM)
+    wanted = results(project)
+    for file in (project / f"models/{SYSTEM}-stage2").iterdir():
+        file.unlink()
+    process = start(project)
+    wait_for_checkpoint(project, process, 0.5)
+    process.kill()
+    finish(process)
+    path, saved = state_file(project), shutil.copytree(project / ".work", project / "saved")
+    path.write_bytes(b"")
+    output = finish(start(project, RESTAGE_CHECKPOINT_SECONDS="60"))
+    assert f"{path.relative_to(project)}: damaged" in output and "resuming at step" in output, output
+    assert results(project) == wanted and not list((project / ".work").glob("*/*/*.pt*"))
+    shutil.rmtree(project / ".work")
+    shutil.move(saved, project / ".work")
+    for file in (path, path.with_name("previous.pt")):
+        file.write_bytes(file.read_bytes()[:999])
+    output = finish(start(project, RESTAGE_CHECKPOINT_SECONDS="60"))
+    assert "begins anew" in output and "resuming" not in output and results(project) == wanted, output

@@ -73,3 +73,13 @@ def test_a_split_that_one_side_does_not_have_is_no_partner_missing(tmp_path):
     write_shard(tmp_path / "labels/train", {"x": image})
     with pytest.raises(ValueError, match="A has 1 image.s. without a partner in B, the first is 'y'$"):
         check_pairing(Shard(tmp_path / "set/train"), Shard(tmp_path / "labels/train"), 1, "A", "B")
+
+
+@pytest.mark.parametrize("ours, theirs", [("e\u0301te", "\xe9te"), ("IMG_1", "img_1")])
+def test_a_partner_whose_name_only_looks_alike_is_named(tmp_path, ours, theirs):
+    """macOS stores an accent as a character of its own."""
+    write_shard(tmp_path / "a", {ours: np.zeros((2, 2, 3), np.uint8)})
+    write_shard(tmp_path / "b", {theirs: np.zeros((2, 2, 3), np.uint8)})
+    with pytest.raises(ValueError) as error:
+        check_pairing(Shard(tmp_path / "a"), Shard(tmp_path / "b"), 1, "ours", "theirs")
+    assert "without a partner" in str(error.value) and ascii(theirs) in str(error.value) and ascii(ours) in str(error.value)

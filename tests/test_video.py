@@ -10,6 +10,7 @@ from test_ingest import names, project, refused, run, tree  # noqa: F401
 
 from pipeline.images import faces
 from pipeline.images.shards import Shard
+from pipeline.images.video_tags import colour_tags
 
 FACE = (74, 178, 83)  # top, left, side of the face in the photograph, as scikit-image's own classifier finds it
 PART = (20, 120, 200, 200)  # of the photograph: top, left, height, width
@@ -118,7 +119,7 @@ def test_videos_and_images_in_one_folder_and_patches_of_both(project):  # noqa: 
 
 def test_video_files_are_passed_over_unless_asked_for(project):  # noqa: F811
     clip("photos/clip.avi", 3, height=48, width=64)
-    assert refused().startswith("sets.mine.folder: no images in photos (1 files with other endings)")
+    assert refused().startswith("sets.mine.folder: no images in photos; wanted are ")
     cv2.imwrite("photos/still.png", np.full((48, 64, 3), 7, np.uint8))
     manifest = run()
     assert names()["train"] == ["still"] and manifest["ignored"] == 1
@@ -140,6 +141,79 @@ def test_what_cannot_be_opened_is_refused_by_name(project, content):  # noqa: F8
     Path("photos").mkdir()
     Path("photos/bad.mp4").write_bytes(content)
     assert "'bad.mp4': cannot be opened as a video; wanted is one that OpenCV's FFmpeg decodes" in refused(video_every=5)
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4) + kind + content
+
+
+def colr(primaries: int, transfer: int, matrix: int, kind: bytes = b"nclx") -> bytes:
+    numbers = b"".join(number.to_bytes(2) for number in (primaries, transfer, matrix))
+    return box(b"colr", kind + numbers + bytes(kind == b"nclx"))
+
+
+def pasp(wide: int, tall: int) -> bytes:
+    return box(b"pasp", wide.to_bytes(4) + tall.to_bytes(4))
+
+
+def with_box(content: bytes, added: bytes) -> bytes:
+    """An MP4 file whose video track says more of itself; its `moov` comes last, so no offset moves."""
+    content, start = bytearray(content), 0
+    places, inside = [], [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"]
+    while inside:
+        size, kind = int.from_bytes(content[start : start + 4]), content[start + 4 : start + 8]
+        if kind != inside[0]:
+            start += size
+            continue
+        places.append(start)
+        inside.pop(0)
+        start += 16 if kind == b"stsd" else 8
+    for place in places:
+        content[place : place + 4] = (int.from_bytes(content[place : place + 4]) + len(added)).to_bytes(4)
+    end = places[-1] + int.from_bytes(content[places[-1] : places[-1] + 4]) - len(added)
+    return bytes(content[:end] + added + content[end:])
+
+
+@pytest.fixture(scope="module")
+def mp4(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("mp4") / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    for index in range(3):
+        writer.write(np.full((48, 64, 3), level(index), np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("added, reason", [
+    (colr(9, 18, 9), "its colours are HLG, BT.2020;"),
+    (colr(9, 18, 9, b"nclc"), "its colours are HLG, BT.2020;"),
+    (colr(9, 16, 9), "its colours are PQ, BT.2020;"),
+    (colr(9, 14, 9), "its colours are BT.2020;"),
+    (colr(12, 1, 1), "its colours are Display P3;"),
+    (pasp(4, 3), "its pixels are not square, but 4:3;"),
+])
+def test_frames_that_would_come_out_squashed_or_in_wrong_colours_are_refused_by_name(project, mp4, added, reason):  # noqa: F811
+    Path("photos").mkdir()
+    Path("photos/clip.mp4").write_bytes(with_box(mp4, added))
+    assert f"'clip.mp4': {reason}" in refused(video_every=1)
+
+
+@pytest.mark.parametrize("added", [b"", colr(1, 1, 1), colr(6, 6, 6), colr(2, 2, 2), colr(1, 13, 1), pasp(1, 1)])
+def test_tags_of_ordinary_videos_change_nothing(project, mp4, added):  # noqa: F811
+    Path("photos").mkdir()
+    Path("photos/clip.mp4").write_bytes(with_box(mp4, added))
+    run(video_every=1)
+    assert len(names()["train"]) == 3
+
+
+@pytest.mark.parametrize("element, unlike", [  # as FFmpeg 8 writes them
+    ("55b09055ba811055b1810955bb810955b98101", "PQ, BT.2020"), ("55b09055ba810155b1810155bb810155b98101", ""),
+    ("55b08455ba8112", "HLG")])
+def test_matroska_says_its_colours_in_an_element(tmp_path, element, unlike):
+    (tmp_path / "clip.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(99) + bytes.fromhex(element) + b"\x1f\x43\xb6\x75"
+                                        + bytes.fromhex("55b08455ba8110"))  # in the pictures it means nothing
+    (tags,) = colour_tags(tmp_path / "clip.mkv")
+    assert tags.unlike_sdr == unlike
 
 
 def test_too_large_frames_are_refused(project):  # noqa: F811

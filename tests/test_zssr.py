@@ -303,3 +303,16 @@ def test_what_cannot_be_is_refused(section, changes, message):
 
 def test_test_sets_are_those_of_the_benchmark():
     assert set(TestSet.__args__) == set(TEST_SETS) == set(stage.TEST_SETS)
+
+
+@pytest.mark.parametrize("content", [b"", b"cut"])
+def test_an_image_that_was_kept_and_is_damaged_is_named_and_enlarged_anew(project, monkeypatch, capsys, content):
+    stage.main("sr-zssr")
+    whole = files()
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.shutil, "rmtree", lambda *_, **__: None)  # keeps .work
+        stage.main("sr-zssr")
+    first, *_ = sorted(Path(".work").rglob("*.npz"))
+    first.write_bytes(content)
+    stage.main("sr-zssr")
+    assert f"{first}: damaged" in capsys.readouterr().out and files() == whole

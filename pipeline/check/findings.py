@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,10 @@ import psutil
 
 from pipeline.core.files import fault_of
 from pipeline.core.params import Params
+from pipeline.core.sources import TRUTH, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
+from pipeline.images.find import find_images, has_truth, passed_over
+from pipeline.images.splits import SplitError
 from pipeline.images.video import VIDEO_SUFFIXES
 
 BUILTIN = Path("data/builtin")
@@ -22,8 +26,8 @@ COPIES = 2  # of what a stage writes: in the workspace and in DVC's cache, where
 MEMORY = 2 * 2**30  # bytes
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of WSL, of AMD
 PLACES = ("data/sets/*", "data/contents/*", "data/pairs/*", "data/labels/*", "data/calibrations/*", "data/tests/*",
-          "data/bench/*/*", "data/blind/*/*", "data/crops/*/*", "models/*", "metrics/*.json", "metrics/calibrations/*",
-          "metrics/curves/*", "metrics/images/*", "metrics/select/*", "metrics/tables/*")
+          "data/bench/*/*", "data/blind/*/*", "data/crops/*/*", "data/index/*", "models/*", "metrics/*.json",
+          "metrics/calibrations/*", "metrics/curves/*", "metrics/images/*", "metrics/select/*", "metrics/tables/*")
 """Where the entries of params.yaml have outs of their own."""
 
 
@@ -40,19 +44,28 @@ def folders(params: Params) -> Iterator[Finding]:
             continue
         if fault := fault_of(folder):
             yield Finding("fix", f"{where}: {fault}")
-        elif not (found := files_of(folder, suffixes := IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set()))):
-            yield Finding("fix", f"{where}: {folder} holds no image, wanted {', '.join(sorted(suffixes))}")
         else:
-            videos = len([path for path in found if path.suffix.lower() in VIDEO_SUFFIXES])
-            yield Finding("ok", f"{where}: {len(found) - videos} images{f' and {videos} videos' if videos else ''} in {folder}")
+            yield images(entry, where)
     for key, entry in params.imports.items():
         if not Path(entry.file).is_file():
             yield Finding("fix", f"imports.{key}.file: {entry.file} is not there")
 
 
-def files_of(folder: Path, suffixes: set[str]) -> list[Path]:
-    return sorted(Path(top, name) for top, _, names in os.walk(folder) for name in names
-                  if Path(name).suffix.lower() in suffixes)
+def images(entry: Set, where: str) -> Finding:
+    """What ingestion would take from the folder of a set."""
+    try:
+        files, others = files_of(entry, where, IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set()))
+    except SplitError as error:
+        return Finding("fix", str(error))
+    videos = len([path for path in files if path.suffix.lower() in VIDEO_SUFFIXES])
+    words = f"{where}: {len(files) - videos} images{f' and {videos} videos' if videos else ''} in {entry.folder}"
+    return Finding("ok", words + (f"; {passed_over(others)}" if others else ""))
+
+
+def files_of(entry: Set, where: str, suffixes: set[str]) -> tuple[list[Path], list[str]]:
+    """The files of a set with one of these endings, and the others. Raises SplitError as `find_images`."""
+    files, others, _ = find_images(Path(entry.folder), where, suffixes, TRUTH if has_truth(entry) else "")
+    return [Path(entry.folder, file) for file in files], others
 
 
 def space(params: Params) -> int:
@@ -63,13 +76,15 @@ def space(params: Params) -> int:
         folder = Path(entry.folder)
         if folder == NONE or BUILTIN in folder.parents or not folder.is_dir():
             continue
-        images, sides = [] if entry.faces else files_of(folder, IMAGE_SUFFIXES), []
-        for path in images[:: max(1, len(images) // SAMPLED)]:
+        found, sides = [], []
+        with suppress(SplitError):  # the findings of `folders` name it
+            found = [] if entry.faces else files_of(entry, "", IMAGE_SUFFIXES)[0]
+        for path in found[:: max(1, len(found) // SAMPLED)]:
             try:
                 sides.append(read_size(path, params.ingest.max_megapixels))
             except (BadImage, OSError):
                 continue  # ingest names it
-        pixels = len(images) * sum(height * width for height, width in sides) / max(1, len(sides))
+        pixels = len(found) * sum(height * width for height, width in sides) / max(1, len(sides))
         total += 3 * int(pixels) + 3 * entry.patches * entry.size**2
     return total + sum(3 * entry.patches * entry.size**2 * 2 for entry in params.pairs.values())
 

@@ -10,7 +10,7 @@ import typer
 from pipeline.cli import PIPED_WIDTH, fail
 from pipeline.cli.init_plan import TASKS
 from pipeline.core.files import write
-from pipeline.core.params import PARAMS_FILE, parse
+from pipeline.core.params import PARAMS_FILE, ParamsError, parse
 
 DEMO = Path("presets/demo.yaml")
 HEAD = """\
@@ -34,17 +34,16 @@ def init(
     \b
     Example: python -m pipeline init --captures /photos/phone --clean /photos/sharp --task same-size
     """
-    import yaml
-
     from pipeline.cli.init_plan import assumptions
     from pipeline.cli.init_survey import plan_project
     from pipeline.cli.init_text import params_text
+    from pipeline.core.reading import parse_yaml
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
         fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
     chosen = plan_project(task.value, captures, clean, truth)
     text = params_text(chosen)
-    parse(yaml.safe_load(text), str(PARAMS_FILE))
+    parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
     if before := demo():
         write(DEMO, HEAD + before)
     write(PARAMS_FILE, text)
@@ -65,13 +64,10 @@ def uncommitted(file: Path) -> str:
 
 def demo() -> str:
     """The text of params.yaml where it is the demo's, with built-in data; empty otherwise."""
-    import yaml
+    from pipeline.core.reading import parse_yaml, read_text
 
-    if not PARAMS_FILE.exists():
-        return ""
-    text = PARAMS_FILE.read_text(encoding="utf-8")
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError:
+        text = read_text(PARAMS_FILE)
+        return text if parse_yaml(text, PARAMS_FILE).get("builtin") else ""
+    except ParamsError:
         return ""
-    return text if isinstance(values, dict) and values.get("builtin") else ""

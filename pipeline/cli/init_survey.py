@@ -5,6 +5,7 @@ from pipeline.cli.init_plan import TASKS, Photos, Plan
 from pipeline.core.sources import Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
 from pipeline.images.find import TRUTH, find_images, has_truth
+from pipeline.images.look_alike import look_alike
 from pipeline.images.splits import name_images, scene_of
 
 FEWEST = {"captures": 4, "clean": 6}  # scenes: the splits need one or two each
@@ -64,8 +65,9 @@ def _check_truth(task: str, captures: Photos, truth: Photos) -> None:
     scale = TASKS[task].scale
     for ours, others, missing in ((captures, truth, "truth"), (truth, captures, "capture")):
         if alone := sorted(ours.images.keys() - others.images.keys()):
-            raise ValueError(f"--truth: {ours.folder / ours.images[alone[0]][0]} has no {missing}: wanted is an image of the "
-                             f"name {alone[0]!r} in {others.folder} ({len(alone)} have none)")
+            first, like = ours.images[alone[0]][0], look_alike(alone[0], others.images)
+            raise ValueError(f"--truth: {ours.folder / first} has no {missing}: wanted is an image of the name {alone[0]!r} in "
+                             f"{others.folder} ({len(alone)} have none){like}")
     for name, (file, height, width) in captures.images.items():
         other, *sides = truth.images[name]
         if sorted(sides) != sorted((scale * height, scale * width)):

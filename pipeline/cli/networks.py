@@ -53,7 +53,7 @@ def restore(
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
-    jobs = plan(inputs, output, f".{format}" if format else None, compare)
+    jobs, passed = plan(inputs, output, f".{format}" if format else None, compare)
     names = [chosen(system)] if system else model
     try:
         restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
@@ -67,14 +67,15 @@ def restore(
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
         typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
-    _tell(outcome, len(jobs))
+    _tell(outcome, len(jobs), passed)
 
 
-def _tell(outcome, photos: int) -> None:
+def _tell(outcome, photos: int, passed: str) -> None:
     """What became of the photos; ends the command when not all could be restored."""
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
     done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")
+    done += f"; {passed}" if passed else ""
     if outcome.stopped:
         typer.echo(f"stopped: {done}, of {photos}; the same command continues", err=True)
         raise typer.Exit(outcome.stopped)
@@ -127,6 +128,7 @@ def import_(
 
     from pipeline.core.graph import graph
     from pipeline.core.presets import merge
+    from pipeline.core.reading import parse_yaml, read_text
     from pipeline.nets.layouts.files import read_weights
     from pipeline.nets.layouts.names import recognise, remarks
     from pipeline.restore.manifest import read_manifest
@@ -141,8 +143,8 @@ def import_(
         path = path.relative_to(root) if path.is_relative_to(root) else path
         entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}
         entry |= {"saw_truth": True} if saw_truth(file) else {}
-        after = merge(PARAMS_FILE.read_text(encoding="utf-8"), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
-        params = parse(yaml.safe_load(after), str(PARAMS_FILE))
+        after = merge(read_text(PARAMS_FILE), yaml.safe_dump({"imports": {name: entry}}, sort_keys=False))
+        params = parse(parse_yaml(after, PARAMS_FILE), str(PARAMS_FILE))
         convert(name, params.imports[name])
         manifest = read_manifest(MODELS / name)
     except (OSError, ValueError) as error:

@@ -35,7 +35,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
 
     levels: list[str] = []
     params = load()
-    settings.check_metrics(params)
+    settings.check_names(params)
     tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
     for finding in (*findings.folders(params), *findings.machine(params), *findings.trunks(params), findings.device()):
         tell(finding)
@@ -66,22 +66,22 @@ def preset(
     \b
     Example: python -m pipeline preset p2 all
     """
-    import yaml
-
     from pipeline.core.presets import difference, merge
+    from pipeline.core.reading import parse_yaml, read_text
 
-    before = after = PARAMS_FILE.read_text(encoding="utf-8")
+    after = read_text(PARAMS_FILE)
+    before = parse_yaml(after, PARAMS_FILE)
     for name in names:
         file = PRESETS / f"{name}.yaml"
         if not file.is_file():
             there = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml"))) or "none; is this the project's root?"
             fail(f"no preset {name!r}, there are {there}")
-        after = merge(after, file.read_text(encoding="utf-8"))
         try:
-            parse(yaml.safe_load(after), f"{PARAMS_FILE} with {file}")
+            after = merge(after, read_text(file), file)
+            parse(parse_yaml(after, PARAMS_FILE), f"{PARAMS_FILE} with {file}")
         except ParamsError as error:
             fail(f"{shorten(str(error), 400, placeholder=' ...')}\n{file} says at its top which preset comes before it, if any")
-    typer.echo("\n".join(difference(yaml.safe_load(before), yaml.safe_load(after))) or "nothing changes")
+    typer.echo("\n".join(difference(before, parse_yaml(after, PARAMS_FILE))) or "nothing changes")
     if not show:
         write(PARAMS_FILE, after)
 

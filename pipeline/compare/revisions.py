@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from pipeline.compare.scores import read_table
 from pipeline.core.graph import graph
 from pipeline.core.params import PARAMS_FILE, Params, ParamsError, parse
 from pipeline.core.presets import difference
+from pipeline.core.reading import parse_yaml
 
 WORKSPACE = "workspace"
 KEYS = ["row", "test_set", "image", "scene"]  # the other columns of metrics/images are metrics
@@ -50,7 +50,7 @@ def _read(name: str, tasks: list[str] | None) -> Revision:
     text = _reader(name)
     path = PARAMS_FILE
     try:
-        params = parse(yaml.safe_load(text(path)), str(path))
+        params = parse(parse_yaml(text(path), path), str(path))
         if unknown := [task for task in tasks or () if task not in params.tasks]:
             raise RevisionError(f"--task {unknown[0]}: no such name, there are {', '.join(params.tasks)}")
         scores, images = {}, {}
@@ -67,7 +67,7 @@ def _read(name: str, tasks: list[str] | None) -> Revision:
         raise RevisionError(f"{name}: {path} is not there; {hint}") from None
     except ParamsError as error:
         raise RevisionError(f"{name}: {error}") from None
-    except (DvcException, OSError, KeyError, ValueError, yaml.YAMLError) as error:
+    except (DvcException, OSError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise RevisionError(f"{name}: {path} cannot be read: {reason}") from None
     return Revision(name, params, scores, images)

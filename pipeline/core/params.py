@@ -6,13 +6,13 @@ point at other entries (a system's set of captures, say) are checked too, so a t
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.core import entries
 from pipeline.core.baselines import CycleGanEntry, RbsrEntry, SrganEntry, ZssrEntry
 from pipeline.core.model import Count, Name, Strict, WholeNumber, explain, override
 from pipeline.core.moved import moved
+from pipeline.core.reading import ParamsError, read_yaml
 from pipeline.core.recipes import Recipe
 from pipeline.core.references import check_references
 from pipeline.core.settings import Bench, Select, Stage1Settings, Stage2Settings, SupervisedSettings
@@ -26,10 +26,6 @@ DERIVED = ("gan", "stage2")
 def derived(system: str) -> dict[str, str]:
     """Kind -> the network of that kind that a system has."""
     return {kind: f"{system}-{kind}" for kind in DERIVED}
-
-
-class ParamsError(ValueError):
-    """params.yaml holds something that cannot be meant."""
 
 
 class Params(Strict):
@@ -124,10 +120,4 @@ def parse(values: dict, source: str = "params") -> Params:
 
 def load(path: Path | str = PARAMS_FILE) -> Params:
     """Read and check a params file."""
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ParamsError(f"{path}: wanted a mapping of sections, got {type(values).__name__}")
-    return parse(values, str(path))
+    return parse(read_yaml(path), str(path))

@@ -13,10 +13,13 @@ the value before it and would take the next section's heading along.
 import io
 import re
 import textwrap
+from pathlib import Path
 
 import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
+
+from pipeline.core.reading import parse_yaml
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -29,22 +32,22 @@ def _round_trip() -> YAML:
     return parser
 
 
-def _load(text: str):
-    return yaml.load(text, Loader=LOADER)
-
-
 def _dump(values) -> str:
     buffer = io.StringIO()
     _round_trip().dump(values, buffer)
     return buffer.getvalue()
 
 
-def merge(text: str, preset: str) -> str:
-    """The YAML `text` with the YAML `preset` merged in; both have a mapping at the top."""
-    changes = _load(preset) or {}
+def merge(text: str, preset: str, source: Path | str = "the preset") -> str:
+    """The YAML `text` with the YAML `preset`, which is called `source` in errors, merged in; both have a mapping at the top."""
+    changes = parse_yaml(preset, source)
     tasks = tuple(changes.pop("without", []))
-    text = _merged(text, _nothing_of(tasks, _load(text)))
-    return _merged(text, _spelled_out(changes, _load(text)))
+    text = _merged(text, _nothing_of(tasks, _values(text)))
+    return _merged(text, _spelled_out(changes, _values(text)))
+
+
+def _values(text: str) -> dict:
+    return parse_yaml(text, "params.yaml")
 
 
 def _nothing_of(tasks: tuple[str, ...], values: dict) -> dict:
@@ -81,7 +84,7 @@ def _joined(first: dict, second: dict) -> dict:
 
 
 def _merged(text: str, preset: dict) -> str:
-    changes = [(path, _with_lists_inline(value), exists) for path, value, exists in _changes(_load(text), preset)]
+    changes = [(path, _with_lists_inline(value), exists) for path, value, exists in _changes(_values(text), preset)]
     if not changes:
         return text
     values = _round_trip().load(text)

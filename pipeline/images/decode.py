@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 ORIENTATION = 0x0112  # EXIF tag
 

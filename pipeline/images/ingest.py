@@ -21,7 +21,7 @@ from pipeline.core.seeds import rng
 from pipeline.core.sources import TRUTH, Ingest, Set
 from pipeline.images.contents import is_video, read_images, sizes_of
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage
-from pipeline.images.find import find_images, has_truth
+from pipeline.images.find import find_images, has_truth, passed_over
 from pipeline.images.shards import ShardWriter
 from pipeline.images.splits import SPLITS, SplitError, name_images, scene_of, split
 from pipeline.images.video import VIDEO_SUFFIXES
@@ -34,7 +34,9 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
     """Write the shards and the manifest of one set; returns the manifest, and the digests of the images of each split, before
     they are cut. `where` names the set in messages."""
     suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if entry.video_every else set())
-    files, ignored, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes, TRUTH if has_truth(entry) else "")
+    files, others, rejected = find_images(Path(entry.folder), f"{where}.folder", suffixes, TRUTH if has_truth(entry) else "")
+    if others:
+        print(f"{where}: {passed_over(others)}", flush=True)
     names = name_images(files, entry.include, where, entry.views)
     if not names:
         raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
@@ -76,7 +78,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
     manifest = {
         "params": settings_of(entry, limits) | ({"seed": seed} if entry.patches else {}),
         "splits": {part: {"images": c["images"], "scenes": sorted(c["scenes"])} for part, c in made.items()},
-        "ignored": ignored,
+        "ignored": len(others),
         "not_included": len(files) - len(set(names.values())),
         "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
     }

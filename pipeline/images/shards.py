@@ -14,6 +14,7 @@ from statistics import mode
 import numpy as np
 
 from pipeline.core.files import read_json, replacing, sha256, write_json
+from pipeline.images.look_alike import look_alike
 
 FULL_SCALE = {"uint8": 255, "uint16": 65535}
 
@@ -152,7 +153,7 @@ def _check_names(inputs: Shard, targets: Shard, what_inputs: str, what_targets: 
     for (ours, mine), (theirs, other) in (sides, sides[::-1]):
         if alone := sorted(ours.keys() - theirs.keys()):
             raise ValueError(f"{mine} has {len(alone)} image(s) without a partner in {other}, the first is "
-                             f"{alone[0]!r}{_file(ours[alone[0]])}")
+                             f"{alone[0]!r}{_file(ours[alone[0]])}{look_alike(alone[0], theirs)}")
     raise ValueError(f"{what_inputs} and {what_targets} hold the same images in different splits, the first is {min(here)!r}: "
                      "scene, val, test and holdout have to be the same in both")
 

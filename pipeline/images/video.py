@@ -1,7 +1,7 @@
 """Frames of video files, decoded in order by the FFmpeg that OpenCV brings.
 
-Frames are 8-bit RGB as FFmpeg converts them, turned as the file says. There is no seeking, which is not exact in many
-files: every frame is decoded, and those between the wanted ones are dropped.
+Frames are 8-bit RGB as FFmpeg converts them, turned as the file says. HDR and pixels that are not square are refused. There is
+no seeking, which is not exact in many files: every frame is decoded, and those between the wanted ones are dropped.
 """
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.images.decode import BadImage
+from pipeline.images.video_tags import colour_tags
 
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 OPTIONS = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_NONE]  # decoders in hardware need not agree
@@ -21,9 +22,11 @@ def measure_video(path: Path | str, max_megapixels: float) -> tuple[int, int, in
     """Number of frames, height and width of a video, after decoding it from end to end.
 
     Raises BadImage for a file that cannot be opened, one without frames, one with frames of more than `max_megapixels`,
-    and one that has fewer frames than its header announces.
+    one that has fewer frames than its header announces, one whose pixels are not square, and one whose colours are not those
+    of SDR video: frames are taken as they are, so these would come out squashed, or in wrong colours.
     """
     with _opened(path) as video:
+        _refuse_unlike_photos(path, video)
         megapixels = video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) / 1e6
         if megapixels > max_megapixels:
             raise BadImage(f"its frames have {megapixels:g} megapixels, allowed are {max_megapixels:g}")
@@ -50,6 +53,14 @@ def read_frames(path: Path | str, every: int) -> Iterator[tuple[int, np.ndarray]
                     raise BadImage(f"frame {index} cannot be decoded")
                 yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             index += 1
+
+
+def _refuse_unlike_photos(path: Path | str, video: cv2.VideoCapture) -> None:
+    wide, tall = (round(video.get(key)) for key in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if wide and tall and wide != tall:  # 0 where the file says nothing
+        raise BadImage(f"its pixels are not square, but {wide}:{tall}; wanted is a video scaled to square ones")
+    if colours := next(filter(None, (tags.unlike_sdr for tags in colour_tags(path))), ""):
+        raise BadImage(f"its colours are {colours}; wanted is SDR in BT.709 or BT.601")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from torch import nn
 from pipeline.core.files import sha256, write
 from pipeline.core.params import PARAMS_FILE, load
 from pipeline.nets.build import build
+from pipeline.nets.layouts.files import refuse_text
 from pipeline.restore.manifest import check_format, leaves, read_manifest, tree_of
 from pipeline.restore.model import Model, assembled, chain, model_of
 from pipeline.restore.network import load_network
@@ -96,6 +97,7 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
         raise ValueError(f"{file}: no such file")
     if file.suffix in OF_OTHERS:
         raise ValueError(f"{file}: made for other programs; wanted a row by name, or what `export --to safetensors` wrote")
+    refuse_text(file)
     try:
         with safe_open(file, framework="pt") as handle:
             header = (handle.metadata() or {}).get(KEY)

@@ -6,6 +6,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from pipeline.images.decode import IMAGE_SUFFIXES
+from pipeline.images.find import passed_over, refuse_link, walk
+from pipeline.images.look_alike import look_alike
+from pipeline.images.splits import SplitError
 from pipeline.restore.photo import HEIC_SUFFIXES
 from pipeline.restore.save import FORMATS
 
@@ -27,8 +30,9 @@ class Job:
         return self.target.with_name(f"{self.target.name}-compare.png")
 
 
-def plan(inputs: list[Path], output: Path, suffix: str | None = None, pictures: bool = False) -> list[Job]:
-    """Files, folders and globs -> jobs, no two of which write the same file, and none an input.
+def plan(inputs: list[Path], output: Path, suffix: str | None = None, pictures: bool = False) -> tuple[list[Job], str]:
+    """Files, folders and globs -> jobs, no two of which write the same file, and none an input; and words about the files there
+    that are passed over, as their endings are not those of images.
 
     `output` is a file, by its suffix, when there is one photo; otherwise a folder, in which what is below a folder or a glob's
     fixed part keeps its place. There a photo keeps its format unless `suffix` names another; BMP and HEIC become PNG.
@@ -40,14 +44,14 @@ def plan(inputs: list[Path], output: Path, suffix: str | None = None, pictures: 
         raise PlanError(f"{output}: this format is read but not written; {wanted}")
     if not one and output.exists() and not output.is_dir():
         raise PlanError(f"{output}: is a file, but not an image; {wanted}")
-    photos = _photos(inputs, None if one else output)
+    photos, others = _photos(inputs, None if one else output)
     if one and len(photos) > 1:
         raise PlanError(f"{output}: one file for {len(photos)} photos; name a folder")
     if one and suffix:
         raise PlanError(f"{output}: its own suffix says the format; --format is for folders")
     jobs = [Job(photo, output if one else _target(output / place, suffix)) for photo, place in photos.items()]
     _check(jobs, pictures)
-    return jobs
+    return jobs, passed_over(others) if others else ""
 
 
 def _target(path: Path, suffix: str | None) -> Path:
@@ -57,34 +61,51 @@ def _target(path: Path, suffix: str | None) -> Path:
     return path if own in FORMATS else path.with_suffix(".png")
 
 
-def _photos(inputs: list[Path], output: Path | None) -> dict[Path, Path]:
-    """Photo -> its place in the output folder. What is below that folder is a restoration, unless it is named itself."""
-    photos = {}
+def _photos(inputs: list[Path], output: Path | None) -> tuple[dict[Path, Path], list[Path]]:
+    """Photo -> its place in the output folder, and the files passed over. What is below that folder is a restoration, unless it
+    is named itself."""
+    photos, others = {}, []
     for path in inputs:
-        if path.is_dir():
-            found = {file: file.relative_to(path) for file in sorted(path.rglob("*")) if _is_photo(file, path)}
-        elif path.exists():
+        if not path.is_dir() and path.exists():
             photos.setdefault(path, Path(path.name))
             continue
-        elif has_magic(str(path)):
-            base = Path(*takewhile(lambda part: not has_magic(part), path.parts))  # before the first wildcard
-            files = [Path(file) for file in sorted(glob(str(path), recursive=True))]
-            found = {file: file.relative_to(base) for file in files if _is_photo(file, base)}
-        else:
-            raise PlanError(f"{path}: no such file")
+        files, base = _files(path)
         if output and output.resolve() != path.resolve():
-            found = {file: place for file, place in found.items() if output.resolve() not in file.resolve().parents}
+            files = [file for file in files if output.resolve() not in file.resolve().parents]
+        found = [file for file in files if file.suffix.lower() in READ]
+        mine = [file for file in files if file.suffix.lower() not in READ]
         if not found:
-            raise PlanError(f"{path}: no images in this folder" if path.is_dir() else f"{path}: no images match")
-        for file, place in found.items():
-            photos.setdefault(file, place)
-    return photos
+            raise PlanError(f"{path}: no images {'in this folder' if path.is_dir() else 'match'}"
+                            + (f"; {passed_over(mine)}" if mine else ""))
+        for file in found:
+            photos.setdefault(file, file.relative_to(base))
+        others += mine
+    return photos, others
 
 
-def _is_photo(file: Path, base: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(base).parts)  # such as ._photo.jpg of macOS
-    dangling = file.is_symlink() and not file.exists()  # reported when it cannot be read, not passed over
-    return file.suffix.lower() in READ and not hidden and (file.is_file() or dangling)
+def _files(path: Path) -> tuple[list[Path], Path]:
+    """The files in a folder or that a glob matches, but for hidden ones, and what they keep their place below."""
+    try:
+        if path.is_dir():
+            return sorted(walk(path, "PHOTO")), path
+        if not has_magic(str(path)):
+            raise PlanError(f"{path}: no such file{look_alike(path.name, _names(path.parent))}")
+        base = Path(*takewhile(lambda part: not has_magic(part), path.parts))  # before the first wildcard
+        files = [Path(file) for file in sorted(glob(str(path), recursive=True))]
+        for folder in {folder for file in files for folder in (file, *file.parents) if base in folder.parents}:
+            if folder.is_dir():
+                refuse_link(folder, "PHOTO")
+        return [file for file in files if not file.is_dir() and not _hidden(file.relative_to(base))], base
+    except SplitError as error:
+        raise PlanError(error) from None
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)  # such as ._photo.jpg of macOS
 
 
 def _check(jobs: list[Job], pictures: bool) -> None:

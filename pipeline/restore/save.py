@@ -12,7 +12,8 @@ from pipeline.core.files import replacing
 from pipeline.restore.exif import IFD, Base, completed
 from pipeline.restore.photo import Photo
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".tif": "TIFF", ".tiff": "TIFF",
+           ".webp": "WEBP"}
 LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels, of libjpeg and of the format
 LARGEST_TIFF = 2**32 - 2**24  # bytes: offsets have 32 bits
 JPEG_EXIF = 65533 - 2  # bytes of one segment

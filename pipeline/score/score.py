@@ -1,6 +1,7 @@
 """Score outputs on a test set: numbers for what can be computed, reasons for what cannot."""
 import csv
 import math
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ class Scorer:
             shards = [outputs] + [targets] * ("truth" in needs) + [inputs] * ("input" in needs)
             (whole if "set" in needs else single)[name] = self.measures[name], shards
         found: dict[str, list[float]] = {}
+        failures: dict[str, list[str]] = {}  # metric -> why it does not exist, of each image left out
         with ThreadPoolExecutor(self.threads) as pool:  # NumPy and SciPy let go of Python while they work
             lines = pool.map(partial(_scores_of, single), range(len(outputs)))
             lines = track(lines, f"{row}: {test_set}, scoring", len(outputs))
@@ -109,7 +111,8 @@ class Scorer:
                 for metric, value in values.items():
                     found.setdefault(metric, []).append(value)
                 for metric, reason in failed.items():
-                    reasons.setdefault(metric, reason)
+                    failures.setdefault(metric, []).append(reason)
+        reasons |= {metric: by_kind(why) for metric, why in failures.items()}
         scores = {metric: float(np.mean(values)) for metric, values in found.items()}
         for name, (measure, shards) in whole.items():
             try:
@@ -124,6 +127,17 @@ class Scorer:
             if values := found.get(metric):
                 reason = f"{len(outputs) - len(values)} of {len(outputs)} images are left out of the mean: {reason}"
             result.miss(row, test_set, metric, reason)
+
+
+def by_kind(reasons: list[str]) -> str:
+    """Reasons of several images as one: the first of each kind, and of how many images it is where there are more kinds.
+    Reasons that differ in numbers alone are of a kind."""
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(re.sub(r"\d+", "#", reason), []).append(reason)
+    if len(kinds) == 1:
+        return reasons[0]
+    return "; ".join(f"{alike[0]} ({len(alike)} {'image' if len(alike) == 1 else 'images'})" for alike in kinds.values())
 
 
 def _scores_of(measures: dict[str, tuple[Callable, list[Shard]]], i: int) -> tuple[dict[str, float], dict[str, str]]:

@@ -14,7 +14,7 @@ from pipeline.nets.build import architectures
 CODE = Path("data/code")
 STAGES = Path("pipeline/stages")
 PARAMS = {Path("pipeline/core", f"{name}.py") for name in (
-    "params", "model", "settings", "entries", "sources", "recipes", "moire", "baselines", "references", "moved")}
+    "params", "reading", "model", "settings", "entries", "sources", "recipes", "moire", "baselines", "references", "moved")}
 """What the stage `settings` reads params.yaml by; the others have what it resolved as a dependency."""
 NOT_TRACKED = PARAMS | {Path("pipeline/core", f"{name}.py") for name in ("progress", "stop")}
 """Beside these, what shows progress and stops; a change of it changes no result."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import fault_of, write_json
+from pipeline.images.find import refuse_dangling, walk
 
 BUILTIN = Path("data/builtin")
 
@@ -22,6 +23,8 @@ def main() -> None:
             continue
         if fault := fault_of(folder):
             raise params.ParamsError(f"sets.{name}.folder: {fault}")
+        for file in walk(folder, f"sets.{name}.folder"):
+            refuse_dangling(file, f"sets.{name}.folder")
     write_json("data/folders.json", "every folder is there")
 
 

@@ -14,6 +14,7 @@ from pipeline.core.sources import TRUTH, Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, read_size
 from pipeline.images.find import find_images, has_truth
 from pipeline.images.ingest import CUT, ingest
+from pipeline.images.look_alike import look_alike
 from pipeline.images.shards import Shard, write_absent
 from pipeline.images.splits import SPLITS, SplitError, name_images
 
@@ -71,9 +72,11 @@ def scale_of_truth(entry: Set, limits: Ingest, where: str, out: Path) -> int:
     first = next(image for part in CUT for image in Shard(out / part).images)
     folder, name = Path(entry.folder, TRUTH), first["name"].rpartition("#")[0]
     files, _, _ = find_images(folder, f"{where}/{TRUTH}", IMAGE_SUFFIXES)
-    path = name_images(files, entry.include, f"{where}/{TRUTH}", entry.views).get(name)
+    names = name_images(files, entry.include, f"{where}/{TRUTH}", entry.views)
+    path = names.get(name)
     if path is None:
-        raise SplitError(f"{where}.folder: {first['file']!r} has no truth: {folder} holds no image of the name {name!r}")
+        raise SplitError(f"{where}.folder: {first['file']!r} has no truth: {folder} holds no image of the name {name!r}"
+                         f"{look_alike(name, names)}")
     return max(1, round(read_size(folder / path, limits.max_megapixels)[0] / first["whole"][0]))
 
 

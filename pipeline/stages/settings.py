@@ -9,12 +9,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.check.options import check_options
 from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import write_json
 from pipeline.core.graph import graph
 from pipeline.core.params import Params
 from pipeline.score.registry import asked_for, check_metric, contests, to_choose_by
+from pipeline.stages import index
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
@@ -35,6 +37,10 @@ READ_OF_A_TASK = {
 }
 """The same for stages that run once for each task, and read the task's own entry of `tasks` besides. A choice reads of the sets
 which of them are truth, so that the truth's folder can go without its being made again."""
+
+LISTED = {"index-curves": index.of_curves, "index-page": index.of_page}
+LISTED_OF_A_TASK = {"index": lambda p, task: index.of_bench(p, task) + index.of_blind(p, task)}
+"""Stage -> the paths that it lists, which are all that it takes from params."""
 
 
 def _tests_of(p: Params, key: str) -> dict:
@@ -76,8 +82,12 @@ def _some(entry, *fields: str) -> dict:
     return {field: value for field, value in entry.resolved().items() if field in fields}
 
 
-def check_metrics(p: params.Params) -> None:
-    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there."""
+def check_names(p: params.Params) -> None:
+    """Raise ParamsError where params name a metric that is not in the registry, or cannot be used there, or an option that the
+    architecture does not have. Params alone cannot tell: metrics and architectures are files that anybody may add."""
+    for section in ("networks", "imports", "cyclegans", "rbsr"):
+        for key, entry in getattr(p, section).items():
+            check_options(f"{section}.{key}", entry.arch, entry.options)
     check_metric("select.metric", p.select.metric, to_choose_by())
     for key, entry in p.tests.items():
         for place, name in enumerate(entry.metrics):
@@ -90,9 +100,12 @@ def check_metrics(p: params.Params) -> None:
 def contents() -> dict[Path, dict]:
     """The files to write and what is to be in them."""
     p = params.load()
-    check_metrics(p)  # so that a mistake is named by the first stage that runs
+    check_names(p)  # so that a mistake is named by the first stage that runs
     resolved, truths = p.resolved(), graph(p).truths
     found = {SETTINGS / f"{stage}.json": {name: resolved[name] for name in names} for stage, names in READ.items()}
+    found |= {SETTINGS / f"{stage}.json": listed(p) for stage, listed in LISTED.items()}
+    for stage, listed in LISTED_OF_A_TASK.items():
+        found |= {SETTINGS / stage / f"{task}.json": listed(p, task) for task in p.tasks}
     for stage, names in READ_OF_A_TASK.items():
         for task in p.tasks:
             found[SETTINGS / stage / f"{task}.json"] = {name: resolved[name] for name in names} | {

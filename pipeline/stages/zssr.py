@@ -3,6 +3,7 @@
 in 8 bits, to models/KEY, where the benchmark looks for what a row is made of. What a stopped run has finished is kept in .work,
 and the next one goes on with the image it was stopped in.
 """
+import io
 import shutil
 from pathlib import Path
 from typing import get_args
@@ -39,8 +40,8 @@ def main(key: str) -> None:
     made = {"seed": p.seed, "threads": p.threads, "settings": entry.model_dump(),
             "inputs": {name: shard.sha256 for name, shard in wanted.items()}}
     fingerprint = sha256_of([made, device.type, torch.__version__, *map(sha256, CODE)])
-    with only_one(key):
-        work = work_folder() / key / fingerprint[:16]
+    work = work_folder() / key / fingerprint[:16]
+    with only_one(work):
         enlarge_all(key, p.seed, wanted, entry, work, device)
         output = Path("models", key)
         steps, pixels = [], []
@@ -64,10 +65,22 @@ def main(key: str) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def is_done(file: Path) -> bool:
+    """Whether an image is there, whole; a damaged one is named."""
+    if not file.is_file():
+        return False
+    try:
+        with np.load(io.BytesIO(file.read_bytes())) as done:
+            return bool(done["image"].size and done["steps"])
+    except Exception as error:  # a damaged file fails in every way there is
+        print(f"{file}: damaged ({type(error).__name__}); the image is enlarged anew", flush=True)
+        return False
+
+
 def enlarge_all(key: str, seed: int, inputs: dict[str, Shard], entry: ZssrEntry, work: Path, device) -> None:
     """Enlarge the images that are not yet in `work`. Raises SystemExit when asked to stop."""
     jobs = [(name, i) for name, shard in inputs.items() for i in range(len(shard))]
-    left = [job for job in jobs if not (work / job[0] / f"{job[1]}.npz").is_file()]
+    left = [job for job in jobs if not is_done(work / job[0] / f"{job[1]}.npz")]
     values = sum(inputs[name][i].size for name, i in jobs)
     need_space(work, 2 * values * entry.scale**2, f"zssr of {key}")  # here, and together as a shard
     if 0 < len(left) < len(jobs):

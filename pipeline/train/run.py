@@ -48,11 +48,11 @@ def train_network(name: str, settings, seed: int, threads: int, arch: str, optio
     if processes > 1:
         made["processes"] = processes  # sums are rounded differently, as with other threads
     first = ranks.first()
-    with only_one(name) if first else nullcontext():
-        method = make(device)
-        code = _code(arch, type(method), make)
-        fingerprint = sha256_of([made, also, arch, options, device.type, torch.__version__, code])
-        checkpoint = Checkpoint(work_folder() / name / fingerprint[:16])
+    method = make(device)
+    code = _code(arch, type(method), make)
+    folder = work_folder() / name / sha256_of([made, also, arch, options, device.type, torch.__version__, code])[:16]
+    with only_one(folder) if first else nullcontext():
+        checkpoint = Checkpoint(folder)
         started = time.monotonic()
         curve = train(method, settings.steps, settings.validate_every, checkpoint, name)
         ranks.leave()

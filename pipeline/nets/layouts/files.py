@@ -10,31 +10,52 @@ from safetensors import SafetensorError
 
 from pipeline.core.files import replacing
 
-WRAPPERS = ("params_ema", "params", "state_dict")  # BasicSR tests with the moving average where a file holds both
+# Where the weights stand in a file that holds more, the first that is there; BasicSR and KAIR test with the moving average.
+WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net", "net_g", "netG")
+# What stands before all names: of DataParallel and of averages, of torch.compile, of trainers that hold a discriminator too.
+PREFIXES = ("module.", "_orig_mod.", "net_g.", "netG.")
+COUNTER = "n_averaged"  # of torch's AveragedModel, beside the weights
 
 
 def read_weights(file: Path | str) -> dict[str, torch.Tensor]:
     """The tensors of a .safetensors file, or of what torch.save wrote, by their names in it.
 
-    They may stand below `params_ema`, `params` or `state_dict`, and all names may begin with `module.`. Raises ValueError for
-    a file that is damaged or holds anything but tensors. A pickle can hold code: such a file is refused, and nothing of it run.
+    They may stand below one of WRAPPERS, and their names may begin with some of PREFIXES. Raises ValueError for a file that is
+    damaged or holds anything but tensors. A pickle can hold code: such a file is refused, and nothing of it run.
     """
     file = Path(file)
     if not file.is_file():
         raise ValueError(f"{file}: no such file of weights")
+    refuse_text(file)
     weights = _safetensors(file) if file.suffix == ".safetensors" else _pickle(file)
     if not isinstance(weights, dict):
         raise ValueError(f"{file}: holds a {type(weights).__name__}, wanted a dict of tensors (a state_dict)")
-    wrapper = next((key for key in WRAPPERS if isinstance(weights.get(key), dict)), None)
-    weights = weights[wrapper] if wrapper else weights
+    while wrapper := next((key for key in WRAPPERS if isinstance(weights.get(key), dict) and weights[key]), None):
+        weights = weights[wrapper]
     for key, value in weights.items():
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"{file}: key {key} holds a {type(value).__name__}, wanted a tensor")
     if not weights:
         raise ValueError(f"{file}: holds no tensors")
-    if all(key.startswith("module.") for key in weights):  # of torch's DataParallel
-        weights = {key.removeprefix("module."): value for key, value in weights.items()}
-    return dict(weights)
+    return _plain_names(weights)
+
+
+def _plain_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without the prefixes that all names have, one inside the other, and without what is no weight beside them."""
+    names = [key for key in weights if key != COUNTER]
+    prefix = next((prefix for prefix in PREFIXES if names and all(key.startswith(prefix) for key in names)), None)
+    return _plain_names({key.removeprefix(prefix): weights[key] for key in names}) if prefix else dict(weights)
+
+
+def refuse_text(file: Path) -> None:
+    """Raise ValueError for what a download leaves in the place of weights: it is told by its first line."""
+    with open(file, "rb") as handle:
+        head = handle.read(512).lstrip()
+    if head.startswith(b"version https://git-lfs"):
+        raise ValueError(f"{file}: a pointer of Git LFS, not the weights: `git lfs pull` gets them")
+    if head.lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(f"{file}: a web page (HTML or XML), not weights: the download was answered with a page, such as one "
+                         "that asks to log in; open the address in a browser")
 
 
 def _safetensors(file: Path) -> dict[str, torch.Tensor]:
