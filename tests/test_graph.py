@@ -266,8 +266,8 @@ def test_curves_are_handed_every_section_of_trainings():
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
-             "cli"]
+    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "run",
+             "stages", "cli"]
     level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
     for file in (ROOT / "pipeline").glob("*/**/*.py"):
         place = file.relative_to(ROOT / "pipeline").parts[0]
@@ -292,7 +292,7 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"cli.{name}" for name in ("networks", "results")}  # export, likeness, page, picture, seeds; not restore:
+        f"cli.{name}" for name in ("networks", "repro", "results")}  # export, likeness, page, picture, seeds; not restore:
     script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
