@@ -1,5 +1,7 @@
 """Run every stage as soon as those that it needs are done, several at a time."""
+import math
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -11,7 +13,7 @@ from pipeline.run import times
 from pipeline.run.dag import Dag
 from pipeline.run.show import Show
 from pipeline.run.slots import Slots
-from pipeline.run.stage import Job, Outcome, run_stage, signal_all
+from pipeline.run.stage import PATIENCE, Job, Outcome, run_stage, signal_all
 
 UNKNOWN = 2 * 2**30
 """Bytes of memory that a stage is taken to need that has not run here yet."""
@@ -50,7 +52,7 @@ class Run:
 
     def loop(self, stop: Stop) -> int:
         """Returns 128 + the number of the signal that has stopped it, or 0."""
-        code = 0
+        code, patience = 0, math.inf
         while True:
             if not code:
                 self.start()
@@ -62,8 +64,11 @@ class Run:
             if stop.asked():
                 # asked a second time, they have no time to save what they have
                 signal_all(signal.SIGKILL if code else signal.SIGINT)
-                code, stop.signal = stop.exit_code, None
+                code, stop.signal, patience = stop.exit_code, None, time.monotonic() + PATIENCE
                 self.show.stopping(self.running.values())
+            elif time.monotonic() > patience:
+                signal_all(signal.SIGTERM)
+                patience = math.inf
 
     def start(self) -> None:
         """Start what is ready and has room, first what has the longest chain of stages behind it."""

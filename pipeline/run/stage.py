@@ -25,6 +25,8 @@ FORKS.set_forkserver_preload([
     "pipeline.run.stage", "dvc.cli.parser", "dvc.data_cloud", "dvc.parsing.context", "dvc.repo.artifacts", "dvc.repo.datasets",
     "dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.rwlock", "dvc.scm",
     "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "scmrepo.git"])
+PATIENCE = 10
+"""Seconds that stages have to stop after SIGINT, which lets dvc tidy up. A shell may miss it; then comes SIGTERM."""
 END_SECONDS = 60  # what is left of a stage may take so long to save its state; then it is killed
 
 
@@ -128,6 +130,8 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
 def _stop_when_alone() -> None:
     connection.wait([multiprocessing.parent_process().sentinel])
     os.killpg(0, signal.SIGINT)
+    time.sleep(PATIENCE)
+    os.killpg(0, signal.SIGTERM)
 
 
 def _end(group: int) -> None:
