@@ -49,7 +49,7 @@ def deps_of(group: str) -> list[str]:
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "swd")} | {
-        "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/shards.py"}
+        "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))

@@ -14,7 +14,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
 from voluptuous import Invalid
 
-from pipeline.core.files import replacing
+from pipeline.core.files import write
 
 LOCK, KEPT, DAMAGED = Path("dvc.lock"), Path(".work/dvc.lock"), Path(".work/dvc.lock.damaged")
 ENTRY = re.compile(r"^  ([^\s#-].*):$", re.MULTILINE)  # the first line of a stage's entry
@@ -42,8 +42,7 @@ def mend(stages: Collection[str] = ()) -> str | None:
     wrong, text = damage(stages), read(LOCK)
     if wrong is None:
         return None
-    with replacing(DAMAGED, "w") as handle:
-        handle.write(text)
+    write(DAMAGED, text)
     starts = [match.start() for match in ENTRY.finditer(text)]
     whole = text.endswith("\n") and _parsed(text) is not None
     found = _parsed(text if whole else text[:starts[-1]] if starts else "") or {}
@@ -60,8 +59,7 @@ def keep() -> None:
     if text is None:
         KEPT.unlink(missing_ok=True)
     elif text != read(KEPT):
-        with replacing(KEPT, "w") as handle:
-            handle.write(text)
+        write(KEPT, text)
 
 
 def order(before: Collection[str], stages: Iterable[str]) -> None:
@@ -102,5 +100,4 @@ def _write(lock: dict, stages: dict) -> None:
     if not stages:
         LOCK.unlink()
         return
-    with replacing(LOCK, "w") as handle:
-        handle.write(dumps_yaml(lock | {"stages": stages}))
+    write(LOCK, dumps_yaml(lock | {"stages": stages}))

@@ -31,7 +31,7 @@ class Show:
 
     def __enter__(self):
         if self.dag.missing:
-            self.line(f"dvc.lock was cut off: {self.dag.missing}. It has been mended from .work/dvc.lock.", "yellow")
+            self.line(f"dvc.lock was cut off: {self.dag.missing}. It has been mended.", "yellow")
 
     def __exit__(self, *error):
         self.live.stop()
@@ -72,10 +72,12 @@ class Show:
     def end(self, not_run: list[str], failed: list[str], missing: str | None) -> None:
         """`missing` was what dvc.lock lacked."""
         if missing:
-            self.line(f"dvc.lock was cut off: {missing}. It has been mended from .work/dvc.lock.", "yellow")
+            self.line(f"dvc.lock was cut off: {missing}. It has been mended.", "yellow")
         if failed and not self.stopped:
             self.line(f"failed: {', '.join(failed)}", "bold red")
-        if not_run:
+        if self.stopped:
+            self.line(f"{len(not_run) + len(failed)} stages are left; the next call goes on with them", "yellow")
+        elif not_run:
             self.line(f"not run: {', '.join(not_run)}", "yellow")
         if not self.some:
             self.line("Data and pipelines are up to date.")
