@@ -26,7 +26,7 @@ def test_the_table_has_the_rows_and_no_number_that_is_none(clone):
 
 
 def test_it_was_built_as_dvc_repro_builds_it(clone):
-    """By `python -m pipeline repro`, two stages at a time: nothing is left to do, and dvc.lock has the order of one at a time."""
+    """By `python -m pipeline repro`, two stages at once: nothing is left to do, and dvc.lock has the order of one at a time."""
     assert not ran(sh("dvc repro", clone))
     assert sh("dvc status", clone).strip().endswith("up to date.")
     assert "up to date" in sh("python -m pipeline repro", clone)

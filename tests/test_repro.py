@@ -1,5 +1,6 @@
 """`python -m pipeline repro` on a small project of shell commands, beside `dvc repro` on the same."""
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -236,9 +237,10 @@ def test_the_longest_chain_is_that_of_networkx_and_bounds_every_schedule():
 
 
 class Nobody(Executor):
-    """Never runs what it is handed."""
+    """Never runs what it is handed, which could be sent to another machine."""
 
     def submit(self, function, job):
+        assert pickle.loads(pickle.dumps((function, job))) == (function, job)
         return Future()
 
 
