@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit  # Student's t; scipy.stats takes most of a second to import
 
 from pipeline.core.seeds import rng
 
@@ -67,7 +67,7 @@ def interval(statistic: np.ndarray, seeds: int, scenes: int) -> Interval:
     if variance == 0:
         return Interval(value, value, value)
     freedom = variance**2 / sum(part**2 / degrees for degrees, part in levels)
-    half = float(t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance))
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(variance))
     return Interval(value, value - half, value + half)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.core.adam import Adam
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.core.settings import Bench
 from pipeline.images.shards import Shard
@@ -83,7 +84,7 @@ def _network(features: int, seed: int, index: int) -> nn.Module:
 
 def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench, draw: np.random.Generator) -> None:
     """Adam on the binary cross-entropy of whole patches; a batch is `critic_batch` patches of each side."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
+    optimizer = Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     wanted = torch.cat([torch.ones(settings.critic_batch), torch.zeros(settings.critic_batch)])
     for _ in range(settings.critic_steps):
         places = torch.from_numpy(draw.random(settings.critic_batch))
