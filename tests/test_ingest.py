@@ -51,7 +51,7 @@ def names(key="mine") -> dict[str, list[str]]:
 
 
 def refused(**settings) -> str:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises((ValueError, OSError)) as error:
         run(**settings)
     assert not Path("data/sets/mine/train/index.json").exists()
     return str(error.value)
