@@ -92,7 +92,7 @@ def test_formats_and_depth_are_kept_as_for_any_network(project):
 
 
 @pytest.mark.parametrize("options, message", [
-    (("--tile", 64), "precision, tile, strength and blend are those of trained networks"), (("--ensemble",), "zssr.sr-zssr says"),
+    (("--tile", 64), "tile, strength and blend are those of trained networks"), (("--ensemble",), "zssr.sr-zssr says"),
     (("--precision", "bf16"), "of trained networks"), (("--model", "sr-edsr"), "stands alone, got sr-edsr and sr-zssr")])
 def test_what_it_cannot_do_is_refused(project, options, message):
     result = run("photos", "-o", "out", *options)

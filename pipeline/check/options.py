@@ -3,9 +3,9 @@ import ast
 from pathlib import Path
 
 from pipeline.core.params import ParamsError
-from pipeline.nets import catalogue
 from pipeline.nets.build import architectures
 
+NETS = Path(__file__).parents[1] / "nets"
 KINDS = {"int": int, "float": (int, float), "bool": bool, "str": str}
 """Annotation of an option -> the types that it allows."""
 
@@ -17,7 +17,7 @@ def check_options(where: str, arch: str, options: dict) -> None:
         raise ParamsError(f"{where}.arch: got {arch!r}, there are {', '.join(architectures())}")
     if arch == "spandrel":  # reads its options from the file of weights
         return
-    file = Path(catalogue.__file__).with_name(f"{arch}.py")
+    file = NETS / f"{arch}.py"
     tree = ast.parse(file.read_text(encoding="utf-8"), file)
     build = next(node.args for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build")
     positional, named = [*build.posonlyargs, *build.args], build.kwonlyargs
