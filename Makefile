@@ -11,7 +11,7 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1
 
 .PHONY: repro test lint
 repro: .venv/installed
-	$(IN_VENV) dvc repro
+	$(IN_VENV) python -m pipeline repro
 
 test: .venv/installed lint
 	$(IN_VENV) python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder

@@ -31,4 +31,4 @@ def build(project: Path, folder: Path) -> None:
             shutil.copy2(project / file, folder / file)
     (folder / "dvc.lock").unlink(missing_ok=True)
     sh("git init -q && git add -A && git commit -qm start && python -m pipeline preset smoke", folder)
-    sh("dvc repro && git add -A && git commit -qm baseline", folder)
+    sh("python -m pipeline repro -j 2 && git add -A && git commit -qm baseline", folder)

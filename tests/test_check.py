@@ -15,10 +15,10 @@ from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
-from pipeline.check import changes, findings
+from pipeline.check import changes, findings, lockfile
 from pipeline.check.findings import Finding
 from pipeline.cli.app import app
-from pipeline.core.files import json_text, write_json
+from pipeline.core.files import json_text, write, write_json
 from pipeline.core.params import load
 from pipeline.images.encode import write_png
 from pipeline.score import lpips
@@ -232,3 +232,20 @@ def test_videos_are_counted_where_they_are_asked_for(project):
     change("sets", "sr-captures", video_every=5)
     assert {finding.text for finding in findings.folders(load())} >= {
         "sets.sr-captures.folder: 2 images and 1 videos in photos; 1 file passed over: 1 .txt (notes.txt)"}
+
+
+def test_a_dvc_lock_that_was_cut_off_is_told_and_how_to_mend_it(project):
+    stages = {"make": {"foreach": ["a", "b"], "do": {"cmd": "touch ${item}", "outs": ["${item}"]}}}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    Repo.init(no_scm=True).close()
+    with Repo(".") as repo:
+        repo.reproduce()
+    text = Path("dvc.lock").read_text()
+    write(lockfile.KEPT, text)
+    for cut, level in ((text[:-9], "fix "), ("", "fix "), (text[: text.index("  make@b")], "note")):
+        Path("dvc.lock").write_text(cut)
+        result = CliRunner().invoke(app, ["check"])
+        assert result.exit_code == (level == "fix ")
+        assert f"{level}  dvc.lock was cut off" in result.output and "`python -m pipeline repro` mends" in result.output
+    Path("dvc.lock").write_text(text)
+    assert "dvc.lock" not in CliRunner().invoke(app, ["check"]).output

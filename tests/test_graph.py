@@ -22,7 +22,7 @@ from pipeline.core.graph import graph
 from pipeline.core.imports import imported
 from pipeline.core.params import Params, load
 from pipeline.images import test_sets
-from pipeline.nets.catalogue import architectures
+from pipeline.nets.build import architectures
 from pipeline.stages import code, index
 from pipeline.stages import settings as sections
 
@@ -51,7 +51,8 @@ def deps_of(group: str) -> list[str]:
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "swd")} | {
-        "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
+        "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/look_alike.py",
+        "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
@@ -93,7 +94,7 @@ def test_what_data_code_lists_is_what_a_stage_loads(monkeypatch):
     monkeypatch.chdir(ROOT)
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     loaded = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
-    later = {"ingest": {"pipeline/images/faces.py", "pipeline/images/cascade.py"}}
+    later = {"ingest": {"pipeline/images/faces.py"}}
     later |= dict.fromkeys(("bench", "evaluate", "page", "report", "settings"), COMPUTING)
     listed = {path.stem: set(value) for path, value in code.contents().items() if path.parent == code.CODE}
     unlisted = {path.as_posix() for path in code.NOT_TRACKED}
@@ -282,8 +283,8 @@ def test_lists_hold_what_is_read_of_the_entries_that_are_there():
 
 
 def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "stages",
-             "cli"]
+    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "run",
+             "stages", "cli"]
     level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
     for file in (ROOT / "pipeline").glob("*/**/*.py"):
         place = file.relative_to(ROOT / "pipeline").parts[0]
@@ -308,7 +309,7 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"cli.{name}" for name in ("networks", "results")}  # export, likeness, page, picture, seeds; not restore:
+        f"cli.{name}" for name in ("networks", "repro", "results")}  # export, likeness, page, picture, seeds; not restore:
     script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 

@@ -1,8 +1,10 @@
 """The pipeline as a user meets it: a clone, the smoke preset, and the dvc commands of the README."""
 import json
+import re
 import time
 from pathlib import Path
 
+import yaml
 from clone import ran, sh
 
 
@@ -23,9 +25,13 @@ def test_the_table_has_the_rows_and_no_number_that_is_none(clone):
     assert "sr-edsr-stage2" in table and "lpips" in table.lower()  # with the reason, where its trunk is not there
 
 
-def test_a_second_repro_does_nothing(clone):
+def test_it_was_built_as_dvc_repro_builds_it(clone):
+    """By `python -m pipeline repro`, two stages at once: nothing is left to do, and dvc.lock has the order of one at a time."""
     assert not ran(sh("dvc repro", clone))
     assert sh("dvc status", clone).strip().endswith("up to date.")
+    assert "up to date" in sh("python -m pipeline repro", clone)
+    dry = re.findall("^Running stage '(.+)':$", sh("dvc repro --force --dry", clone), re.MULTILINE)
+    assert [*yaml.safe_load((clone / "dvc.lock").read_text())["stages"]] == dry
 
 
 def test_forced_again_the_lock_is_the_same(clone):

@@ -12,7 +12,7 @@ from pipeline.core import params
 from pipeline.core.params import ParamsError
 from pipeline.core.presets import merge
 from pipeline.core.reading import parse_yaml, read_text, read_yaml
-from pipeline.nets.catalogue import architectures
+from pipeline.nets.build import architectures
 from pipeline.stages import settings
 
 TEXT = (ROOT / "params.yaml").read_text()

@@ -21,8 +21,7 @@ from pipeline.images.shards import Shard, ShardWriter, write_absent
 from pipeline.images.test_sets import folder_of
 from pipeline.report import costs
 from pipeline.report.crops import SCENES, SIDE, SceneCrops, first_of_scenes, window
-from pipeline.report.gallery import Pick, gains, gallery, picks
-from pipeline.report.strips import GAP, LABEL
+from pipeline.report.gallery import GAP, LABEL, Pick, gains, gallery, picks
 from pipeline.report.svg import Axis, Point, chart, scatter
 from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS

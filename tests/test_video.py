@@ -8,7 +8,7 @@ from skimage import data
 from skimage.feature import Cascade
 from test_ingest import names, project, refused, run, tree  # noqa: F401
 
-from pipeline.images import cascade
+from pipeline.images import faces
 from pipeline.images.shards import Shard
 from pipeline.images.video_tags import colour_tags
 
@@ -289,14 +289,14 @@ def test_the_windows_are_those_of_scikit_images_classifier(grey):
     found = Cascade(data.lbp_frontal_face_cascade_filename()).detect_multi_scale(
         small, 1.2, 1, (24, 24), (25, 25), min_neighbor_number=1, intersection_score_threshold=0.9999)
     wanted = sorted((box["r"], box["c"]) for box in found)
-    assert len(wanted) > 3 and sorted(map(tuple, cascade.search_windows(small).tolist())) == wanted
+    assert len(wanted) > 3 and sorted(map(tuple, faces.search_windows(small).tolist())) == wanted
 
 
 @pytest.mark.parametrize("factor", [0.4, 0.7, 1, 1.6])
 def test_a_face_is_found_at_its_size(grey, factor):
     picture = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     top, left, side = np.array(FACE) * factor
-    boxes = np.array(cascade.find_faces(picture, 24, 5))
+    boxes = np.array(faces.find_faces(picture, 24, 5))
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     near = boxes[np.abs(middles - (top + side / 2, left + side / 2)).max(1) < 0.2 * side]
     assert len(near) == 1 and abs(near[0][2] / side - 1) < 0.35
@@ -309,14 +309,14 @@ def test_a_face_is_seen_alike_in_all_corners_of_a_large_frame(grey):
     frame, places = np.full((1080, 1920), 180, np.uint8), [(100, 100), (500, 901), (980, 1800)]
     for row, column in places:
         frame[row : row + face.shape[0], column : column + face.shape[1]] = face
-    found = cascade.search_windows(frame)
+    found = faces.search_windows(frame)
     near = [sorted(map(tuple, found[(np.abs(found - place) < 60).all(1)] - place)) for place in places]
     assert near[0] == near[1] == near[2] and len(near[0]) > 2
 
 
 def test_plain_areas_hold_no_face():
-    assert cascade.find_faces(np.full((90, 130), 99, np.uint8), 24, 1) == []
-    assert cascade.find_faces(np.full((20, 130), 99, np.uint8), 24, 1) == []
+    assert faces.find_faces(np.full((90, 130), 99, np.uint8), 24, 1) == []
+    assert faces.find_faces(np.full((20, 130), 99, np.uint8), 24, 1) == []
 
 
 def test_a_class_of_faces_has_two_sides(project):  # noqa: F811

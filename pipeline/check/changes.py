@@ -23,6 +23,18 @@ class Workspace:
         self.hashes: dict[str, Any] = {}
         self.params: dict[str, dict] = {}
 
+    def changed(self, stage: Stage) -> bool:
+        """Whether a stage's command, dependencies, params or outs are not as dvc.lock says."""
+        return (stage.changed_stage() or stage.is_callback or stage.always_changed
+                or not stage.frozen and any(self.differs(dep) for dep in stage.deps)
+                or any(self.differs(out) or out.use_cache and out.changed_cache() for out in stage.outs))
+
+    def forget(self, stage: Stage) -> None:
+        """A stage has run: its outs, and what lies in them or around them, are read anew."""
+        for out in stage.outs:
+            for path in [path for path in self.hashes if out.fs.overlaps(path, out.fs_path)]:
+                del self.hashes[path]
+
     def differs(self, item: Output) -> bool:
         """Whether a dependency or an out is not as dvc.lock says."""
         if isinstance(item, ParamsDependency):
@@ -50,13 +62,10 @@ class Workspace:
 
 
 def changed(stages: Iterable[Stage], foretold: dict[Path, str]) -> set[str]:
-    """The addresses of the stages whose command, dependencies, params or outs are not as dvc.lock says. `foretold` is file ->
-    its text once the stage that writes it has run."""
+    """The addresses of the stages that are not as dvc.lock says. `foretold` is file -> its text once the stage that writes it
+    has run."""
     now = Workspace(foretold)
-    return {stage.addressing for stage in stages
-            if stage.changed_stage() or stage.is_callback or stage.always_changed
-            or not stage.frozen and any(now.differs(dep) for dep in stage.deps)
-            or any(now.differs(out) or out.use_cache and out.changed_cache() for out in stage.outs)}
+    return {stage.addressing for stage in stages if now.changed(stage)}
 
 
 def pending(graph, changed: set[str], foretold: set[str]) -> list[str]:

@@ -101,6 +101,12 @@ def machine(params: Params) -> Iterator[Finding]:
         yield Finding("note", f"threads: {params.threads}, but there are {cores} cores")
 
 
+def cut_off(wrong: str, level: str) -> Finding:
+    """`wrong` is what `lockfile.damage` says of dvc.lock; it is a note where DVC can read the file all the same."""
+    return Finding(level, f"dvc.lock was cut off, as by a kill: {wrong}. `python -m pipeline repro` mends it; `git checkout "
+                          "dvc.lock` takes that of the last commit instead")
+
+
 def trunks(params: Params, folder: Path = Path("data/trunks")) -> Iterator[Finding]:
     """The weights that LPIPS and SRGAN compare features of."""
     for net in params.bench.lpips:

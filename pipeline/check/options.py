@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.core.params import ParamsError
 from pipeline.nets import catalogue
-from pipeline.nets.catalogue import architectures
+from pipeline.nets.build import architectures
 
 KINDS = {"int": int, "float": (int, float), "bool": bool, "str": str}
 """Annotation of an option -> the types that it allows."""

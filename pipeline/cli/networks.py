@@ -108,10 +108,8 @@ def export(
     try:
         with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
             said = export_row(name, to, output, MODELS)
-    except ParamsError:
-        raise
     except (AbsentNetwork, OSError, ValueError) as error:
-        fail(f"{name}: {error}")
+        fail(error if isinstance(error, ParamsError) else f"{name}: {error}")
     typer.echo(f"{said}\n{output}.md: its model card")
 
 
@@ -149,10 +147,8 @@ def import_(
         params = parse(parse_yaml(after, PARAMS_FILE), str(PARAMS_FILE))
         convert(name, params.imports[name])
         manifest = read_manifest(MODELS / name)
-    except ParamsError:
-        raise
     except (OSError, ValueError) as error:
-        fail(error if str(file) in str(error) else f"{file}: {error}")
+        fail(error if isinstance(error, ParamsError) or str(file) in str(error) else f"{file}: {error}")
     write(PARAMS_FILE, after)
     size = ", ".join([f"{manifest['parameters']:,} weights", *(f"{key} {value}" for key, value in options.items())])
     typer.echo(f"{MODELS / name}: {arch} as {layout} has it, {size}")

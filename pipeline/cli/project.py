@@ -23,7 +23,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    from pipeline.check import changes, findings
+    from pipeline.check import changes, findings, lockfile
     from pipeline.check.findings import Finding
     from pipeline.core.files import json_text
     from pipeline.core.graph import graph
@@ -39,8 +39,13 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
     for finding in (*findings.folders(params), *findings.machine(params), *findings.trunks(params), findings.device()):
         tell(finding)
+    if wrong := lockfile.damage():
+        tell(findings.cut_off(wrong, "fix"))
+        raise typer.Exit(1)
     try:
         index = Repo(".").index
+        if wrong := lockfile.damage({stage.addressing for stage in index.stages}):
+            tell(findings.cut_off(wrong, "note"))
         outs = {Path(out.def_path) for stage in index.stages for out in stage.outs}
         if "fix" not in levels:
             foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}

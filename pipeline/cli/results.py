@@ -58,6 +58,7 @@ def seeds(
     from pipeline.compare.revisions import read_revisions
     from pipeline.compare.seeds import sections
     from pipeline.compare.seeds_text import Comparison
+    from pipeline.compare.text import console_of
     from pipeline.score.names import TEST_SETS
 
     _check_markdown(out)
@@ -73,7 +74,7 @@ def seeds(
     if against and against not in rows:
         fail(f"--against {against}: no such row, there are {', '.join(rows)}")
     comparison = Comparison(params, [revision.params.seed for revision in revisions], against, found)
-    comparison.show(_console())
+    comparison.show(console_of(PIPED_WIDTH))
     if out:
         write(out, comparison.markdown())
         comparison.write_csv(out.with_suffix(".csv"))
@@ -92,10 +93,11 @@ def likeness(
     Example: python -m pipeline likeness sr-captures sr-random --out likeness.md
     """
     from pipeline.compare.likeness_text import LikenessReport, draw_likeness, measure
+    from pipeline.compare.text import console_of
     from pipeline.core.device import pick
 
     _check_markdown(out)
-    params, console = load(), _console()
+    params, console = load(), console_of(PIPED_WIDTH)
     pick(params.threads)
     with console.status("comparing"):
         found = measure(params, captures, pairs, truth)
@@ -110,11 +112,3 @@ def likeness(
 def _check_markdown(out: Path | None) -> None:
     if out and out.suffix != ".md":
         fail(f"--out {out}: wanted a file that ends in .md")
-
-
-def _console():
-    """As wide as the terminal, or PIPED_WIDTH where there is none."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import replacing
+from pipeline.core.files import write
 from pipeline.score.names import TEST_SETS
 from pipeline.score.registry import METRICS
 
@@ -49,8 +49,7 @@ def write_csv(path: Path | str, scores: dict[str, Scores]) -> None:
               **sets[name]}
              for tests, group in scores.items() for row, sets in group.rows.items() for name in TEST_SETS if name in sets]
     table = pd.DataFrame(lines, columns=[*KEYS, *metrics, *sorted(found - METRICS.keys())])
-    with replacing(path, "w") as handle:
-        table.to_csv(handle, index=False, lineterminator="\n")
+    write(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def read_table(file, names: Sequence[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.compare.seeds import Section, in_order
 from pipeline.compare.text import count, heading, note, pipes, terminal
-from pipeline.core.files import replacing
+from pipeline.core.files import write
 from pipeline.core.params import Params
 from pipeline.score.registry import is_level, known
 
@@ -98,13 +98,9 @@ class Comparison:
 
     def write_csv(self, path: Path | str) -> None:
         """One line per row, metric and kind of number: mean, minus-base, minus-control."""
-        tables = []
-        for section in self.sections:
-            tables.append(section.table.copy())
-            for place, name in enumerate(("task", "tests", "test_set")):
-                tables[-1].insert(place, name, getattr(section, name))
-        with replacing(path, "w") as handle:
-            pd.concat(tables).to_csv(handle, index=False, float_format="%.6f", lineterminator="\n")
+        keys = {(section.task, section.tests, section.test_set): section.table for section in self.sections}
+        table = pd.concat(keys, names=["task", "tests", "test_set"]).droplevel(-1).reset_index()
+        write(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
 def _block(title: str, lines: pd.DataFrame, cell) -> Block:

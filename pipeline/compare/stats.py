@@ -6,20 +6,14 @@ count: other scenes, and other trainings. Images of one scene go together.
 Each level is resampled by itself, with replacement; the variance of the statistic over the resamples, times n / (n - 1),
 is what this level contributes. The two are added, which counts what seeds and scenes do together twice: mildly
 conservative. The interval is Student's t with Satterthwaite's degrees of freedom, v^2 / sum(v_i^2 / (n_i - 1)).
-
-The usual choice, percentiles of a bootstrap that crosses both levels (Owen, "The pigeonhole bootstrap", Annals of Applied
-Statistics 1(2), 2007), is right for many seeds and scenes, but percentiles are too narrow for few (Hesterberg, "What
-teachers should know about the bootstrap", arXiv:1411.5279), and trainings come in threes. Measured on normal data, 1000
-tables each, nominal 95 %: with 3 seeds that make most of the spread the percentiles cover 74 to 81 % and this interval 93
-to 95 %, with 4 scenes 80 to 82 % against 94 %. Where neither seeds nor scenes matter both cover 98 to 99 %. With 2 seeds
-that make most of the spread it is 89 %, against 66 %.
+docs/experiments.md says why it is not percentiles of a crossed bootstrap.
 """
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit  # Student's t; scipy.stats takes most of a second to import
 
 from pipeline.core.seeds import rng
 
@@ -73,7 +67,7 @@ def interval(statistic: np.ndarray, seeds: int, scenes: int) -> Interval:
     if variance == 0:
         return Interval(value, value, value)
     freedom = variance**2 / sum(part**2 / degrees for degrees, part in levels)
-    half = float(t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance))
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(variance))
     return Interval(value, value - half, value + half)
 
 

@@ -2,6 +2,7 @@
 import textwrap
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
 
 from pipeline.score.registry import known
@@ -46,8 +47,14 @@ def pipes(label: str, table: pd.DataFrame) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in zip(*columns)]
 
 
+def console_of(piped: int) -> Console:
+    """As wide as the terminal, or `piped` columns where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=piped)
+
+
 def terminal(label: str, table: pd.DataFrame) -> Table:
-    """The same for the terminal; cells are texts, or rich's own."""
+    """A table for the terminal; cells are texts, or rich's own."""
     drawn = Table(label, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in table:
         drawn.add_column(title, justify="right", no_wrap=True)

@@ -1,7 +1,6 @@
 """The proxy camera: what a modest camera makes of a scene. Stands in for real captures where the truth must be known.
 
-scene -> linear light -> point spread -> sensor cells -> [colour mosaic] + shot noise -> sRGB -> [sharpening] -> read
-noise -> JPEG
+scene -> linear light -> point spread -> sensor cells -> [mosaic] + shot noise -> sRGB -> [sharpening] -> read noise -> JPEG
 """
 import cv2
 import numpy as np
@@ -18,10 +17,8 @@ NARROWEST = 0.2  # pixels; a Gaussian of this sigma is a point: 4e-6 of its peak
 def capture(scene: np.ndarray, scale: int, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     """Photograph a scene: uint8 (height, width, 3) sRGB to uint8 (height/scale, width/scale, 3) sRGB.
 
-    One value of each range of `camera` is drawn from `rng`, all uniformly: psf_sigma and motion_length in pixels of the
-    scene, psf_ratio (short over long axis), shot_variance (variance over signal, linear light, full scale 1),
-    read_sigma (8-bit levels, after the sRGB curve), jpeg_quality (whole numbers), sharpen (amount of an unsharp mask on
-    the capture). Raises ValueError when the scene's sides are not multiples of `scale`.
+    One value of each range of `camera`, whose class gives the units, is drawn from `rng`, all uniformly. Raises ValueError
+    when the scene's sides are not multiples of `scale`.
     """
     height, width, _ = scene.shape
     if height % scale or width % scale:
@@ -60,8 +57,7 @@ def to_srgb(light: np.ndarray) -> np.ndarray:
 def point_spread(sigma: float, ratio: float, angle: float, motion: float = 0.0, heading: float = 0.0) -> np.ndarray:
     """Kernel (odd square, float32, sum 1) of an anisotropic Gaussian dragged along a straight line.
 
-    `sigma` along the long axis and `sigma * ratio` across it, `motion` the length of the line, in pixels; angles in
-    radians.
+    `sigma` along the long axis and `sigma * ratio` across it, `motion` the length of the line, in pixels; angles in radians.
     """
     radius = int(np.ceil(4 * max(sigma, NARROWEST) + motion / 2))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
@@ -76,10 +72,9 @@ def point_spread(sigma: float, ratio: float, angle: float, motion: float = 0.0, 
 
 
 def sample_camera(light: np.ndarray, scale: int) -> np.ndarray:
-    """One value per sensor cell of scale x scale pixels: the mean of its light-sensitive centre, 1x1 or 2x2 pixels.
+    """One value per sensor cell of scale x scale pixels: the mean of its light-sensitive centre, one pixel or four.
 
-    float32 (height, width, 3) to (height/scale, width/scale, 3); an odd scale has one central pixel, an even one has
-    four.
+    float32 (height, width, 3) to (height/scale, width/scale, 3); an odd scale has one central pixel, an even one has four.
     """
     first, side = (scale - 1) // 2, 2 - scale % 2
     return np.mean([light[first + i :: scale, first + j :: scale] for i in range(side) for j in range(side)], axis=0)

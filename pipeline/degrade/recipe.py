@@ -38,10 +38,6 @@ def degrade(clean: np.ndarray, rng: np.random.Generator, how: How) -> Pair:
     return KINDS[how.recipe.kind](clean, rng, how)
 
 
-def _bicubic(clean, rng, how: How) -> Pair:
-    return downscale(clean, how.scale), clean, {}
-
-
 def _updown(clean, rng, how: How) -> Pair:
     """Down by the drawn factor, then to the target size; rounded once, at the end."""
     factor = float(rng.choice(how.recipe.factors))
@@ -90,10 +86,6 @@ def _unknown(clean, rng, how: How) -> Pair:
     return round_to_uint8(add_noise(sample_camera(blur(clean, kernel), how.scale), camera["read_sigma"], rng)), clean, {}
 
 
-def _moire(clean, rng, how: How) -> Pair:
-    return photograph_part(clean, how.size, how.recipe, rng)
-
-
 def _by_factor(image, factor):
     height, width = image.shape[:2]
     return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
@@ -103,8 +95,10 @@ def _reduced(resized, clean, scale):
     return resize(resized, clean.shape[0] // scale, clean.shape[1] // scale)
 
 
-KINDS = {"bicubic": _bicubic, "updown": _updown, "random": _random, "calibrated": _calibrated, "blur": _blur,
-         "unknown": _unknown, "moire": _moire}  # kind of a recipe -> its degradation
+KINDS = {  # kind of a recipe -> its degradation
+    "bicubic": lambda clean, rng, how: (downscale(clean, how.scale), clean, {}), "updown": _updown, "random": _random,
+    "calibrated": _calibrated, "blur": _blur, "unknown": _unknown,
+    "moire": lambda clean, rng, how: photograph_part(clean, how.size, how.recipe, rng)}
 FRAMES = {"moire"}
 """Kinds that are given a whole image and choose the part of it that the pair shows; their draw says which: top, left, height,
 width. The others are given the part."""

@@ -112,7 +112,7 @@ def _scores(graph: Graph, chain: list[str], where: list[TableRow], manifests: di
         if not scored:
             lines += item(f"{bench} is not there, so whether these are scores of the very weights in the file is not known.")
         if missing := [gap for gap in made["absent"] if gap["row"] == place.name and not gap["test_set"].endswith("-val")]:
-            lines += ["", NOT_COMPUTED, "", *not_computed(Scores(absent=missing), "")]
+            lines += ["", NOT_COMPUTED, "", *not_computed({"": Scores(absent=missing)})]
         lines.append("")
     return lines[:-1]
 

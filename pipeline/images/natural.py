@@ -1,15 +1,14 @@
 """Natural scenes for the built-in data: rendered ones with the statistics of photographs, and eight real photographs.
 
-Rendered scenes are dead leaves: opaque, textured shapes dropped one on another, with radii distributed as r^-3, which
-gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural images (Lee, Mumford and Huang,
-"Occlusion Models for Natural Images", IJCV 2001). Beside them: fractal textures, woven and striped stuff, and
-landscapes.
+Most rendered scenes are dead leaves: opaque, textured shapes dropped one on another, with radii distributed as r^-3, which
+gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural images (Lee, Mumford and Huang, "Occlusion
+Models for Natural Images", IJCV 2001).
 """
-import importlib.util
 from pathlib import Path
 
 import cv2
 import numpy as np
+from skimage import data_dir
 
 from pipeline.images.decode import decode
 
@@ -55,8 +54,7 @@ def photo(file: str) -> np.ndarray:
 
     Large ones, soft and with JPEG's blocks at full size, are halved.
     """
-    package = Path(importlib.util.find_spec("skimage").submodule_search_locations[0])
-    image = decode(package / "data" / file, max_megapixels=4)
+    image = decode(Path(data_dir, file), max_megapixels=4)
     height, width, _ = image.shape
     if max(height, width) <= LARGE_PHOTO:
         return image

@@ -147,12 +147,8 @@ def form(canvas, theme, rng) -> None:
             y += 3 * em
 
 
-def files(canvas, theme, rng) -> None:
-    icon_grid(canvas, theme, theme.shade(0.9), rng)
-
-
-def icon_grid(canvas, theme, ink, rng) -> None:
-    em = theme.em
+def icons(canvas, theme, rng, ink=None) -> None:
+    em, ink = theme.em, theme.shade(0.9) if ink is None else ink
     step = round(rng.uniform(4.5, 6.5) * em)
     for y in range(round(0.6 * em), len(canvas), step):
         for x in range(round(0.6 * em), canvas.shape[1], step):
@@ -181,4 +177,4 @@ def chat(canvas, theme, rng) -> None:
         y += height + 0.7 * em
 
 
-CONTENTS = (document, code, table_pane, plot, form, files, chat, table_pane, document, plot)
+CONTENTS = (document, code, table_pane, plot, form, icons, chat, table_pane, document, plot)

@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from pipeline.images.panes import CONTENTS, icon_grid
+from pipeline.images.panes import CONTENTS, icons
 from pipeline.images.ui import Theme, box, disc, icon, line, mix, number, polygon, text, words
 
 THEMES = (  # window, text
@@ -52,9 +52,7 @@ def _wallpaper(canvas, rng) -> None:
         corners[:] = corners[0, 0]
     canvas[:] = cv2.resize(corners.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
     if rng.uniform() < 0.6:
-        theme = _theme(rng)
-        ink = (245, 245, 245) if corners.mean() < 140 else (15, 15, 15)
-        icon_grid(canvas, theme, ink, rng)
+        icons(canvas, _theme(rng), rng, (245, 245, 245) if corners.mean() < 140 else (15, 15, 15))
 
 
 def _shadow(canvas, x0, y0, x1, y1) -> None:

@@ -122,14 +122,13 @@ def check_pairing(inputs: Shard, targets: Shard, scale: int | None, what_inputs:
     shard comes from; the message tells the first image at fault, and its file where that is known. With scale None it is
     what most pairs have. Returns the scale.
     """
-    whats = what_inputs, what_targets
-    if all("whole" in entry for entry in inputs.images + targets.images):
-        _check_names(inputs, targets, *whats, of_patches=True)
-        scale = _check_sizes(_images(inputs, True), _images(targets, True), scale, *whats)
-    _check_names(inputs, targets, *whats, of_patches=False)
-    if inputs.names != targets.names:
-        raise ValueError(f"{what_inputs} and {what_targets} hold the same names in another order")
-    return _check_sizes(_images(inputs, False), _images(targets, False), scale, *whats)
+    all_patches = all("whole" in entry for entry in inputs.images + targets.images)
+    for of_patches in (True, False) if all_patches else (False,):
+        _check_names(inputs, targets, what_inputs, what_targets, of_patches)
+        if not of_patches and inputs.names != targets.names:
+            raise ValueError(f"{what_inputs} and {what_targets} hold the same names in another order")
+        scale = _check_sizes(_images(inputs, of_patches), _images(targets, of_patches), scale, what_inputs, what_targets)
+    return scale
 
 
 def _images(shard: Shard, of_patches: bool) -> dict[str, dict]:

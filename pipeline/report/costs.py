@@ -1,8 +1,7 @@
 """What the networks behind each row of a table cost: weights, steps and arithmetic of their trainings.
 
-A chain is given some networks: those it takes as they are behind another, trained from scratch and for other inputs
-(off-the-shelf), and those that its own start from. Their trainings are counted apart, as there are two fair ways to see it: the
-given networks are there anyway, or somebody had to train them.
+Networks that a chain was given (MEANING) are counted apart, as there are two fair ways to see it: they are there anyway, or
+somebody had to train them.
 """
 from collections.abc import Iterator
 from typing import NamedTuple

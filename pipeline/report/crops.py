@@ -1,8 +1,7 @@
 """Crops of a test set for the comparison pictures: of which images, and where they are cut.
 
-For every scene its first image, for at most SCENES scenes, evenly spread over the test set: what is worst, median and best
-is found afterwards, and shall not have been chosen by how it looks. The crop is the square with the most detail (the largest
-sum of differences between neighbouring pixels) of the truth, or of the input where there is none.
+Of the first image of each scene, the square with the most detail of the truth, or of the input where there is none. What is
+worst, median and best is found afterwards, and shall not have been chosen by how it looks.
 """
 from pathlib import Path
 
@@ -24,44 +23,39 @@ class SceneCrops:
         """`scale`: how many times larger than its input the truth is."""
         shards = {name: test_images(tests, "inputs", name) for name in PICTURED}
         self.test_set = next((name for name, shard in shards.items() if len(shard)), None)
-        self.absent = next((shard.absent for shard in shards.values() if shard.absent), "no images")
-        self.outputs: list[tuple[dict, str, np.ndarray]] = []
+        nothing = next((shard.absent for shard in shards.values() if shard.absent), "no images")
+        self.absent = dict.fromkeys(("inputs", "targets", "outputs"), None if self.test_set else nothing)
+        self.crops: dict[str, list[tuple[str, str, np.ndarray, dict]]] = {side: [] for side in self.absent}
         if self.test_set:
-            self.inputs, self.targets = shards[self.test_set], test_images(tests, "targets", self.test_set)
-            self.windows = {i: window(self.inputs[i], None if self.targets.absent else self.targets[i], scale)
+            self.inputs, targets = shards[self.test_set], test_images(tests, "targets", self.test_set)
+            self.windows = {i: window(self.inputs[i], None if targets.absent else targets[i], scale)
                             for i in first_of_scenes(self.inputs.scenes)}
+            self.absent["targets"] = targets.absent
+            self._cut("inputs", self.inputs)
+            self._cut("targets", targets)
 
     def take(self, row: str, test_set: str, outputs: Shard) -> None:
         """Cut a row's outputs on a test set, all of it, if it is the one that is pictured."""
         if test_set == self.test_set:
-            self.outputs += [(self.inputs.images[i], row, self._cut(i, outputs[i])) for i in self.windows]
+            self._cut("outputs", outputs, row=row)
 
     def write(self, folder: Path | str) -> None:
         """Write the shards inputs, targets and outputs; in the last, each image says its `row`, and all their `test_set`."""
-        folder = Path(folder)
-        if self.test_set is None:
-            for name in ("inputs", "targets", "outputs"):
-                write_absent(folder / name, self.absent)
-            return
-        self._write(folder / "inputs", self.inputs)
-        if self.targets.absent:
-            write_absent(folder / "targets", self.targets.absent)
-        else:
-            self._write(folder / "targets", self.targets)
-        with ShardWriter(folder / "outputs") as writer:
-            for entry, row, crop in self.outputs:
-                writer.add(entry["name"], entry["scene"], crop, row=row, test_set=self.test_set)
+        for side, crops in self.crops.items():
+            if self.absent[side]:
+                write_absent(Path(folder, side), self.absent[side])
+                continue
+            with ShardWriter(Path(folder, side)) as writer:
+                for name, scene, crop, origin in crops:
+                    writer.add(name, scene, crop, **origin)
 
-    def _write(self, folder: Path, images: Shard) -> None:
-        with ShardWriter(folder) as writer:
-            for i in self.windows:
-                writer.add(images.images[i]["name"], images.images[i]["scene"], self._cut(i, images[i]), test_set=self.test_set)
-
-    def _cut(self, i: int, image: np.ndarray) -> np.ndarray:
-        """The window of input `i` in an image of the same view, which may be some whole times larger."""
-        scale = max(1, image.shape[0] // self.inputs.images[i]["height"])
-        top, left, side = (scale * value for value in self.windows[i])
-        return image[top : top + side, left : left + side].copy()  # a view would keep the whole file
+    def _cut(self, side: str, images: Shard, **origin) -> None:
+        """The windows of the inputs, in images of the same views, which may be some whole times larger."""
+        for i, place in self.windows.items() if not images.absent else ():
+            entry, image = self.inputs.images[i], images[i]
+            top, left, size = (max(1, len(image) // entry["height"]) * value for value in place)
+            crop = image[top : top + size, left : left + size].copy()  # a view would keep the whole file
+            self.crops[side].append((entry["name"], entry["scene"], crop, origin | {"test_set": self.test_set}))
 
 
 def first_of_scenes(scenes: list[str]) -> list[int]:

@@ -1,4 +1,5 @@
-"""Comparison pictures: the crops that bench has cut, of scenes that are picked by a rule, as PNG inside the page."""
+"""Comparison pictures of the crops that bench has cut: as PNG inside the page, of scenes that are picked by a rule; and for
+`dvc plots` a file for each row, of the first scenes."""
 import base64
 import io
 import statistics
@@ -7,13 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.compare.paired import Paired
+from pipeline.images.encode import write_png
 from pipeline.images.shards import Shard
 from pipeline.score.registry import METRICS, of_family
 
 CONTACTS = 12  # scenes of a contact sheet
+STRIPS = 4  # scenes of a picture for `dvc plots`
+ZOOM = 3
+GAP, LABEL = 6, 22  # pixels between panels, and for the line of text above them
 INPUT, TRUTH = "capture", "truth"
 
 
@@ -162,3 +167,39 @@ def picks(gain: dict[str, float]) -> list[Pick]:
     for what, place in places.items():
         found.setdefault(place, []).append(what)
     return [Pick(" and ".join(names), order[place], gain[order[place]]) for place, names in found.items()] if order else []
+
+
+def write_strips(crops: list[Path], rows: list[str], folder: Path) -> None:
+    """A PNG in `folder` for each of `rows` that has outputs: the capture, the output and the truth. `crops` are of data/crops.
+
+    The scenes are the first ones, whatever the scores: those of two runs are the same and can be compared.
+    """
+    cut = Cut(crops, rows)
+    for row in rows:
+        shown = [cut.figures(scene, [INPUT, f"row {row}", TRUTH]) for scene in list(cut.crops)[:STRIPS]]
+        lines = []
+        for line in (line for line in shown if f"row {row}" in line):  # all at the size of the largest, by repeating pixels
+            side = max(crop.shape[0] for crop in line.values())
+            lines.append({name.removeprefix("row "): crop.repeat(side // len(crop), axis=0).repeat(side // len(crop), axis=1)
+                          for name, crop in line.items()})
+        if lines:
+            write_png(folder / f"{row}.png", stack(lines))
+
+
+def stack(lines: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Lines of panels below one another, titles on top; enlarged by repeating pixels, so that each can be judged."""
+    width = max(sum(ZOOM * crop.shape[1] + GAP for crop in line.values()) for line in lines) + GAP
+    height = LABEL + sum(ZOOM * next(iter(line.values())).shape[0] + GAP for line in lines)
+    canvas = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=15)
+    y = LABEL
+    for number, line in enumerate(lines):
+        x = GAP
+        for title, crop in line.items():
+            size = (ZOOM * crop.shape[1], ZOOM * crop.shape[0])
+            if number == 0:
+                draw.text((x, 2), title, fill="black", font=font)
+            canvas.paste(Image.fromarray(crop).resize(size, Image.Resampling.NEAREST), (x, y))
+            x += size[0] + GAP
+        y += size[1] + GAP
+    return np.asarray(canvas)

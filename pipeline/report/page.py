@@ -75,12 +75,10 @@ def _task(sources: Sources, task: str, budget: int) -> dict:
     groups = [_group(sources, task, tests, [item for item in compared if item.tests == tests], budget) for tests in scores]
     lines = conventions(params.bench, next(iter(scores.values())).counts, computed_metrics(scores),
                         [params.tests[tests] for tests in scores]) if scores else []
-    missing = [line for tests, group in scores.items()
-               for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
     return {"key": task, "title": params.tasks[task].title, "published": params.tasks[task].published, "groups": groups,
             "choices": _choices(sources.graph, sources.choices[task]), "networks": _networks(sources, scores),
             "costs": _costs(sources.graph, scores), "cost_headings": ["row", *costs.HEADING],
-            "cost_meaning": costs.meaning(sources.graph, scores), "missing": _unwrapped(missing),
+            "cost_meaning": costs.meaning(sources.graph, scores), "missing": _unwrapped(not_computed(scores)),
             "conventions": _unwrapped(lines) + [line for group in scores.values() for line in reached(group)],
             "figures": any(group.published for group in scores.values())}
 

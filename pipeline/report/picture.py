@@ -3,10 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.images.shards import Shard
 from pipeline.images.test_sets import test_images
 from pipeline.report.crops import most_detail
-from pipeline.report.strips import stack
+from pipeline.report.gallery import stack
 from pipeline.restore.model import Model
 from pipeline.restore.named import named
 from pipeline.restore.tiles import restore
@@ -24,8 +23,11 @@ def comparison(task: str, start: str, stage2: str, scenes: list[str]) -> np.ndar
     if inputs.absent:
         raise ValueError(f"{inputs.folder}: no captures: {inputs.absent}")
     rows = {"stage 1": named(start), "stage 2": named(stage2)}
-    return stack([panels(inputs[i], rows, None if targets.absent else targets[i])
-                  for i in (_find(inputs, scene) for scene in scenes or inputs.scenes[:1])])
+    for scene in scenes:
+        if scene not in inputs.scenes:
+            raise ValueError(f"scene {scene!r} is not among the test captures: {', '.join(sorted(set(inputs.scenes)))}")
+    places = [inputs.scenes.index(scene) for scene in scenes or inputs.scenes[:1]]
+    return stack([panels(inputs[i], rows, None if targets.absent else targets[i]) for i in places])
 
 
 def panels(capture: np.ndarray, models: dict[str, Model], truth: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -38,9 +40,3 @@ def panels(capture: np.ndarray, models: dict[str, Model], truth: np.ndarray | No
     enlarged = capture.repeat(scale, axis=0).repeat(scale, axis=1)
     images = {"input": enlarged} | outputs | ({} if truth is None else {"truth": truth})
     return {title: image[top : top + side, left : left + side] for title, image in images.items()}
-
-
-def _find(shard: Shard, scene: str) -> int:
-    if scene not in shard.scenes:
-        raise ValueError(f"scene {scene!r} is not among the test captures: {', '.join(sorted(set(shard.scenes)))}")
-    return shard.scenes.index(scene)

@@ -84,8 +84,7 @@ def task_markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: 
                 name = test_set if len(scores) == 1 else f"{tests}: {test_set}"
                 lines += [f"## {name} ({count(group.counts[test_set])})", "", *_table(group, test_set), ""]
     lines += sections
-    missing = [line for tests, group in scores.items()
-               for line in not_computed(group, "" if len(scores) == 1 else f"{tests}: ")]
+    missing = not_computed(scores)
     lines += [NOT_COMPUTED, "", *missing] if missing else []
     return "\n".join(lines).rstrip() + "\n"
 
@@ -108,17 +107,17 @@ def _table(scores: Scores, test_set: str) -> list[str]:
     return pipes("row", table)
 
 
-def not_computed(scores: Scores, prefix: str) -> list[str]:
-    """One line per reason; `prefix` says which tests it is of, where a task has several."""
-    reasons = {}
-    for gap in scores.absent:
-        reasons.setdefault(gap["reason"], []).append(gap)
+def not_computed(scores: dict[str, Scores]) -> list[str]:
+    """One line per reason; it names the entry of `tests`, where a task has several."""
     lines = []
-    for reason, items in reasons.items():
-        metrics = _joined(items, "metric", contests())
-        rows = _joined(items, "row", list(scores.rows))
-        sets = _joined(items, "test_set", list(TEST_SETS))
-        lines.append(f"- {prefix}{metrics}; {rows}; {sets}: {reason}")
+    for tests, group in scores.items():
+        reasons = {}
+        for gap in group.absent:
+            reasons.setdefault(gap["reason"], []).append(gap)
+        for reason, items in reasons.items():
+            everything = {"metric": contests(), "row": [*group.rows], "test_set": [*TEST_SETS]}
+            what = "; ".join(_joined(items, key, names) for key, names in everything.items())
+            lines.append(f"- {'' if len(scores) == 1 else f'{tests}: '}{what}: {reason}")
     return lines
 
 

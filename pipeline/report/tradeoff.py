@@ -1,8 +1,5 @@
-"""The perception-distortion plane of a test set: each row, and the control curve of each stage 1.
-
-Blau and Michaeli, "The perception-distortion tradeoff", CVPR 2018. A row on the control curve gained nothing that sharpening,
-noise or mixing with the input do not give.
-"""
+"""The perception-distortion plane of a test set (Blau and Michaeli, "The perception-distortion tradeoff", CVPR 2018): each row,
+and the control curve of each stage 1. A row on the curve gained nothing that sharpening, noise or mixing do not give."""
 from pipeline.compare.kinds import first_stages
 from pipeline.compare.scores import Scores
 from pipeline.core.graph import Graph

@@ -1,8 +1,7 @@
 """Which row of a task to use for photos like its captures, and how sure that is, in words.
 
-With truth: the row that comes closest to it in LPIPS, which agrees best with what people see, or in PSNR where there is no
-LPIPS. Without: what `select` chose, of several systems the one with the lowest score. Neither controls nor oracles can be
-used, as the ones are no networks and the others needed the truth.
+With truth: the row that comes closest to it in LPIPS, or in PSNR where there is no LPIPS. Without: what `select` chose, of
+several systems the one with the lowest score. Neither controls, which are no networks, nor oracles can be used.
 """
 from dataclasses import dataclass, field
 
@@ -138,26 +137,24 @@ def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Pa
 
 def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
     """Whether it is better than leaving the photos as they are, or a little blurred or toned, whichever is the best."""
-    differences = minus(paired, found.row, base, [found.metric]) if base else {}
-    if found.metric not in differences:
+    difference = minus(paired, found.row, base, [found.metric]).get(found.metric) if base else None
+    if difference is None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
-    difference = differences[found.metric]
     found.gain = words = interval_in_words(found.metric, difference)
     changed = "+" in base
     what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
-        found.reasons.append(f"It is better than {what}: {words}.")
+        reason = f"It is better than {what}: {words}."
     elif difference.interval.low is None:
-        found.level = "close"
-        found.reasons.append(f"Against {what}: {words}. One scene tells nothing of others.")
+        found.level, reason = "close", f"Against {what}: {words}. One scene tells nothing of others."
     elif apart(difference):
-        found.level = "nothing"
-        found.reasons.append(f"It is worse than {what}: {words}." + ("" if changed else " Leave the photos as they are."))
+        found.level, reason = "nothing", f"It is worse than {what}: {words}."
+        reason += "" if changed else " Leave the photos as they are."
     else:
-        found.level = "nothing"
-        found.reasons.append(f"It cannot be told from {what}: {words}."
-                             + ("" if changed else " Leaving the photos as they are does as well."))
+        found.level, reason = "nothing", f"It cannot be told from {what}: {words}."
+        reason += "" if changed else " Leaving the photos as they are does as well."
+    found.reasons.append(reason)
 
 
 def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
@@ -166,16 +163,14 @@ def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str,
     scored = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
     if not scored:  # a network whose stage 1 has no row of its own
         return
-    differences = beyond(paired, found.row, scored, [found.metric], [])
-    if found.metric not in differences:
+    difference = beyond(paired, found.row, scored, [found.metric], []).get(found.metric)
+    if difference is None:
         return
-    words = interval_in_words(found.metric, differences[found.metric])
-    what = f"plain filters on `{start}`, the stage 1 it came from (sharpening, noise or the like, which learn nothing)"
-    if gained(found.metric, differences[found.metric]):
-        found.reasons.append(f"It is better than {what}: {words}.")
-    else:
-        found.level = "control"
-        found.reasons.append(f"It is no better than {what}: {words}.")
+    better = gained(found.metric, difference)
+    found.level = found.level if better else "control"
+    found.reasons.append(f"It is {'better' if better else 'no better'} than plain filters on `{start}`, the stage 1 it came "
+                         "from (sharpening, noise or the like, which learn nothing): "
+                         f"{interval_in_words(found.metric, difference)}.")
 
 
 def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: str | None, test_set: str,

@@ -1,14 +1,13 @@
 """How large a tile of a photo may be: what a model needs for a pixel, and what memory there is."""
 import weakref
 from collections import Counter
-from pathlib import Path
 
-import psutil
 import torch
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pipeline.core import memory
 from pipeline.restore.model import Model
 from pipeline.restore.tiles import FEATHER, aligned, usual_tile
 from pipeline.restore.trimmed import trimmed
@@ -19,7 +18,6 @@ PROBE = 384  # pixels on a side of the window that memory is counted for; about 
 BUDGET = {"cpu": 240 * 2**20}
 BUDGET_OF_A_GPU = 4 * 2**30
 FLOAT_RGB = 12  # bytes of a pixel
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def tile_for(model: Model, free: int | None = None) -> int:
@@ -86,14 +84,4 @@ def free_memory(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    return min([psutil.virtual_memory().available, *_left_to_container()])
-
-
-def _left_to_container() -> list[int]:
-    """What a container's own limit leaves; psutil speaks of the whole machine."""
-    try:
-        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return [] if limit == "max" else [max(int(limit) - int(used), 0)]
-    except (OSError, ValueError):
-        return []
-
+    return memory.free()

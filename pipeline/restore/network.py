@@ -7,8 +7,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from pipeline.core.files import sha256, write, write_json
-from pipeline.nets.build import build
-from pipeline.nets.catalogue import code_of
+from pipeline.nets.build import build, code_of
 from pipeline.restore.manifest import FORMAT, read_manifest
 
 

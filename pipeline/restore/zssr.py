@@ -14,6 +14,7 @@ import torch
 from scipy.stats import linregress
 from torch.nn import functional as F
 
+from pipeline.core.adam import Adam
 from pipeline.core.baselines import ZssrEntry
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.degrade.bicubic import resize
@@ -38,7 +39,7 @@ def restore_by_learning(image: np.ndarray, scale: int, settings: ZssrEntry, seed
         torch.manual_seed(torch_seed(seed, "zssr/weights"))
         network = build(settings.layers, settings.features)
     network.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr, fused=True)
+    optimizer = Adam(network.parameters(), lr=settings.lr, fused=True)
     sources, steps = [(1.0, image)], 0
     for factor in factors(scale, settings.gradual):
         steps += _learn(network, optimizer, sources, factor, settings, seed, tick)

@@ -1,12 +1,10 @@
 """A critic: how well a fresh classifier of fixed budget tells the outputs of a row from clean images.
 
 A classifier two-sample test (Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017), with the AUC in
-place of the accuracy: 0.5 when it cannot tell, 1 when it always can, lower is better, below 0.5 by chance. The
-discriminators of the trainings cannot compare rows, as each has grown up with one; this one is new for every row, with
-the same weights to start from, batches and patch positions. Held out by scene on both sides: it learns on half of the
-scenes and is asked about the other half, then the other way round, so that all images count and none is remembered.
-
-The budget is meant to be small. One that is large enough tells anything from anything, and all rows come near 1.
+place of the accuracy. The discriminators of the trainings cannot compare rows, as each has grown up with one; this one is new
+for every row, with the same weights to start from, batches and patch positions. It learns on half of the scenes of both sides
+and is asked about the other half, then the other way round, so that all images count and none is remembered. Its budget is
+meant to be small: a large one tells anything from anything, and all rows come near 1.
 """
 from typing import NamedTuple
 
@@ -15,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.core.adam import Adam
 from pipeline.core.seeds import rng, torch_seed
 from pipeline.core.settings import Bench
 from pipeline.images.shards import Shard
@@ -54,10 +53,8 @@ def sample_patches(images: Shard, patch: int, seed: int) -> Sample:
 
 
 def critic_auc(outputs: Sample, clean: Sample, settings: Bench, seed: int) -> float:
-    """Mean over both ways of the AUC on patches of held-out scenes, clean being the positives: in [0, 1].
-
-    The same with the sides exchanged, but for rounding; exactly 0.5 for a sample and itself. Deterministic in `seed`.
-    """
+    """Mean over both ways of the AUC on patches of held-out scenes, clean being the positives: in [0, 1], lower is better, 0.5
+    when it cannot tell, as for a sample and itself, below 0.5 by chance. Deterministic in `seed`."""
     found = []
     sides = [(_seen(side.patches), torch.from_numpy(side.half)) for side in (clean, outputs)]
     for held_out in (0, 1):
@@ -65,7 +62,8 @@ def critic_auc(outputs: Sample, clean: Sample, settings: Bench, seed: int) -> fl
         known = [patches[half != held_out] for patches, half in sides]
         _train(network, *known, settings, rng(seed, "critic/batches", held_out))
         asked = [patches[half == held_out] for patches, half in sides]
-        found.append(auc(*(_logits(network, patches) for patches in asked)))
+        with torch.no_grad():
+            found.append(auc(*(torch.cat([_opinion(network, part) for part in patches.split(64)]) for patches in asked)))
     return float(np.mean(found))
 
 
@@ -86,7 +84,7 @@ def _network(features: int, seed: int, index: int) -> nn.Module:
 
 def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench, draw: np.random.Generator) -> None:
     """Adam on the binary cross-entropy of whole patches; a batch is `critic_batch` patches of each side."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
+    optimizer = Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     wanted = torch.cat([torch.ones(settings.critic_batch), torch.zeros(settings.critic_batch)])
     for _ in range(settings.critic_steps):
         places = torch.from_numpy(draw.random(settings.critic_batch))
@@ -95,11 +93,6 @@ def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench,
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-
-
-@torch.no_grad()
-def _logits(network, patches: torch.Tensor) -> torch.Tensor:
-    return torch.cat([_opinion(network, part) for part in patches.split(64)])
 
 
 def _opinion(network, patches: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,7 @@
 """What becomes of an input, told without its truth: colour drift, low-pass residual and sharpness.
 
-A network that is trained against a discriminator may gain in NIQE or SWD by leaving its input behind. Drift and residual
-say by how much it does, and bound the choice of a network; sharpness, beside NIQE, says which way a later round goes:
-outputs that become cleaner but blurrier are what Liu, Shu and Wu remark on their further rounds (Fig. 9).
+A network that is trained against a discriminator may gain in NIQE or SWD by leaving its input behind: drift and residual say by
+how much, and bound the choice of a network. Sharpness, beside NIQE, says which way a later round goes.
 """
 import cv2
 import numpy as np

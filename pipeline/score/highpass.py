@@ -1,8 +1,5 @@
-"""What discriminators and critics look at: an image joined by its amplified high-pass.
-
-On screens and photographs a small network that sees the plain image stays at chance: what tells restored from clean is
-fine texture of a few levels, which the amplification brings to the scale of the image itself.
-"""
+"""What discriminators and critics look at: what tells restored from clean is fine texture of a few levels, and a small network
+that sees the plain image stays at chance."""
 import torch
 from torch.nn import functional as F
 

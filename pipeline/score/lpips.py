@@ -43,13 +43,9 @@ class Lpips:
             raise ValueError(f"the images are {a.dtype} {a.shape} and {b.dtype} {b.shape}, wanted uint8 and one shape")
         if min(a.shape[:2]) < self.smallest:
             raise ValueError(f"LPIPS needs sides of {self.smallest} pixels, the images are {a.shape[1]}x{a.shape[0]}")
+        pair = [torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous() for image in (a, b)]
         with self.alone, torch.inference_mode():
-            return float(self.network(*(_to_tensor(image).to(self.device) for image in (a, b))))
-
-
-def _to_tensor(image: np.ndarray) -> torch.Tensor:
-    """uint8 HWC -> float32 NCHW in [-1, 1]."""
-    return torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+            return float(self.network(*(image.to(self.device) for image in pair)))
 
 
 def _load_trunk(trunk: torch.nn.Module, weights: dict, path: Path) -> None:

@@ -3,10 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Need = Literal["truth", "input", "reference", "set", "captures", "asked"]
-"""What a metric is computed from or for. truth: the true image of each output. input: the image that was restored. reference:
-clean images that no training has seen. set: all outputs of a test set together; each image has no score of its own. captures:
-on captures alone. asked: only for entries of `tests` that name it in `metrics`."""
+Need = Literal["truth", "input", "reference", "set", "captures", "asked"]  # docs/extend.md has what each means
 
 
 @dataclass(frozen=True)
@@ -16,8 +13,7 @@ class Metric:
     `measure(scoring)` (a `score.Scoring`) is called once before the first image. It gives the function that scores, or None
     where params do not ask for the metric. That function is given the output, then the truth and the input as far as `needs`
     names them: uint8 RGB HWC images, or Shards of them for a metric of a set. It returns a number, for a set perhaps a dict:
-    the number by the metric's name, and levels of it as NAME_LEVEL, for JSON and CSV. It raises ValueError, with the reason,
-    where there is no number. Import what takes long to import inside `measure`.
+    the number by the metric's name, and levels of it as NAME_LEVEL. It raises ValueError, with the reason, where there is none.
     """
     name: str  # in JSON, CSV and params.yaml
     title: str  # the heading of its column

@@ -5,8 +5,8 @@ After Karras et al., "Progressive growing of GANs", ICLR 2018: 7x7 patches of ev
 distance. The coarsest level is the low-pass image that is left, all others are band-pass.
 
 Two things differ. Patches are not normalised, as their contrast is what blur takes away. And the low-pass level stands by
-itself, outside the mean: it tells whether two sets show the same scenes in the same light, and that outweighs all else.
-Between two halves of one set of photographs it is 40 where each band is 3 to 5. A drift of colour shows nowhere else.
+itself, outside the mean: it tells whether two sets show the same scenes in the same light, and that outweighs all else (it is
+40 between two halves of one set of photographs, where each band is 3 to 5). A drift of colour shows nowhere else.
 """
 import cv2
 import numpy as np

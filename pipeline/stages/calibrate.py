@@ -15,7 +15,7 @@ from pipeline.degrade.bicubic import downscale
 from pipeline.degrade.calibrate import calibrate
 from pipeline.degrade.spectra import CHANNELS
 from pipeline.images.shards import Shard
-from pipeline.report.plots import draw_calibration
+from pipeline.report.calibration import draw_calibration
 
 
 def main(key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.edge import run_stage
 from pipeline.core.files import sha256, write_json
 from pipeline.core.imports import imported
-from pipeline.nets.catalogue import architectures
+from pipeline.nets.build import architectures
 
 CODE = Path("data/code")
 STAGES = Path("pipeline/stages")

@@ -11,8 +11,8 @@ from pipeline.core import params
 from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, write
 from pipeline.core.graph import Graph, graph
+from pipeline.report.gallery import write_strips
 from pipeline.report.page import Sources, render_page
-from pipeline.report.strips import write_strips
 from pipeline.stages.evaluate import collect
 
 PAGE = Path("metrics/report/index.html")

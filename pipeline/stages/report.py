@@ -1,13 +1,11 @@
 """Join the tables and choices of all tasks, and print what matters most: `python -m pipeline.stages.report`."""
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.compare.scores import read_csv
-from pipeline.compare.text import count, heading, terminal
+from pipeline.compare.text import console_of, count, heading, terminal
 from pipeline.core.edge import run_stage
 from pipeline.core.files import read_json, write
-from pipeline.core.params import load
+from pipeline.core.params import Params, load
 from pipeline.report.tables import NOT_COMPUTED, cells, choices_markdown
 
 TABLES, CHOICES, REPORT = Path("metrics/tables"), Path("metrics/select"), Path("metrics/report/tables.md")
@@ -16,16 +14,18 @@ PRINTED = ("captures", "synthetic")
 PIPED_WIDTH = 100  # columns, where no terminal says how wide it is
 
 
-def main() -> None:
+def read(params: Params) -> tuple[dict[str, str], dict[str, dict]]:
+    """Task -> the Markdown of its tables, and task -> system -> what was chosen."""
+    return ({task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks},
+            {task: read_json(CHOICES / f"{task}.json") for task in params.tasks})
+
+
+def show() -> None:
+    """Print the scores and choices that a user looks at first."""
     params = load()
-    texts = {task: (TABLES / f"{task}.md").read_text(encoding="utf-8") for task in params.tasks}
-    choices = {task: read_json(CHOICES / f"{task}.json") for task in params.tasks}
-    sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
-    write(REPORT, "\n".join(sections))
+    texts, choices = read(params)
     scores = {task: read_csv(TABLES / f"{task}.csv") for task in params.tasks}
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPED_WIDTH)
+    console = console_of(PIPED_WIDTH)
     for task, groups in scores.items():
         for tests, group in groups.items():
             for test_set in PRINTED:
@@ -43,6 +43,14 @@ def main() -> None:
         console.print()
     console.print(f"Conventions and the other test sets: {REPORT}")
     console.print(f"What to use, with pictures and plots: {PAGE}")
+
+
+def main() -> None:
+    params = load()
+    texts, choices = read(params)
+    sections = [part for task in texts for part in (texts[task], choices_markdown(choices[task], params.select)) if part]
+    write(REPORT, "\n".join(sections))
+    show()
 
 
 if __name__ == "__main__":

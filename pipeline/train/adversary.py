@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.core.adam import Adam
 from pipeline.core.settings import Stage2Settings
 from pipeline.score.highpass import with_highpass
 from pipeline.train import ranks
@@ -64,7 +65,7 @@ class Adversary:
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.judge = ranks.data_parallel(self.network)  # for its own update alone
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas, fused=True)
+        self.optimizer = Adam(self.network.parameters(), lr=settings.d_lr, betas=settings.betas, fused=True)
         self.parts = {"discriminator": self.network, "discriminator's optimizer": self.optimizer}
 
     def update(self, step: int, fake: torch.Tensor) -> dict[str, torch.Tensor]:

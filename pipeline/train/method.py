@@ -6,6 +6,7 @@ from contextlib import suppress
 import torch
 from torch import nn
 
+from pipeline.core.adam import Adam
 from pipeline.core.settings import Training
 from pipeline.score.auc import auc
 from pipeline.train import ranks
@@ -89,10 +90,10 @@ def restored(outputs) -> torch.Tensor:
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
-def adam(networks: Iterable[nn.Module], lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+def adam(networks: Iterable[nn.Module], lr: float, betas: tuple[float, float]) -> Adam:
     """Adam for the weights of all `networks` that are not frozen."""
     weights = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
-    return torch.optim.Adam(weights, lr=lr, betas=betas, fused=True)
+    return Adam(weights, lr=lr, betas=betas, fused=True)
 
 
 def update(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float, clip: float = 0) -> torch.Tensor:

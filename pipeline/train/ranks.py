@@ -26,12 +26,12 @@ def process_count() -> int:
 def launch(threads: int) -> bool:
     """Where several processes are to train that nobody has started, run the stage that runs here again as processes of torchrun
     and wait for them. Whether it did. Raises SystemExit if they fail."""
+    if process_count() == 1 or distributed.is_torchelastic_launched():
+        return False
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    if process_count() == 1 or distributed.is_torchelastic_launched():
-        return False
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     stage = sys.modules["__main__"].__spec__.name
     try:

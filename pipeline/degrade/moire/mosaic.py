@@ -21,11 +21,6 @@ LAYOUTS = {  # cells of one period, K dark; and cells on each side of a pixel
 LINEAR = to_linear(np.arange(256, dtype=np.uint8))
 
 
-def colour_cells(layout: str) -> int:
-    """Cells along each side of a pixel."""
-    return LAYOUTS[layout][1]
-
-
 def period(layout: str) -> int:
     """Pixels after which the layout repeats itself, on both axes."""
     rows, side = LAYOUTS[layout]

@@ -17,7 +17,7 @@ from pipeline.degrade.moire import sensor
 from pipeline.degrade.moire.downsample import downsample, draw_downsample
 from pipeline.degrade.moire.geometry import MARGIN, Geometry, dense, fitting
 from pipeline.degrade.moire.light import colour_matrix, developed, draw_uneven, metered, response, toned, uneven
-from pipeline.degrade.moire.mosaic import colour_cells, lit, mosaic, period
+from pipeline.degrade.moire.mosaic import LAYOUTS, lit, mosaic, period
 
 TILE = 160  # camera pixels on each side exposed at a time, about: bounds the mosaic in memory, and keeps it in the cache
 LIGHT = np.arange(65536) / np.float32(65535)
@@ -121,7 +121,7 @@ def _parts(size):
 
 def _samples(screen, matrix, geometry, drawn, places, rows, columns):
     """Yields the light on a tile of the sensor and the filter's halo around it, as `antialias` takes it."""
-    reach, side = sensor.halo(drawn["antialias"]), colour_cells(drawn["layout"])
+    reach, (_, side) = sensor.halo(drawn["antialias"]), LAYOUTS[drawn["layout"]]
     x, width = columns.start - reach + 0.5 - geometry.camera[1] / 2, columns.stop - columns.start + 2 * reach
     y, height = rows.start - reach + 0.5 - geometry.camera[0] / 2, rows.stop - rows.start + 2 * reach
     (middle_v, middle_u), repeat = geometry.screen / 2, period(drawn["layout"])

@@ -1,0 +1,75 @@
+"""All that is ready, at once."""
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import PIPED_WIDTH, fail
+from pipeline.core.params import PARAMS_FILE
+
+
+def repro(
+    targets: Annotated[list[str] | None, typer.Argument(
+        metavar="TARGET", help="As those of `dvc repro`: stages or groups of stages, with all that they need; all by default.",
+        )] = None,
+    jobs: Annotated[int, typer.Option(
+        "-j", "--jobs", min=0, help="How many stages run at once. 0: one for each GPU, or without a GPU for each core.")] = 0,
+    gpus: Annotated[str, typer.Option(
+        metavar="0,1", help="Each stage sees one of these GPUs. All are dealt out by default.")] = "",
+    force: Annotated[bool, typer.Option("-f", "--force", help="Run stages that are up to date, too.")] = False,
+    report: Annotated[bool, typer.Option(
+        "--report", help="Run nothing; say where the time went when the stages last ran here.")] = False,
+):
+    """Do what `dvc repro` does, but run all stages at once that need nothing that is not there yet.
+
+    \b
+    Example: python -m pipeline repro -j 4 evaluate@sr
+    """
+    import fcntl
+
+    from dvc.exceptions import DvcException
+
+    from pipeline.run import dag
+    from pipeline.run.stage import held
+
+    with held(fcntl.LOCK_EX) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as the stages hold it
+        try:
+            found = dag.read(targets or [])
+        except DvcException as error:
+            fail(" ".join(str(error).split()))
+        if report:
+            _report(found)
+        else:
+            raise typer.Exit(_run(found, jobs, gpus.split(",") if gpus else [], force))
+
+
+def _run(found, jobs: int, gpus: list[str], force: bool) -> int:
+    """Returns the exit code."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dvc.utils.serialize import load_yaml
+
+    from pipeline.run.execute import Run
+    from pipeline.run.show import Show
+    from pipeline.run.slots import slots
+
+    shared = slots(jobs, gpus, load_yaml(PARAMS_FILE).get("threads", 1) if PARAMS_FILE.is_file() else 1)
+    with ThreadPoolExecutor(shared.jobs) as executor:
+        run = Run(found, executor, shared, Show(found, shared.jobs), force)
+        code = run()
+    if not code and "report" in run.ran:
+        from pipeline.stages import report
+
+        report.show()
+    return code
+
+
+def _report(found) -> None:
+    from rich.console import Console
+
+    from pipeline.run.report import report
+
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+    for section in report(found.needs):
+        console.print(section, soft_wrap=True)

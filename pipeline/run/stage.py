@@ -1,0 +1,153 @@
+"""One stage, run by DVC in a process of its own: `dvc repro -s STAGE`.
+
+The processes are forked from one that has imported DVC, as the import takes longer than what DVC then does. Each leads a group
+of processes, to which all that it starts belongs, so that they stop together: when they are told to, and when the process that
+waits for them has gone.
+"""
+import fcntl
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from multiprocessing import connection
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.check import lockfile
+
+LOGS, HELD = Path(".work/logs"), Path(".work/repro.lock")
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([
+    "pipeline.run.stage", "dvc.cli.parser", "dvc.data_cloud", "dvc.parsing.context", "dvc.repo.artifacts", "dvc.repo.datasets",
+    "dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.rwlock", "dvc.scm",
+    "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "scmrepo.git"])
+PATIENCE = 10
+"""Seconds that stages have to stop after SIGINT, which lets dvc tidy up. A shell may miss it; then comes SIGTERM."""
+END_SECONDS = 60  # what is left of a stage may take so long to save its state; then it is killed
+
+
+class Job(NamedTuple):
+    stage: str
+    """As DVC names it."""
+    force: bool
+    env: dict[str, str]
+
+
+class Outcome(NamedTuple):
+    stage: str
+    code: int | None
+    """That of dvc, or None where it was killed."""
+    how: str
+    """ran, cached (in DVC's run cache) or unchanged."""
+    start: float
+    end: float
+    """Seconds since 1970."""
+    cpu: float
+    """CPU seconds of the stage's command."""
+    dvc: float
+    """CPU seconds of DVC."""
+    peak: int
+    """Bytes of memory that the largest process of the command took at most."""
+
+
+def log_of(stage: str) -> Path:
+    """The file that has what a stage printed."""
+    return LOGS / f"{stage.replace('/', '_')}.log"
+
+
+def run_stage(job: Job) -> Outcome:
+    """Run a stage and wait for it; what it prints goes to its log."""
+    log = log_of(job.stage)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    start = time.time()
+    receiver, sender = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=_reproduce, args=(job, sender), name=job.stage)
+    process.start()
+    sender.close()
+    try:
+        code, *usage = receiver.recv()
+    except EOFError:
+        code, usage = None, [0.0, 0.0, 0]
+    process.join()
+    _end(process.pid)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    how = ("ran" if f"Running stage '{job.stage}'" in text else
+           "cached" if f"Stage '{job.stage}' is cached" in text else "unchanged")
+    return Outcome(job.stage, code, how, start, time.time(), *usage)
+
+
+def signal_all(number: int) -> None:
+    """Send a signal to all stages that run here, and to all processes of theirs."""
+    for process in multiprocessing.active_children():
+        _signal(process.pid, number)
+
+
+@contextmanager
+def held(mode: int):
+    """Hold the folder's lock: fcntl.LOCK_EX, which waits until no stage of an earlier command runs any more, or LOCK_SH."""
+    HELD.parent.mkdir(exist_ok=True)
+    with open(HELD, "w", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for stages of another `python -m pipeline repro` in this folder to end", flush=True)
+            fcntl.flock(handle, mode)
+        yield handle
+
+
+def _reproduce(job: Job, sender: connection.Connection) -> None:
+    """In the process of the stage."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts commands in the background that ignore it
+    with open(log_of(job.stage), "wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os.environ.update(job.env)
+    threading.Thread(target=_stop_when_alone, daemon=True).start()
+    from dvc.cli import main
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    with held(fcntl.LOCK_SH):
+        code = main(["--wait-for-lock", "repro", "--single-item", *(["--force"] if job.force else []), job.stage])
+        try:
+            with Repo(".").lock:
+                if not lockfile.lost(lockfile.read(lockfile.LOCK)):
+                    lockfile.keep()
+        except LockError:
+            pass  # the next stage does it
+    sys.stdout.flush()
+    own, command = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = command.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    sender.send((code, command.ru_utime + command.ru_stime, own.ru_utime + own.ru_stime, peak))
+
+
+def _stop_when_alone() -> None:
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os.killpg(0, signal.SIGINT)
+    time.sleep(PATIENCE)
+    os.killpg(0, signal.SIGTERM)
+
+
+def _end(group: int) -> None:
+    """Where dvc was killed, its stage still runs: stop it."""
+    _signal(group, signal.SIGTERM)
+    deadline = time.monotonic() + END_SECONDS
+    while _signal(group, 0):
+        if time.monotonic() > deadline:
+            _signal(group, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _signal(group: int, number: int) -> bool:
+    """Whether there is such a group of processes."""
+    try:
+        os.killpg(group, number)
+        return True
+    except ProcessLookupError:
+        return False
