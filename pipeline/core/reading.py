@@ -46,8 +46,9 @@ def parse_yaml(text: str, source: Path | str) -> dict:
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         if mark is None:
             raise ParamsError(f"{source}: not valid YAML: {problem}") from None
-        shown = ([*text.splitlines(), ""])[mark.line][:SHOWN].rstrip()
-        raise ParamsError(f"{source}, line {mark.line + 1}: not valid YAML: {problem}: {shown!r}") from None
+        lines = text.splitlines() or [""]
+        number = min(mark.line, len(lines) - 1)  # it may be behind the last
+        raise ParamsError(f"{source}, line {number + 1}: not valid YAML: {problem}: {lines[number][:SHOWN]!r}") from None
     if not isinstance(values, dict):
         found = "nothing" if values is None else repr(values)[:SHOWN]
         raise ParamsError(f"{source}: wanted a mapping of sections, got {found}")
