@@ -163,15 +163,19 @@ def test_killed_it_leaves_nothing_behind_and_the_next_call_resumes(project, expe
     elif killed == "command":
         command.kill()
     else:
-        shells[0].kill()
+        Path("dvc.lock").write_bytes((whole := lock())[:-9])  # as if dvc was killed when it wrote
         shells[1].parent().parent().kill()
+        psutil.wait_procs(shells[1:], 30)
+        while lock() != whole:
+            assert time.monotonic() < deadline
+        shells[0].kill()
     _, alive = psutil.wait_procs(shells, 30)
     assert not alive
     Path("go").touch()
     output, _ = command.communicate(timeout=60)
     if killed == "stage and dvc":
         stage, dvc = (path.name.replace("shell-", "part@") for path in running)
-        assert command.returncode == 1 and "not run: join, last" in output
+        assert command.returncode == 1 and "not run: join, last" in output and "dvc.lock was cut off" in output
         assert f"{stage}: failed after" in output and f"{dvc}: killed after" in output and "part@z: done" in output
     else:
         assert command.returncode == (-signal.SIGKILL if killed == "command" else 128 + signal.SIGINT)

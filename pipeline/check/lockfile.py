@@ -74,7 +74,7 @@ def order(before: Collection[str], stages: Iterable[str]) -> None:
 
 
 def lost(text: str | None) -> list[str]:
-    """The stages that the kept dvc.lock has an entry of, and `text` has not."""
+    """The stages that the kept dvc.lock has an entry of, and `text`, that of another, has not."""
     there = set(entries(text))
     return [name for name in entries(read(KEPT)) if name not in there]
 

@@ -31,16 +31,15 @@ def repro(
     from pipeline.run import dag
     from pipeline.run.stage import held
 
-    with held(fcntl.LOCK_EX) as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # as the stages hold it
-        try:
+    try:
+        with held(fcntl.LOCK_EX) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)  # as the stages hold it
             found = dag.read(targets or [])
-        except DvcException as error:
-            fail(" ".join(str(error).split()))
-        if report:
+            if not report:
+                raise typer.Exit(_run(found, jobs, gpus.split(",") if gpus else [], force))
             _report(found)
-        else:
-            raise typer.Exit(_run(found, jobs, gpus.split(",") if gpus else [], force))
+    except DvcException as error:
+        fail(" ".join(str(error).split()))
 
 
 def _run(found, jobs: int, gpus: list[str], force: bool) -> int:

@@ -63,13 +63,24 @@ def begin() -> None:
         write_json(UNFINISHED, lockfile.entries(lockfile.read(lockfile.LOCK)))
 
 
+def mend(dag: Dag) -> str | None:
+    """To be called when dvc was killed: mend dvc.lock if that has cut it off. Returns what was missing."""
+    with _free().lock:
+        return lockfile.mend(dag.stages)
+
+
 def end(dag: Dag, finished: bool) -> str | None:
-    """To be called when they have: mend dvc.lock if a kill has cut it off, and bring new entries into the order in which `dvc
-    repro` would have written them. Returns what was missing. `finished`: no stage is left to run."""
-    with Repo(".").lock:
+    """To be called when stages have run: bring new entries of dvc.lock into the order in which `dvc repro` would have written
+    them. Returns what was missing in it. `finished`: no stage is left to run."""
+    with _free().lock:
         missing = lockfile.mend(dag.stages)
         lockfile.order(read_json(UNFINISHED), dag.stages)
         lockfile.keep()
     if finished:
         UNFINISHED.unlink()
     return missing
+
+
+def _free() -> Repo:
+    """The repository; who takes its lock waits until it is free, as with `dvc --wait-for-lock`."""
+    return Repo(".", _wait_for_lock=True)

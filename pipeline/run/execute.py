@@ -45,9 +45,9 @@ class Run:
         except BaseException:
             signal_all(signal.SIGINT)
             raise
-        missing = dags.end(self.dag, len(self.done) == len(self.dag.stages)) if self.started else None
-        rest = [stage for stage in self.dag.stages if stage not in self.done and stage not in self.failed]
-        self.show.end(rest, self.failed, missing)
+        if self.started:
+            self.show.mended(dags.end(self.dag, len(self.done) == len(self.dag.stages)))
+        self.show.end([stage for stage in self.dag.stages if stage not in self.done and stage not in self.failed], self.failed)
         return code or int(bool(self.failed))
 
     def loop(self, stop: Stop) -> int:
@@ -118,3 +118,5 @@ class Run:
         else:
             self.failed.append(job.stage)
         self.show.finished(outcome)
+        if outcome.code is None:
+            self.show.mended(dags.mend(self.dag))

@@ -1,4 +1,5 @@
 """What is seen of a run: in a terminal what runs and what waits, else a line for each stage that has ended."""
+import logging
 import time
 from collections.abc import Iterable
 
@@ -30,8 +31,7 @@ class Show:
         self.live = Live(get_renderable=self.board, console=self.console, refresh_per_second=2, transient=True)
 
     def __enter__(self):
-        if self.dag.missing:
-            self.line(f"dvc.lock was cut off: {self.dag.missing}. It has been mended.", "yellow")
+        self.mended(self.dag.missing)
 
     def __exit__(self, *error):
         self.live.stop()
@@ -47,6 +47,7 @@ class Show:
         self.running[stage] = time.monotonic()
         self.some = True
         if self.console.is_terminal and not self.live.is_started:
+            logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # its bars would stand in between
             self.live.start()
 
     def finished(self, outcome: Outcome) -> None:
@@ -69,10 +70,12 @@ class Show:
         self.stopped = True
         self.line(f"stopping {', '.join(job.stage for job in jobs)}; once more kills them", "yellow")
 
-    def end(self, not_run: list[str], failed: list[str], missing: str | None) -> None:
-        """`missing` was what dvc.lock lacked."""
+    def mended(self, missing: str | None) -> None:
+        """`missing` was what dvc.lock lacked, if it lacked anything."""
         if missing:
             self.line(f"dvc.lock was cut off: {missing}. It has been mended.", "yellow")
+
+    def end(self, not_run: list[str], failed: list[str]) -> None:
         if failed and not self.stopped:
             self.line(f"failed: {', '.join(failed)}", "bold red")
         if self.stopped:
@@ -101,7 +104,7 @@ class Show:
         if not left or not all(self.took[stage] for stage in left):
             return ""
         seconds = times.simulated({stage: self.dag.needs[stage] & self.left.keys() for stage in left}, took, self.jobs)
-        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
+        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left" if seconds >= 1 else ""
 
 
 def last_line(stage: str) -> str:

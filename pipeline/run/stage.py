@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from pathlib import Path
 from typing import NamedTuple
@@ -115,12 +115,10 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
 
     with held(fcntl.LOCK_SH):
         code = main(["--wait-for-lock", "repro", "--single-item", *(["--force"] if job.force else []), job.stage])
-        try:
-            with Repo(".").lock:
+        if code == 0:  # so DVC has read dvc.lock
+            with suppress(LockError), Repo(".").lock:  # where it is held for long, the next stage does it
                 if not lockfile.lost(lockfile.read(lockfile.LOCK)):
                     lockfile.keep()
-        except LockError:
-            pass  # the next stage does it
     sys.stdout.flush()
     own, command = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     peak = command.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
