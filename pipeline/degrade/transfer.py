@@ -29,9 +29,10 @@ LEAST_BINS = 8
 BOUNDS = {"sharpening": (0.0, 1.5), "onset": (0.02, 0.12), "softness": (1.0, 8.0), "incoherent": (0.0, 0.3)}
 UNITS = {"sharpening": "share of the gain added at high frequencies", "onset": "cycles per pixel",
          "softness": "factor of a bicubic reduction and enlargement", "incoherent": "share of the clean images' power"}
+TOLERANCE = 1e-5  # share of the sum of squares by which a step still has to lower it
 STARTS = [(0.3, onset, softness, 0.05) for onset in (0.03, 0.05, 0.08) for softness in (2.0, 3.0, 4.0)]
 FALL = 2.4  # exponent by which the power of photographs falls with frequency, between the 2 of edges and the 3 of soft things
-NO_ALIASES = 2.0  # how many times smaller the sum of squares has to be without aliases for these to be left out
+NO_ALIASES = 3.0  # how many times smaller the sum of squares has to be without aliases for these to be left out
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def fit_transfer(f: np.ndarray, ratio: np.ndarray, aliased: bool | None = None, 
         return weights * (gain - values[0] - 0.5 * np.log(_power(values[1:], f, aliased)))
 
     lower, upper = zip(*BOUNDS.values())
-    found = min((least_squares(errors, (level, *start), bounds=((-np.inf, *lower), (np.inf, *upper))) for start in starts),
-                key=lambda each: each.cost)
+    bounds = (-np.inf, *lower), (np.inf, *upper)
+    tried = [least_squares(errors, (level, *start), bounds=bounds, ftol=TOLERANCE, xtol=TOLERANCE) for start in starts]
+    found = min(tried, key=lambda each: each.cost)
     return Fit(*map(float, found.x[1:]), aliased, level=float(np.exp(found.x[0])),
                residual=float(np.sqrt(np.mean((found.fun / weights) ** 2))), end=float(f[-1]))
 

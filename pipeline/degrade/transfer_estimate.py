@@ -13,6 +13,7 @@ from pipeline.degrade.transfer import BOUNDS, UNITS, Fit, fit_transfer
 
 DRAWS = 200
 INTERVAL = (2.5, 97.5)  # percent
+UNSEEN = 0.01  # a gain that is nearer to 1 is none
 SCREEN = 1.0
 """The power ratio above which captures that nowhere fall below it lose no detail, so that there is no camera to estimate."""
 
@@ -48,9 +49,14 @@ class Transfer:
     """Why these captures have no such transfer; empty when they have."""
 
     @property
+    def peak(self) -> int:
+        """The place of the highest gain."""
+        return int(np.argmax(self.gain))
+
+    @property
     def sharpens(self) -> bool:
-        """Whether the camera's gain exceeds 1 by more than its interval."""
-        return not self.refused and max(self.low) > 1
+        """Whether the camera's highest gain exceeds 1, by more than its interval and more than can be seen."""
+        return not self.refused and self.low[self.peak] > 1 + UNSEEN
 
     @property
     def factor(self) -> float:
@@ -61,7 +67,7 @@ class Transfer:
         """One or two sentences."""
         if self.refused:
             return f"no camera can be estimated: {self.refused}"
-        soft, peak = self.parameters["softness"], int(np.argmax(self.gain))
+        soft, peak = self.parameters["softness"], self.peak
         words = f"as soft as reduced by {soft['value']:.2f} [{soft['low']:.2f}, {soft['high']:.2f}]; "
         if not self.sharpens:
             return words + "no sharpening that exceeds its interval"
