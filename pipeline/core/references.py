@@ -78,12 +78,14 @@ def _check_that_names_differ(params) -> None:
 
 def _check_recipes(params) -> None:
     for key, entry in params.pairs.items():
-        kind = params.recipes[entry.recipe].kind
-        if (kind == "calibrated") != (entry.calibration != "none"):
-            raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
-                             "calibrated recipes name an entry of calibrations, others none")
-        if kind in ("moire", "blur") and entry.scale != 1:
-            raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
+        recipe = params.recipes[entry.recipe]
+        what = f"but the recipe {entry.recipe!r} is {recipe.kind}"
+        if recipe.calibrated != (entry.calibration != "none"):
+            raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, {what}: calibrated and sharpened recipes, and "
+                             "those with factors: estimated, name an entry of calibrations, others none")
+        same_size = recipe.kind in ("moire", "blur", "sharpened") or recipe.kind == "updown" and recipe.calibrated
+        if same_size and entry.scale != 1:
+            raise ValueError(f"pairs.{key}.scale: {entry.scale}, {what}: allowed is 1")
 
 
 def _check_cuts(params, where: str, inputs: str, targets: str) -> None:

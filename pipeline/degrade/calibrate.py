@@ -9,6 +9,7 @@ ratio amplifies what is not detail. So h is taken as measured only as far as the
 coloured noise.
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.degrade.basics import add_noise, jpeg
 from pipeline.degrade.bicubic import round_to_uint8
 from pipeline.degrade.quality import jpeg_quality
 from pipeline.degrade.spectra import CHANNELS, ROUNDING, WEIGHT, Powers, frequencies, radius, to_rgb, to_ycc
+from pipeline.degrade.transfer_estimate import Transfer
 
 FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
 SATURATED = 8  # levels from black and from white
@@ -39,6 +41,12 @@ class Estimate:
     quality: list[int]  # JPEG qualities found in the captures, one for each in which one was found
     captures: int  # how many blocks each spectrum is the mean of
     clean: int
+
+
+class Measured(NamedTuple):
+    """What is known of the camera of an entry of calibrations."""
+    estimate: Estimate
+    transfer: Transfer
 
 
 def calibrate(captures, clean, powers: Powers, clean_powers: Powers, settings: Calibration) -> Estimate:

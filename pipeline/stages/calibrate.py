@@ -1,7 +1,7 @@
 """Estimate the camera behind a set of captures: `python -m pipeline.stages.calibrate KEY`, an entry of `calibrations`.
 
-Beside data/calibrations/KEY/estimate.json, which recipes of kind calibrated draw around, and transfer.json, the luma transfer with
-intervals, it writes what to look at: metrics/calibrations/KEY.json, KEY.csv and KEY.png.
+Beside data/calibrations/KEY/estimate.json, which recipes of kind calibrated draw around, and transfer.json, the luma transfer
+with intervals, it writes what to look at: metrics/calibrations/KEY.json, KEY.csv and KEY.png.
 """
 from dataclasses import asdict
 from pathlib import Path
