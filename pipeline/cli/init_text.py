@@ -11,8 +11,8 @@ from pipeline.cli.init_plan import PATCHES, Photos, Plan
 
 WIDTH = 128
 MOIRE = Path("presets/demoire.yaml")
-EMPTY = ("imports", "calibrations", "adabn", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains", "ensembles",
-         "far")
+EMPTY = ("imports", "calibrations", "adabn", "unsharpens", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
+         "chains", "ensembles", "far")
 HEAD = """\
 # {title}, by `python -m pipeline init`. docs/params.md says what each key means, and has the defaults of
 # those that are not written here: `-S +stage1.clip=1` adds one. `python -m pipeline preset demo` brings the demo back.

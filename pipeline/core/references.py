@@ -43,6 +43,7 @@ def _allowed(params) -> dict[str, dict[str, set[str]]]:
                     "pairs": set(params.pairs), "captures": sets, "clean": sets},
         "oracles": {"start": stage1, "captures": sets, "truth": truths},
         "adabn": {"start": starts, "captures": sets},
+        "unsharpens": {"calibration": set(params.calibrations)},
         "labels": {"network": networks, "inputs": inputs},
         "finetunes": {"start": starts, "inputs": inputs, "targets": inputs, "clean": sets | {"none"}},
         "cyclegans": {"captures": sets, "clean": sets},
@@ -61,8 +62,8 @@ def _allowed(params) -> dict[str, dict[str, set[str]]]:
 def _check_that_names_differ(params) -> None:
     """Each network has a folder of its own below models/."""
     found: dict[str, str] = {}
-    sections = ("networks", "imports", "oracles", "adabn", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains",
-                "ensembles")
+    sections = ("networks", "imports", "oracles", "adabn", "unsharpens", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
+                "chains", "ensembles")
     names = [(section, key, key) for section in sections for key in getattr(params, section)]
     names += [("systems", key, f"{key}-{kind}") for key in params.systems for kind in ("stage2", "gan")]
     for section, key, name in names:
