@@ -30,7 +30,8 @@ from pipeline.restore.restorer import Restorer
 from pipeline.stages import combine
 
 SMALL = {
-    "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4}, "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
+    "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4},
+    "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
     "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1}}
 MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}

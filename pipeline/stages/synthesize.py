@@ -98,8 +98,8 @@ def measured(calibration: str, recipe: Recipe) -> Measured:
     folder = DATA / "calibrations" / calibration
     transfer = Transfer(**read_json(folder / "transfer.json"))
     if transfer.refused and recipe.kind != "calibrated":
-        raise ValueError(f"calibrations.{calibration}: {transfer.in_words()}. Give the recipe `factors` of its own, such as "
-                         "[2, 2.5, 3]")
+        raise ValueError(f"calibrations.{calibration}: {transfer.in_words()}. A recipe of kind updown with `factors` of "
+                         "its own, such as [2, 2.5, 3], needs no estimate: `calibration: none`")
     return Measured(Estimate(**read_json(folder / "estimate.json")), transfer)
 
 
