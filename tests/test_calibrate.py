@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import cv2
@@ -10,7 +11,8 @@ from skimage.color import rgb2ycbcr
 from pipeline.core.recipes import Calibrated
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Calibration
-from pipeline.degrade.calibrate import Estimate, calibrate, degrade_calibrated, fit_transfer, flat_noise
+from pipeline.degrade import calibrate as calibration
+from pipeline.degrade.calibrate import Estimate, degrade_calibrated, fit_transfer, flat_noise
 from pipeline.degrade.quality import jpeg_quality, luma_table
 from pipeline.degrade.spectra import frequencies, radial_power, to_rgb, to_ycc
 
@@ -43,8 +45,9 @@ def test_ycc_is_jpegs():
 def test_power_of_white_noise_is_its_variance():
     random = np.random.default_rng(1)
     image = np.clip(np.round(128 + 6 * random.standard_normal((300, 350, 3))), 0, 255).astype(np.uint8)
-    power, blocks = radial_power([image, image[:40]], 64)
-    assert blocks == 8 * 9
+    power, blocks, single = radial_power([image, image[:40]], 64)
+    assert blocks == 8 * 9 == single[0][1] and len(single) == 1
+    np.testing.assert_array_equal(single[0][0], power)
     wanted = to_ycc(np.eye(3)[None])[0]  # each channel's variance is the sum of its squared weights
     for channel in range(3):
         np.testing.assert_allclose(power[channel, 2:], 36 * (wanted[:, channel] ** 2).sum(), rtol=0.12)
@@ -53,7 +56,7 @@ def test_power_of_white_noise_is_its_variance():
 def test_power_of_a_wave_is_where_its_frequency_is():
     x = np.arange(128)
     image = np.repeat((128 + 50 * np.cos(2 * np.pi * 16 / 64 * x))[None, :, None].round().astype(np.uint8), 3, axis=2)
-    power, _ = radial_power([np.repeat(image, 128, axis=0)], 64)
+    power = radial_power([np.repeat(image, 128, axis=0)], 64).mean
     assert np.argmax(power[0]) == 16 and frequencies(64)[16] == pytest.approx(16.5 / 64)
     assert power[0, 20:].max() < 1e-3 * power[0, 16] and power[1:].max() < 1
 
@@ -91,6 +94,11 @@ def test_flat_noise():
     assert flat_noise([np.full((64, 64, 3), 255, np.uint8)]) == 0
 
 
+def calibrate(captures, clean, settings):
+    return calibration.calibrate(captures, clean, radial_power(captures, settings.block), radial_power(clean, settings.block),
+                                 settings)
+
+
 def camera(f):
     """Blur of sigma 1.2 pixels, and sharpening."""
     blurred = np.exp(-2 * (np.pi * 1.2 * f) ** 2)
@@ -123,7 +131,7 @@ def test_synthesised_captures_have_the_captures_spectrum():
     clean, captures = scenes(10, 20), scenes(11, 20, transfer=camera, noise=2)
     found = calibrate(captures, clean, SETTINGS)
     made = [degrade_calibrated(image.astype(np.float32), EXACT, found, rng(1, "test", i))[0] for i, image in enumerate(clean)]
-    ours, theirs = radial_power(made, 64)[0], radial_power(captures, 64)[0]
+    ours, theirs = radial_power(made, 64).mean, radial_power(captures, 64).mean
     np.testing.assert_allclose(np.sqrt(ours[0] / theirs[0]), 1, atol=0.15)
 
 
@@ -183,7 +191,10 @@ def test_the_stage_writes_estimate_and_plot(tiny_project):
     stage.main("sr")
     assert (tiny_project / "metrics/calibrations/sr.png").stat().st_size > 1000
     rows = (tiny_project / "metrics/calibrations/sr.csv").read_text().splitlines()
-    assert rows[0] == "channel,frequency,measured,transfer,noise" and len(rows) == 1 + 3 * 8
+    assert rows[0] == "channel,frequency,measured,transfer,noise,gain,low,high,sharpening,softness,stray"
+    assert len(rows) == 1 + 3 * 8 and rows[1].count(",,") == 0 and rows[9].endswith(",,,,,,")
+    numbers = json.loads((tiny_project / "metrics/calibrations/sr.json").read_text())
+    assert numbers["softness"].keys() == {"value", "low", "high", "unit", "at_bound"}
     first = (tiny_project / "data/calibrations/sr/estimate.json").read_bytes()
     stage.main("sr")
     assert (tiny_project / "data/calibrations/sr/estimate.json").read_bytes() == first

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from scipy import ndimage
 
 from pipeline.core.moire import Moire
 from pipeline.core.params import ParamsError
-from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Unknown, UpDown
+from pipeline.core.recipes import Bicubic, Blur, Calibrated, Random, Sharpened, Unknown, UpDown
 from pipeline.core.seeds import rng
 from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sigma_at
 from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
-from pipeline.degrade.calibrate import Estimate
-from pipeline.degrade.recipe import FRAMES, KINDS, How, degrade, hidden_camera
+from pipeline.degrade.calibrate import Estimate, Measured
+from pipeline.degrade.recipe import FRAMES, KINDS, SHARES, How, degrade, hidden_camera
+from pipeline.degrade.transfer_estimate import Transfer
 
 WIDE = Random(kind="random", blur_sigma=(0.2, 3), blur_ratio=(0.6, 1), resize=(0.7, 1.2), noise_sigma=(0, 6),
               jpeg_quality=(60, 97))
@@ -206,18 +208,24 @@ RECIPES = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
 FLAT = Estimate(frequency=[0, 0.5, 0.8], measured=[[1, 1, 1]] * 3, bump=[[1, 1, 1]] * 3, tail=[[1, 0.5, 0.3]] * 3,
                 noise=[[0, 1, 1]] * 3, white=1.0, contrast=[400.0, 50.0, 50.0], quality=[90], captures=4,
                 clean=4)
+TRANSFER = Transfer(
+    parameters={"softness": {"value": 3.0}}, frequency=[0, 0.1, 0.5], measured=[1, 1, 1], gain=[1, 1.2, 0], low=[1, 1.1, 0],
+    high=[1, 1.3, 0], sharpening=[1, 1.5, 1.5], softness=[1, 0.8, 0], stray=[0, 0, 0], aliased=False, residual=0.01, end=0.2,
+    captures=9, clean=9, refused="")
+CAMERA = Measured(FLAT, TRANSFER)
 SETTINGS = {
     "bicubic": Bicubic(kind="bicubic"), "updown": UpDown(kind="updown", factors=(2, 2.5)), "random": WIDE, "unknown": HIDDEN,
     "blur": Blur(kind="blur", shape="disk", size=7, snr_db=30), "moire": Moire(**RECIPES["moire"]),
+    "sharpened": Sharpened(kind="sharpened"),
     "calibrated": Calibrated(kind="calibrated", bump=(0, 1), tail_sd=0.1, stretch_sd=0.1, noise=(0.5, 1), white=(0, 2)),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_degradation_makes_input_target_and_draw_and_leaves_the_image(kind):
-    scale = 1 if kind in ("blur", "moire") else 2
+    scale = 1 if kind in ("blur", "moire", "sharpened") else 2
     image = smooth_image(np.random.default_rng(0), 66, 74)
-    how, before = How(SETTINGS[kind], scale, FLAT, 40 if kind in FRAMES else None), image.copy()
+    how, before = How(SETTINGS[kind], scale, CAMERA, 40 if kind in FRAMES else None), image.copy()
     first, again = (degrade(image, rng(1, "test"), how) for _ in range(2))
     made, target, drawn = first
     assert made.dtype == target.dtype == np.uint8 and (image == before).all()
@@ -227,3 +235,38 @@ def test_every_degradation_makes_input_target_and_draw_and_leaves_the_image(kind
         assert target.shape == (40, 40, 3) and {"top", "left", "height", "width"} <= drawn.keys()
     else:
         assert (target == image).all()
+
+
+def test_estimated_factors_are_shares_of_the_cameras_softness():
+    image, recipe = smooth_image(np.random.default_rng(0), 40, 50), UpDown(kind="updown", factors="estimated")
+    drawn = {degrade(image, rng(1, "test", index), How(recipe, 1, CAMERA))[2]["factor"] for index in range(20)}
+    assert sorted(drawn) == pytest.approx([share * 3 for share in SHARES])
+    sharp = CAMERA._replace(transfer=replace(TRANSFER, parameters={"softness": {"value": 1.05}}))
+    made, _, draw = degrade(image, rng(1, "test"), How(recipe, 1, sharp))
+    assert draw["factor"] == 1 and (made == image).all()
+
+
+def test_the_cameras_sharpening_in_pairs_is_that_of_the_estimate():
+    x = np.arange(128)
+    wave = np.repeat((128 + 40 * np.cos(2 * np.pi * 0.1 * x))[None, :, None], 3, axis=2).round().astype(np.uint8)
+    clean = np.repeat(wave, 128, axis=0)
+    exact = Sharpened(kind="sharpened", sharpening=(1, 1), colour_sd=0, noise=(0, 0))
+    made, _, drawn = degrade(clean, rng(1, "test"), How(exact, 1, CAMERA))
+    soft, _, same = degrade(clean, rng(1, "test"), How(UpDown(kind="updown", factors="estimated"), 1, CAMERA))
+    assert drawn["factor"] == same["factor"] and drawn["sharpening"] == 1
+    middle = np.s_[40:-40, 40:-40, 0]
+    assert made[middle].std() / soft[middle].std() == pytest.approx(1.5, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["bicubic", "random", "calibrated", "blur"])
+def test_linear_light_is_summed_up_and_coded_again(kind):
+    scale = 1 if kind == "blur" else 2
+    quiet = {"random": {"noise_sigma": (0, 0), "jpeg_quality": (100, 100), "blur_sigma": (2, 2), "resize": (1, 1)},
+             "calibrated": {"white": (0, 0), "noise": (0, 0)}, "blur": {"snr_db": None}}.get(kind, {})
+    board = np.zeros((128, 128, 3), np.uint8)
+    board[::2, ::2] = board[1::2, 1::2] = 255
+    camera = CAMERA._replace(estimate=replace(FLAT, white=0.0, quality=[]))
+    coded, linear = (degrade(board, rng(1, "test"), How(SETTINGS[kind].model_copy(update=quiet | {"light": light}), scale,
+                                                        camera))[0] for light in ("coded", "linear"))
+    assert coded[20:-20, 20:-20].mean() == pytest.approx(127.5, abs=2)
+    assert linear[20:-20, 20:-20].mean() == pytest.approx(188, abs=2)  # half of the light

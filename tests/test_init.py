@@ -82,13 +82,16 @@ def test_the_file_is_short_and_means_what_was_asked(project, task, truth):
     assert set(p.sets) == {"photos-clean", "photos-captures"} | {key} - {"none", "photos-captures/truth"}
     assert all(Path(entry.folder).is_absolute() and Path(entry.folder).is_dir() for entry in p.sets.values())
     assert p.pairs["photos"].scale == scale and p.tests["photos"].truth == key and f"truth: {key}" in said
-    assert list(p.systems) == list(p.networks) == [network] and p.systems[network].teacher == network
-    assert set(p.rows) == {"photos-input"} | ({f"{network}-oracle"} if folder else set())
+    assert list(p.systems) == list(p.networks) == [network]
+    restored = {"photos-restored"} if task == "same-size" else set()
+    assert p.systems[network].teacher == ("photos-restored" if restored else network)
+    assert p.chains.keys() == restored and p.pairs["photos"].calibration == ("photos" if restored else "none")
+    assert set(p.rows) == {"photos-input"} | restored | ({f"{network}-oracle"} if folder else set())
     assert [entry.truth for entry in p.oracles.values()] == ([key] if folder else [])
     assert build(p.networks[network].arch, p.networks[network].options).scale == scale
     assert {name: (part.val, part.test) for name, part in p.sets.items() if name != "photos-clean"} == dict.fromkeys(
         p.sets.keys() - {"photos-clean"}, (0.1, 0.2))
-    assert not any(getattr(p, section) for section in ("builtin", "imports", "chains", "far", "labels", "zssr"))
+    assert not any(getattr(p, section) for section in ("builtin", "imports", "ensembles", "far", "labels", "zssr"))
     sections.contents()  # every stage finds its settings
 
 
@@ -103,7 +106,7 @@ def test_recipes_and_stage_2_are_those_of_the_presets(project):
     written("same-size", "--force")
     p = load()
     wanted = parse(yaml.safe_load(with_presets("optics")))
-    assert p.recipes["photos-updown"] == wanted.recipes["updown"]
+    assert p.recipes["photos-updown"] == wanted.recipes["estimated"]
     assert p.networks["photos-edsr"].options == wanted.networks["optics-edsr"].options
     written("x4", "--force")
     wanted = load(ROOT / "params.yaml")
@@ -127,8 +130,8 @@ def test_what_people_vary_can_be_varied(project):
     written("same-size")
     apply_overrides(Path("params.yaml"), [
         "stage2.lambda=0.01", "stage1.steps=7", "stage1.batch=3", "stage1.patch=24", "stage1.lr=0.1", "+stage1.clip=1",
-        "seed=2", "supervised.steps=5", "networks.photos-edsr.options.blocks=1", "recipes.photos-updown.factors=[2]",
-        "pairs.photos.patches=9"])
+        "seed=2", "supervised.steps=5", "networks.photos-edsr.options.blocks=1", "pairs.photos.calibration=none",
+        "recipes.photos-updown.factors=[2]", "pairs.photos.patches=9"])
     p = load()
     assert (p.stage2.lambda_, p.stage1.steps, p.stage1.clip, p.pairs["photos"].patches) == (0.01, 7, 1, 9)
     for preset in ("tiny", "demo"):

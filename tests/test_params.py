@@ -144,7 +144,8 @@ def test_a_file_of_the_first_edition_is_told_what_moved_where(values, wanted):
         params.parse(values, "params.yaml")
     text = str(error.value)
     assert text.startswith("params.yaml is of an earlier edition of Restage: ") and wanted in text and "\n" not in text
-    assert text.endswith("the sections oracles, chains, ensembles, far are new; they are {} where there is nothing to say")
+    assert text.endswith("the sections oracles, unsharpens, chains, ensembles, far are new; they are {} where there is "
+                         "nothing to say")
 
 
 def test_each_kind_of_move_is_told_once_and_files_of_today_are_told_none():

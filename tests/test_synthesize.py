@@ -58,7 +58,7 @@ def test_whole_images_are_cropped_from_the_top_left_and_degraded_once(project):
     assert manifest == read_json(project / "data/pairs/sr/targets/manifest.json")
     assert manifest["splits"]["train"]["pairs"] == 3 and manifest["splits"]["train"]["clean"] == clean.sha256
     assert manifest["pairs"]["scale"] == 4 and manifest["seed"] == 1
-    assert manifest["recipe"] == {"kind": "bicubic", "fitted_with_truth": False}
+    assert manifest["recipe"] == {"kind": "bicubic", "light": "coded", "fitted_with_truth": False}
 
 
 def test_inputs_of_one_entry_are_targets_of_another(project):

@@ -54,12 +54,13 @@ TASKS = {
     "same-size": InitTask(
         "Restoration of soft photographs", 1, "edsr",
         {"scale": 1, "blocks": 6, "features": 48, "unshuffle": 2, "start": "bilinear"}, "updown",
-        {"kind": "updown", "factors": [2, 2.5, 3]}, 48, 96, 128,
+        {"kind": "updown", "factors": "estimated"}, 48, 96, 128,
         {"steps": 5000, "batch": 8, "patch": 48, "lr": 0.001, "loss": "l1", "validate_every": 250},
         {"steps": 300, "batch": 8, "patch": 64, "lr": 0.0001, "lambda": 0.001, "d_features": 16, "validate_every": 50},
-        "It is assumed that the captures are soft, as if they had been reduced by 2 to 3 and enlarged again, and have little "
-        "noise. Where yours are softer or sharper, change recipes.photos-updown.factors. For noise and JPEG, take the recipe "
-        "random-x1 of presets/optics.yaml."),
+        "It is assumed that the captures are soft, have little noise and show the same kind of scenes as the clean images. How "
+        "soft they are, and how much the camera has sharpened them, is estimated from both; metrics/calibrations/photos.png "
+        "shows it. To set it by hand, give recipes.photos-updown `factors: [2, 2.5, 3]`, and pairs.photos `calibration: none`. "
+        "For noise and JPEG, take the recipe random-x1 of presets/optics.yaml."),
     "screens": InitTask(
         "Demoireing of photographed screens", 1, "dmnet",
         {"blocks": 10, "features": 48, "layers": 8, "fine_features": 24, "batch_norm": False, "mu": 1.0, "start": "identity"},
@@ -70,6 +71,10 @@ TASKS = {
         "smaller, and that the clean images are what screens show. Moire is taken away; the photograph's tone stays. Where "
         "this is wrong, change the ranges of recipes.photos-moire."),
 }
+
+
+ESTIMATED = "photos-restored"
+"""The network to use where the camera is estimated: its sharpening taken back, then stage 1."""
 
 
 def smaller(wanted: int, least: int, step: int) -> int:

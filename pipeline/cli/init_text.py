@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.cli.init_plan import PATCHES, Photos, Plan
+from pipeline.cli.init_plan import ESTIMATED, PATCHES, Photos, Plan, smaller
 
 WIDTH = 128
 MOIRE = Path("presets/demoire.yaml")
-EMPTY = ("imports", "calibrations", "adabn", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains", "ensembles",
-         "far")
+EMPTY = ("imports", "calibrations", "adabn", "unsharpens", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
+         "chains", "ensembles", "far")
 HEAD = """\
 # {title}, by `python -m pipeline init`. docs/params.md says what each key means, and has the defaults of
 # those that are not written here: `-S +stage1.clip=1` adds one. `python -m pipeline preset demo` brings the demo back.
@@ -41,8 +41,10 @@ def params_text(plan: Plan) -> str:
     large = min(plan.captures.least * plan.task.scale, plan.clean.least) >= 192
     shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": {"niqe_patch": 96 if large else 48}}
     head = HEAD.format(title=plan.task.title, **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
-    return head + "\n".join([*_sources(plan), *_networks(plan), *_tests(plan),
-                             "# What else there can be.", *(f"{section}: {{}}" for section in EMPTY)]) + "\n"
+    lines = [*_sources(plan), *_networks(plan), *_tests(plan)]
+    there = {line.partition(":")[0] for line in lines}
+    return head + "\n".join([*lines, "# What else there can be.",
+                             *(f"{section}: {{}}" for section in EMPTY if section not in there)]) + "\n"
 
 
 def _sources(plan: Plan) -> list[str]:
@@ -57,15 +59,30 @@ def _sources(plan: Plan) -> list[str]:
             "photos-captures": _set(plan.captures, plan.captures.folder, split, plan.captures_patches, plan.cut)}
     if plan.truth_folder:
         sets["photos-truth"] = _set(plan.captures, plan.truth_folder, split, plan.captures_patches, plan.cut * task.scale)
-    pairs = {"clean": "photos-clean", "recipe": f"photos-{task.recipe}", "calibration": "none", "scale": task.scale,
+    estimated = _estimated(plan)
+    pairs = {"clean": "photos-clean", "recipe": f"photos-{task.recipe}",
+             "calibration": "photos" if estimated else "none", "scale": task.scale,
              "patches": PATCHES if task.recipe == "moire" else 3000, "size": plan.size}
-    return [*lines, *_section("sets", sets), *_section("pairs", {"photos": pairs})]
+    return [*lines, *_section("sets", sets), *estimated, *_section("pairs", {"photos": pairs})]
+
+
+def _estimated(plan: Plan) -> list[str]:
+    """The estimate of the camera and what is made of it alone; nothing where the recipe has ranges of its own."""
+    if plan.task.recipe != "updown":
+        return []
+    calibration = {"captures": "photos-captures", "clean": "photos-clean", "scale": 1,
+                   "block": smaller(128, min(plan.captures.least, plan.clean.least), 2)}
+    return ["# The camera, estimated: how soft it is, and how much it sharpens, which photos-unsharpen takes back.",
+            *_section("calibrations", {"photos": calibration}),
+            *_section("unsharpens", {"photos-unsharpen": {"calibration": "photos"}}),
+            *_section("chains", {ESTIMATED: {"first": "photos-unsharpen", "then": plan.network}})]
 
 
 def _networks(plan: Plan) -> list[str]:
     task, name, screens = plan.task, plan.network, plan.task.recipe == "moire"
     network = {"arch": task.arch, "inputs": "pairs/photos/inputs", "targets": "pairs/photos/targets", "options": task.options}
-    system = {"task": "photos", "start": name, "teacher": name, "pairs": "photos", "captures": "photos-captures",
+    teacher = ESTIMATED if task.recipe == "updown" else name
+    system = {"task": "photos", "start": name, "teacher": teacher, "pairs": "photos", "captures": "photos-captures",
               "clean": "photos-clean"}
     oracle = {"start": name, "captures": "photos-captures", "truth": plan.truth}
     if screens:
@@ -79,7 +96,8 @@ def _networks(plan: Plan) -> list[str]:
 
 def _tests(plan: Plan) -> list[str]:
     tests = {"synthetic": "photos", "captures": "photos-captures", "truth": plan.truth, "reference": "photos-clean"}
-    rows = {"photos-input": "none"} | ({f"{plan.network}-oracle": f"{plan.network}-oracle"} if plan.truth != "none" else {})
+    rows = {"photos-input": "none"} | ({ESTIMATED: ESTIMATED} if plan.task.recipe == "updown" else {})
+    rows |= {f"{plan.network}-oracle": f"{plan.network}-oracle"} if plan.truth != "none" else {}
     if plan.task.recipe == "moire":
         tests |= {"blur": [0.7, 1], "match_tone": True}
         tests |= {"metrics": ["psnr_aligned", "moire_energy", "flat_noise"]} if plan.truth != "none" else {}

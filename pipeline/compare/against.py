@@ -29,7 +29,7 @@ class Against:
 
 def spectrum(images, block: int) -> np.ndarray:
     """(2, block // 2): mean power of luma, and of both chroma channels on average, in squared levels; see `radial_power`."""
-    power, _ = radial_power(images, block)
+    power = radial_power(images, block).mean
     return np.stack([power[0], power[1:].mean(axis=0)])
 
 

@@ -8,11 +8,12 @@ from pipeline.core.nodes import Node
 from pipeline.score.names import control_rows, input_control_rows
 
 KINDS = {"stage1": "stage 1", "stage2": "stage 2", "gan": "GAN", "oracle": "oracle", "finetune": "fine-tuned", "adabn": "AdaBN",
-         "import": "imported", "cyclegan": "CycleGAN", "rbsr": "RBSR", "srgan": "SRGAN", "zssr": "ZSSR", "chain": "chain",
-         "ensemble": "ensemble"}  # kind of a network -> what a row is that has it alone
+         "unsharpen": "unsharpen", "import": "imported", "cyclegan": "CycleGAN", "rbsr": "RBSR", "srgan": "SRGAN",
+         "zssr": "ZSSR", "chain": "chain", "ensemble": "ensemble"}  # kind of a network -> what a row is that has it alone
 MADE_BY = {"stage1": "stage 1, from scratch", "stage2": "stage 2: captures and their surrogates",
            "gan": "GAN on synthetic pairs", "oracle": "oracle: supervised with the truth of captures",
            "finetune": "fine-tuning", "adabn": "batch-norm statistics measured anew",
+           "unsharpen": "the inverse of the camera's own sharpening, a fixed filter",
            "chain": "two networks, one behind the other", "ensemble": "mean of several networks",
            "cyclegan": "CycleGAN: unpaired", "zssr": "ZSSR: learnt from each test image anew"}
 

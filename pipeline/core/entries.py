@@ -67,6 +67,12 @@ class Adabn(Strict):
     captures: Name
 
 
+class Unsharpen(Strict):
+    """A network that takes back the sharpening of an estimated camera: a fixed filter (nets/unsharpen.py), the first link of a
+    chain. Nothing is trained."""
+    calibration: Name
+
+
 class Labels(Strict):
     """A network's outputs on a set."""
     network: Name

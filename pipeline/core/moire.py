@@ -19,6 +19,11 @@ class Degradation(Strict):
     fitted_with_truth: bool = False
     """Whether its ranges were fitted with the truth of captures of this project: what is trained on its pairs saw it then."""
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether an entry of pairs has to name a camera by `calibration`."""
+        return False
+
 
 class Downsample(Strict):
     """What becomes of the camera's file before it is a capture of the set: aligned with the picture, reduced, saved again."""

@@ -11,8 +11,8 @@ class Node:
     """A network."""
     name: str
     kind: str
-    """As the group of dvc.yaml is called that makes it: stage1, stage2, gan, oracle, finetune, adabn, cyclegan, rbsr, srgan,
-    zssr, chain, ensemble; or import."""
+    """As the group of dvc.yaml is called that makes it: stage1, stage2, gan, oracle, finetune, adabn, unsharpen, cyclegan,
+    rbsr, srgan, zssr, chain, ensemble; or import."""
     start: str = ""  # the network it goes on from; empty for one trained from scratch
     teachers: tuple[str, ...] = ()  # networks that labelled what it is trained on, or whose features it is compared by
     inputs: str = ""
@@ -71,6 +71,9 @@ def nodes_of(p: Params) -> dict[str, Node]:
         clean = f"sets/{entry.clean}" if getattr(settings, "lambda_", 0) else ""
         found.append(Node(name, "finetune", entry.start, (), entry.inputs, entry.targets, clean, settings))
     found += [Node(name, "adabn", entry.start, inputs=f"sets/{entry.captures}") for name, entry in p.adabn.items()]
+    for name, entry in p.unsharpens.items():
+        camera = p.calibrations[entry.calibration]
+        found.append(Node(name, "unsharpen", inputs=f"sets/{camera.captures}", clean=f"sets/{camera.clean}"))
     found += [Node(name, "cyclegan", inputs=f"sets/{entry.captures}", clean=f"sets/{entry.clean}", settings=entry.settings)
               for name, entry in p.cyclegans.items()]
     found += [Node(name, "rbsr", "", (entry.encoder,), entry.inputs, entry.targets, settings=entry.settings,

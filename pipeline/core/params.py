@@ -49,6 +49,7 @@ class Params(Strict):
     systems: dict[Name, entries.System]
     oracles: dict[Name, entries.Oracle]
     adabn: dict[Name, entries.Adabn]
+    unsharpens: dict[Name, entries.Unsharpen]
     labels: dict[Name, entries.Labels]
     finetunes: dict[Name, entries.Finetune]
     cyclegans: dict[Name, CycleGanEntry]
@@ -95,7 +96,7 @@ class Params(Strict):
 
     def network_names(self) -> set[str]:
         """Every network that has a folder below models/, but for those of zssr, which are learnt from a photo anew."""
-        return self.trained() | set(self.imports) | set(self.chains) | set(self.ensembles)
+        return self.trained() | {*self.imports, *self.unsharpens, *self.chains, *self.ensembles}
 
     def trained(self) -> set[str]:
         """The networks that are trained here, or measured anew from one that is."""

@@ -6,21 +6,49 @@ from pydantic import Field, model_validator
 from pipeline.core.model import NonNegative, Range, WholeNumber, span
 from pipeline.core.moire import Degradation, Moire
 
+Light = Literal["coded", "linear"]
+
 
 class Bicubic(Degradation):
     """MATLAB's antialiased bicubic downscale."""
     kind: Literal["bicubic"]
+    light: Light = "coded"
+    """What is summed up: the values of the file, or the light that they stand for (sRGB's curve taken back), as a sensor does.
+    Noise and JPEG come after the curve."""
 
 
 class UpDown(Degradation):
     """Antialiased bicubic downscale by a factor drawn from `factors`, then bicubic back: the x1 stand-in for weak optics."""
     kind: Literal["updown"]
-    factors: tuple[Annotated[float, Field(gt=1)], ...]
+    factors: Literal["estimated"] | tuple[Annotated[float, Field(gt=1)], ...]
+    """estimated: 0.62, 0.77 and 0.93 times the softness of the camera that the entry of pairs names by `calibration`."""
+
+    @property
+    def calibrated(self) -> bool:
+        return self.factors == "estimated"
+
+
+class Sharpened(Degradation):
+    """As soft as the estimated camera, by the factors of updown's `estimated`, and with its own sharpening, so that a network
+    learns to take that back too. Colours as in kind calibrated."""
+    kind: Literal["sharpened"]
+    sharpening: Range = (0.75, 1.25)
+    """Exponent of the camera's sharpening; 1 as estimated, 0 none."""
+    colour_sd: NonNegative = 0.12
+    """Standard deviation about 1 of the exponent of the transfer function of both chroma channels."""
+    noise: Range = (0.5, 1.5)
+    """Factor of the coloured noise of both chroma channels; luma has none."""
+
+    @property
+    def calibrated(self) -> bool:
+        return True
 
 
 class Random(Degradation):
     """Randomised degradation: blur, resize, noise, JPEG, each drawn per image."""
     kind: Literal["random"]
+    light: Light = "coded"
+    """As in kind bicubic."""
     blur_sigma: Range
     """Gaussian sigma in pixels of the clean image."""
     blur_ratio: span(0, 1)
@@ -35,6 +63,8 @@ class Random(Degradation):
 class Calibrated(Degradation):
     """Around a camera estimated from captures (params calibrations), drawn anew for each image."""
     kind: Literal["calibrated"]
+    light: Light = "coded"
+    """As in kind bicubic; of the reduction alone."""
     bump: Range
     """Exponent of the camera's own sharpening; 1 as estimated, 0 none."""
     tail_sd: NonNegative
@@ -46,10 +76,16 @@ class Calibrated(Degradation):
     white: Range
     """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
 
+    @property
+    def calibrated(self) -> bool:
+        return True
+
 
 class Blur(Degradation):
     """One fixed blur and white noise, at the same size."""
     kind: Literal["blur"]
+    light: Light = "coded"
+    """As in kind bicubic."""
     shape: Literal["gaussian", "box", "disk"]
     """Of the kernel (degrade/basics.py, `fixed_kernel`)."""
     size: Annotated[int, Field(ge=3)]
@@ -77,4 +113,4 @@ class Unknown(Degradation):
     """White noise in 8-bit levels."""
 
 
-Recipe = Annotated[Bicubic | UpDown | Random | Calibrated | Blur | Unknown | Moire, Field(discriminator="kind")]
+Recipe = Annotated[Bicubic | UpDown | Sharpened | Random | Calibrated | Blur | Unknown | Moire, Field(discriminator="kind")]

@@ -43,6 +43,7 @@ def _allowed(params) -> dict[str, dict[str, set[str]]]:
                     "pairs": set(params.pairs), "captures": sets, "clean": sets},
         "oracles": {"start": stage1, "captures": sets, "truth": truths},
         "adabn": {"start": starts, "captures": sets},
+        "unsharpens": {"calibration": set(params.calibrations)},
         "labels": {"network": networks, "inputs": inputs},
         "finetunes": {"start": starts, "inputs": inputs, "targets": inputs, "clean": sets | {"none"}},
         "cyclegans": {"captures": sets, "clean": sets},
@@ -61,8 +62,8 @@ def _allowed(params) -> dict[str, dict[str, set[str]]]:
 def _check_that_names_differ(params) -> None:
     """Each network has a folder of its own below models/."""
     found: dict[str, str] = {}
-    sections = ("networks", "imports", "oracles", "adabn", "finetunes", "cyclegans", "rbsr", "srgan", "zssr", "chains",
-                "ensembles")
+    sections = ("networks", "imports", "oracles", "adabn", "unsharpens", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
+                "chains", "ensembles")
     names = [(section, key, key) for section in sections for key in getattr(params, section)]
     names += [("systems", key, f"{key}-{kind}") for key in params.systems for kind in ("stage2", "gan")]
     for section, key, name in names:
@@ -78,12 +79,14 @@ def _check_that_names_differ(params) -> None:
 
 def _check_recipes(params) -> None:
     for key, entry in params.pairs.items():
-        kind = params.recipes[entry.recipe].kind
-        if (kind == "calibrated") != (entry.calibration != "none"):
-            raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, but the recipe {entry.recipe!r} is {kind}: "
-                             "calibrated recipes name an entry of calibrations, others none")
-        if kind in ("moire", "blur") and entry.scale != 1:
-            raise ValueError(f"pairs.{key}.scale: {entry.scale}, but the recipe {entry.recipe!r} is {kind}: allowed is 1")
+        recipe = params.recipes[entry.recipe]
+        what = f"but the recipe {entry.recipe!r} is {recipe.kind}"
+        if recipe.calibrated != (entry.calibration != "none"):
+            raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, {what}: calibrated and sharpened recipes, and "
+                             "those with factors: estimated, name an entry of calibrations, others none")
+        same_size = recipe.kind in ("moire", "blur", "sharpened") or recipe.kind == "updown" and recipe.calibrated
+        if same_size and entry.scale != 1:
+            raise ValueError(f"pairs.{key}.scale: {entry.scale}, {what}: allowed is 1")
 
 
 def _check_cuts(params, where: str, inputs: str, targets: str) -> None:

@@ -96,7 +96,7 @@ def _weights(size: int, resized: int, scale: float) -> csr_array:
     taps = int(np.ceil(4 / shrink)) + 2
     centres = (np.arange(resized) + 0.5) / scale - 0.5
     positions = np.floor(centres - 2 / shrink).astype(np.int64)[:, None] + np.arange(taps)
-    weights = _keys(shrink * (centres[:, None] - positions))
+    weights = keys(shrink * (centres[:, None] - positions))
     weights /= weights.sum(axis=1, keepdims=True)
     mirrored = positions % (2 * size)
     mirrored = np.minimum(mirrored, 2 * size - 1 - mirrored)
@@ -106,7 +106,8 @@ def _weights(size: int, resized: int, scale: float) -> csr_array:
     return matrix.astype(np.float32)
 
 
-def _keys(x: np.ndarray) -> np.ndarray:
+def keys(x: np.ndarray) -> np.ndarray:
+    """Keys' kernel at distances x in pixels; 0 from 2 on."""
     x = np.abs(x)
     near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))

@@ -9,6 +9,7 @@ ratio amplifies what is not detail. So h is taken as measured only as far as the
 coloured noise.
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,10 +19,9 @@ from pipeline.core.sources import Calibration
 from pipeline.degrade.basics import add_noise, jpeg
 from pipeline.degrade.bicubic import round_to_uint8
 from pipeline.degrade.quality import jpeg_quality
-from pipeline.degrade.spectra import CHANNELS, YCC, frequencies, radial_power, radius, to_rgb, to_ycc
+from pipeline.degrade.spectra import CHANNELS, ROUNDING, WEIGHT, Powers, frequencies, radius, to_rgb, to_ycc
+from pipeline.degrade.transfer_estimate import Transfer
 
-WEIGHT = (YCC**2).sum(axis=1, keepdims=True)  # power in each channel of noise of power 1 in each of R, G and B
-ROUNDING = WEIGHT / 12  # of rounding RGB to 8 bits, in squared levels
 FLAT = 0.02  # share of the 8x8 blocks, the flattest, in which what is left is noise
 SATURATED = 8  # levels from black and from white
 PAD = 16  # pixels mirrored at each border, so that opposite borders do not leak into each other
@@ -43,15 +43,19 @@ class Estimate:
     clean: int
 
 
-def calibrate(captures, clean, settings: Calibration) -> Estimate:
-    """`captures` and `clean` are iterables of uint8 RGB HWC images of the same pixel size; their scenes need not pair.
+class Measured(NamedTuple):
+    """What is known of the camera of an entry of calibrations."""
+    estimate: Estimate
+    transfer: Transfer
 
-    Raises ValueError when no image holds a block, one side alone has a channel without contrast, or the transfer never falls
-    into the band to fit.
+
+def calibrate(captures, clean, powers: Powers, clean_powers: Powers, settings: Calibration) -> Estimate:
+    """`captures` and `clean` are sequences of uint8 RGB HWC images of the same pixel size, whose scenes need not pair; then
+    their spectra in blocks of `settings.block`.
+
+    Raises ValueError when one side alone has a channel without contrast, or the transfer never falls into the band to fit.
     """
-    captures, clean = list(captures), list(clean)
-    power, blocks = radial_power(captures, settings.block)
-    clean_power, clean_blocks = radial_power(clean, settings.block)
+    power, clean_power = powers.mean, clean_powers.mean
     f = frequencies(settings.block)
     signal, reference = np.maximum(power - ROUNDING, 1e-6), np.maximum(clean_power - ROUNDING, 1e-6)
     empty = np.stack([signal[:, 0], reference[:, 0]]) < EMPTY
@@ -72,7 +76,7 @@ def calibrate(captures, clean, settings: Calibration) -> Estimate:
     return Estimate(frequency=f.tolist(), measured=measured.tolist(), bump=bump.tolist(), tail=tail.tolist(),
                     noise=noise.tolist(), contrast=np.where(empty[1], 1, contrast).tolist(),
                     white=white, quality=sorted(filter(None, map(jpeg_quality, captures))),
-                    captures=blocks, clean=clean_blocks)
+                    captures=powers.blocks, clean=clean_powers.blocks)
 
 
 def fit_transfer(f: np.ndarray, h: np.ndarray, band: tuple[float, float], channel: str) -> tuple[np.ndarray, np.ndarray]:

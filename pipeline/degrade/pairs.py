@@ -10,7 +10,7 @@ from pipeline.core.memory import keep_memory
 from pipeline.core.recipes import Recipe
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs
-from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.calibrate import Measured
 from pipeline.degrade.recipe import FRAMES, How, degrade
 from pipeline.images.shards import Shard
 
@@ -35,7 +35,7 @@ def place_of(shard: Shard, areas: np.ndarray, entry: Pairs, kind: str, split: st
     return {"image": image, "top": top, "left": left, "height": height, "width": width}
 
 
-def make_pair(clean: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str, split: str,
+def make_pair(clean: Path, entry: Pairs, recipe: Recipe, camera: Measured | None, seed: int, key: str, split: str,
               index: int) -> tuple[np.ndarray, np.ndarray, dict]:
     """The input of one pair, its target, and where it lies in the clean image and what was drawn for it."""
     _settle()
@@ -44,7 +44,7 @@ def make_pair(clean: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | No
     place = place_of(shard, areas, entry, recipe.kind, split, index, draw)
     top, left = place["top"], place["left"]
     part = np.asarray(shard[place["image"]])[top : top + place["height"], left : left + place["width"]]
-    how = How(recipe, entry.scale, estimate, entry.size if is_cropped(entry, split) else None)
+    how = How(recipe, entry.scale, camera, entry.size if is_cropped(entry, split) else None)
     image, target, drawn = degrade(part, draw, how)
     return image, np.array(target), place | drawn  # a copy: the image itself is a file's
 

@@ -20,7 +20,7 @@ from pipeline.stages import index
 
 SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
-MADE = [*TRAINED, "imports", "adabn", "chains", "ensembles", "labels", "zssr"]
+MADE = [*TRAINED, "imports", "adabn", "unsharpens", "chains", "ensembles", "labels", "zssr"]
 """Sections whose entries are networks, or what networks are made of."""
 GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "sets", "tests", "far", "rows"]
 """What core/graph.py is made from."""
@@ -62,6 +62,7 @@ GROUPS: dict[str, tuple[str, Callable[[Params, str], dict]]] = {
         "stage2": p.stage2_of(key).resolved()}),
     "oracle": ("oracles", lambda p, key: p.oracles[key].resolved() | {"supervised": p.supervised_of(key).resolved()}),
     "adabn": ("adabn", lambda p, key: p.adabn[key].resolved()),
+    "unsharpen": ("unsharpens", lambda p, key: p.unsharpens[key].resolved()),
     "label": ("labels", lambda p, key: p.labels[key].resolved()),
     "finetune": ("finetunes", lambda p, key: p.finetunes[key].resolved() | {"overrides": p.finetune_of(key).resolved()}),
     "cyclegan": ("cyclegans", lambda p, key: p.cyclegans[key].resolved()),

@@ -18,9 +18,10 @@ from pipeline.core.params import load
 from pipeline.core.progress import track
 from pipeline.core.recipes import Recipe
 from pipeline.core.sources import Pairs
-from pipeline.degrade.calibrate import Estimate
+from pipeline.degrade.calibrate import Estimate, Measured
 from pipeline.degrade.pairs import is_cropped, make_pairs
 from pipeline.degrade.recipe import hidden_camera
+from pipeline.degrade.transfer_estimate import Transfer
 from pipeline.images.shards import Shard, ShardWriter, write_absent
 
 DATA = Path("data")
@@ -44,7 +45,7 @@ def check_split(shard: Shard, entry: Pairs, key: str, split: str) -> None:
                          f"too small to be divided by {entry.step}")
 
 
-def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, estimate: Estimate | None, seed: int, key: str,
+def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, camera: Measured | None, seed: int, key: str,
                      split: str, jobs: int | None) -> dict:
     """Write both shards of one split and the draws; returns its part of the manifest. `jobs` None: as many as pay."""
     shard = Shard(clean)
@@ -64,7 +65,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
     slab = max(2 * jobs, IN_FLIGHT * count // max(pixels, 1))
     draws = []
     with ShardWriter(output / "inputs" / split) as inputs, ShardWriter(output / "targets" / split) as targets:
-        made = make_pairs(jobs, count, slab, clean.resolve(), entry, recipe, estimate, seed, key, split)
+        made = make_pairs(jobs, count, slab, clean.resolve(), entry, recipe, camera, seed, key, split)
         for index, (image, target, place) in enumerate(track(made, f"{key}: degrading {split}", count)):
             source = shard.images[place["image"]]
             name = f"{source['name']}_{index:05d}" if is_cropped(entry, split) else source["name"]
@@ -80,10 +81,9 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, es
 
 def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | None = None) -> dict[str, dict]:
     """Make all pairs of the entry `pairs.key`; returns the manifest's word on each split."""
-    clean, output, estimate = DATA / "sets" / entry.clean, DATA / "pairs" / key, None
-    if entry.calibration != "none":
-        estimate = Estimate(**read_json(DATA / "calibrations" / entry.calibration / "estimate.json"))
-    splits = {split: synthesize_split(clean / split, output, entry, recipe, estimate, seed, key, split, jobs)
+    clean, output = DATA / "sets" / entry.clean, DATA / "pairs" / key
+    camera = None if entry.calibration == "none" else measured(entry.calibration, recipe)
+    splits = {split: synthesize_split(clean / split, output, entry, recipe, camera, seed, key, split, jobs)
               for split in SPLITS}
     made = {"pairs": entry.model_dump(), "recipe": recipe.model_dump(mode="json"), "seed": seed, "splits": splits}
     if recipe.kind == "unknown":
@@ -91,6 +91,16 @@ def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | No
     for side in ("inputs", "targets"):
         write_json(output / side / "manifest.json", made)
     return splits
+
+
+def measured(calibration: str, recipe: Recipe) -> Measured:
+    """What is known of a camera. Raises ValueError, with the reason, where the recipe needs what could not be estimated."""
+    folder = DATA / "calibrations" / calibration
+    transfer = Transfer(**read_json(folder / "transfer.json"))
+    if transfer.refused and recipe.kind != "calibrated":
+        raise ValueError(f"calibrations.{calibration}: {transfer.in_words()}. A recipe of kind updown with `factors` of "
+                         "its own, such as [2, 2.5, 3], needs no estimate: `calibration: none`")
+    return Measured(Estimate(**read_json(folder / "estimate.json")), transfer)
 
 
 def main(key: str) -> None:
