@@ -83,8 +83,10 @@ class Checkpoint:
             torch.save(state | {"of": self.fingerprint}, handle)
             if size:
                 with suppress(OSError):  # a disk without hard links keeps one checkpoint
-                    self.previous.unlink(missing_ok=True)
-                    os.link(self.path, self.previous)
+                    link = self.previous.with_name("link")
+                    link.unlink(missing_ok=True)
+                    os.link(self.path, link)
+                    os.replace(link, self.previous)
 
     def remove(self) -> None:
         shutil.rmtree(self.path.parent, ignore_errors=True)
