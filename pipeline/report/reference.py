@@ -15,6 +15,6 @@ def of_another_kind(params: Params, tests: str) -> str:
         if same and sets[camera.clean].folder != sets[entry.reference].folder:
             return (f"NIQE, SWD and critic AUC compare with images of `sets.{entry.reference}`. The captures are of another "
                     f"kind: `calibrations.{key}` says that theirs are those of `sets.{camera.clean}`. Against another kind "
-                    "even the truth can rank behind a network. Where there are enough images of the captures' kind, keep some of them "
-                    f"(`holdout`) and name their set in `tests.{tests}.reference`.")
+                    "even the truth can rank behind a network. Where there are enough images of the captures' kind, keep "
+                    f"some of them (`holdout`) and name their set in `tests.{tests}.reference`.")
     return ""
