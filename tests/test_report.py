@@ -22,6 +22,7 @@ from pipeline.images.test_sets import folder_of
 from pipeline.report import costs
 from pipeline.report.crops import SCENES, SIDE, SceneCrops, first_of_scenes, window
 from pipeline.report.gallery import GAP, LABEL, Pick, gains, gallery, picks
+from pipeline.report.reference import of_another_kind
 from pipeline.report.svg import Axis, Point, chart, scatter
 from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS
@@ -420,7 +421,7 @@ def test_every_network_of_the_presets_has_an_origin(presets):
         assert made_by(lineage, lineage.nodes[name]) and set(lineage.ancestors([name])) <= set(names)
     oracles = {name for name in names if lineage.truth(name)}
     stage2 = {f"{key}-stage2" for key in p.systems}
-    assert {f"{key}-oracle" for key in p.systems} <= oracles
+    assert p.oracles.keys() <= oracles
     assert stage2 & oracles == (stage2 if "uhdm" in presets else set())  # whose recipe was fitted with truth
 
 
@@ -437,3 +438,13 @@ def test_what_a_network_comes_from_is_told(project):
 def test_the_template_of_the_page_is_tracked():
     stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["page"]
     assert "pipeline/report/web" in stage["deps"] and (ROOT / "pipeline/report/web/page.html").is_file()
+
+
+def test_a_reference_of_another_kind_than_the_captures_is_told():
+    values = yaml.safe_load(with_presets("optics", "city100"))
+    for key, entry in values["sets"].items():
+        entry["folder"] = "/City100" if key.startswith("optics") else "/photos"
+    text = of_another_kind(parse(values), "optics")
+    assert "sets.clean" in text and "calibrations.optics" in text and "sets.optics-clean" in text
+    values["tests"]["optics"]["reference"] = "optics-clean"
+    assert of_another_kind(parse(values), "optics") == "" == of_another_kind(load(ROOT / "params.yaml"), "sr")

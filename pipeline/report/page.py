@@ -23,6 +23,7 @@ from pipeline.compare.text import count, heading
 from pipeline.core.graph import Graph
 from pipeline.report import costs
 from pipeline.report.gallery import gallery
+from pipeline.report.reference import of_another_kind
 from pipeline.report.svg import chart
 from pipeline.report.tables import cells, conventions, figures, not_computed, reached, scored
 from pipeline.report.tradeoff import plots
@@ -104,6 +105,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
             "command": f"--model {found.row}" if chain and not set(chain) & set(params.zssr) else "",
+            "warning": of_another_kind(params, tests),
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],
