@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import struct
 import zlib
 
@@ -64,7 +65,7 @@ def test_damaged_bytes_never_raise_anything_but_bad_image(tmp_path, kind):
             assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
         except BadImage as error:
             refused += 1
-            assert str(tmp_path) not in str(error) and "0x" not in str(error)  # reasons stand in manifests
+            assert str(tmp_path) not in str(error) and not re.search("0x[0-9a-f]{6}", str(error))  # of manifests
     assert refused > 0
 
 
@@ -127,7 +128,7 @@ def test_what_is_no_file(tmp_path):
 
 
 def test_floats_have_no_known_white(tmp_path):
-    with pytest.raises(BadImage, match="'F'"):
+    with pytest.raises(BadImage, match="floats of 32 bits"):
         decoded(tmp_path, encoded(Image.fromarray(RGB[..., 0].astype(np.float32)), "TIFF"))
 
 
