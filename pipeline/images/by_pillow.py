@@ -2,6 +2,7 @@
 import io
 import struct
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -9,7 +10,8 @@ from pipeline.images.colour import checked, of_exif
 from pipeline.images.picture import BadImage, Picture, parted, read_exif, zero_tail
 
 PLAIN = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}  # Pillow's modes
-VP8 = (b"VP8 ", b"VP8L", b"ANMF")  # chunks with pixels
+PIXELS = (b"VP8 ", b"VP8L")
+SPARE = 16  # bytes that a WebP encoder may leave behind its picture
 EMBEDDED, LINKED, CALIBRATED = b"DEBM", b"KNIL", bytes(4)  # of a BMP's colours
 V4, V5 = 108, 124  # bytes of a BMP's header
 
@@ -44,7 +46,7 @@ def picture_of(image: Image.Image, profile: bytes | None, remarks: tuple[str, ..
         raise BadImage(f"pixels of kind {image.mode!r}; wanted 8-bit grey, RGB or palette")
     image.load()
     colour, alpha = parted(np.asarray(image if image.mode == kind else image.convert(kind)))
-    profile, more = checked(profile, "L" if colour.ndim == 2 else "RGB")
+    profile, more = checked(profile, colour)
     remarks += more
     if not profile:
         profile, more = of_exif(exif, colour.ndim == 2)
@@ -54,7 +56,8 @@ def picture_of(image: Image.Image, profile: bytes | None, remarks: tuple[str, ..
 
 
 def _check_webp(data: bytes) -> tuple[str, ...]:
-    """The sizes of the file and of its chunks; a format without checksums and end marker, so that is all there is."""
+    """The sizes of the file and of its chunks, and that the decoder takes all of the pixels' data: the format has neither
+    checksums nor an end marker."""
     end, place, remarks = 8 + struct.unpack_from("<I", data, 4)[0], 12, ()
     if end > len(data):
         raise BadImage(f"cut off: {len(data)} bytes of {end}")
@@ -62,10 +65,25 @@ def _check_webp(data: bytes) -> tuple[str, ...]:
         kind, size = struct.unpack_from("<4sI", data, place)
         if place + 8 + size > end or not kind.isascii() or not kind.strip().isalnum():
             raise BadImage(f"damaged (no chunk at byte {place})")
-        if kind in VP8:
+        if kind in PIXELS:
+            _check_length(kind, data[place + 8 : place + 8 + size])
+        if kind in (*PIXELS, b"ANMF"):
             remarks = zero_tail(data[place + 8 : place + 8 + size])
         place += 8 + size + size % 2
     return remarks
+
+
+def _check_length(kind: bytes, body: bytes) -> None:
+    """A picture that can be decoded without the end of its data has lost its place in them."""
+    if len(body) <= 2 * SPARE:
+        return
+    body = body[:-SPARE] + bytes(len(body) % 2)
+    head = struct.pack("<4sI4s4sI", b"RIFF", 12 + len(body), b"WEBP", kind, len(body))
+    try:
+        imagecodecs.webp_decode(head + body)
+    except imagecodecs.WebpError:
+        return
+    raise BadImage("damaged (its picture ends before its data do)")
 
 
 def _bmp_profile(data: bytes) -> bytes | None:

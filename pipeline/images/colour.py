@@ -42,8 +42,11 @@ def transform_of(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform]:
                                          ImageCms.Flags.BLACKPOINTCOMPENSATION)
 
 
-def checked(profile: bytes | None, mode: str) -> tuple[bytes | None, tuple[str, ...]]:
-    """An embedded profile that goes with pixels of this mode (L, RGB or CMYK), or None and a remark why not."""
+def checked(profile: bytes | None, colour: np.ndarray, mode: str = "") -> tuple[bytes | None, tuple[str, ...]]:
+    """An embedded profile as it goes with these pixels, which are grey or RGB, or of `mode` CMYK; None and a remark where it
+    does not. Programs that turn grey into colours of equal values, or these into grey, leave a profile of the other model; it is
+    made to fit."""
+    mode = mode or ("L" if colour.ndim == 2 else "RGB")
     if not profile:
         return None, ()
     try:
@@ -51,6 +54,10 @@ def checked(profile: bytes | None, mode: str) -> tuple[bytes | None, tuple[str, 
     except (ImageCms.PyCMSError, *DAMAGE):
         return None, ("its colour profile is damaged, or of an unknown kind, and left out",)
     if theirs != mode:
+        if theirs == "RGB" and mode == "L" and (fitting := for_grey(profile)):
+            return fitting, ()
+        if theirs == "L" and mode == "RGB" and np.ptp(colour, axis=2).max() == 0 and (fitting := for_rgb(profile)):
+            return fitting, ()
         return None, (f"its colour profile is for {theirs} and its pixels are {mode}; the profile is left out",)
     return profile, ()
 
@@ -73,8 +80,10 @@ def to_srgb(colour: np.ndarray, profile: bytes | None) -> np.ndarray:
         colour = eight_bit(colour)
         return np.repeat(colour[..., None], 3, 2) if colour.ndim == 2 else colour
     mode, transform = transform_of(profile)
-    if colour.dtype == np.uint8:
+    if colour.dtype == np.uint8 and mode == "RGB":
         return np.array(ImageCms.applyTransform(Image.fromarray(colour), transform))
+    if colour.dtype == np.uint8:  # littlecms is 9 levels off in the dark with grey of 8 bits
+        return to_srgb(np.arange(256, dtype=np.uint16)[None] * np.uint16(257), profile)[0][colour]
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | NO_OPTIMISATION
     return eight_bit(imagecodecs.cms_transform(
         np.ascontiguousarray(colour), profile, SRGB.tobytes(), colorspace="gray" if mode == "L" else "rgb", outcolorspace="rgb",
@@ -137,6 +146,13 @@ def for_rgb(profile: bytes) -> bytes | None:
     """The profile under which RGB of three equal values is what grey is under `profile`; None when that has no plain curve."""
     tone = tags_of(profile).get("kTRC")
     return rgb_profile("Grey as RGB", tone=tone) if tone else None
+
+
+def for_grey(profile: bytes) -> bytes | None:
+    """The profile under which grey is what RGB of three equal values is under `profile`; None unless its curves are equal."""
+    tags = tags_of(profile)
+    tones = {tags.get(f"{channel}TRC") for channel in "rgb"}
+    return grey_profile("RGB as grey", tones.pop()) if len(tones) == 1 and None not in tones and "A2B0" not in tags else None
 
 
 def _adobe(grey: bool) -> bytes:

@@ -68,6 +68,7 @@ def _xyz_tag(xyz) -> bytes:
 
 
 def _xyz(x: float, y: float) -> np.ndarray:
+    x, y = float(x), float(y)
     return np.array([x / y, 1, (1 - x - y) / y])
 
 

@@ -42,12 +42,12 @@ def read_jpeg(data: bytes) -> Picture:
     _check_scans(parts)
     space, mode = SPACES[len(components)]
     values = simplejpeg.decode_jpeg(data, colorspace=space, strict=True)
-    profile, remarks = checked(_icc(parts), mode)
+    colour = values[..., 0] if mode == "L" else values
+    profile, remarks = checked(_icc(parts), colour, mode)
     exif, more = read_exif(next(iter(parts.blocks(EXIF)), None))
     remarks += more
     if mode == "CMYK":  # as Adobe stores it: 255 is no ink
         return Picture(cmyk_to_srgb(255 - values, profile), None, None, exif, _dpi(parts), remarks + _others(parts))
-    colour = values[..., 0] if mode == "L" else values
     if not profile:
         profile, more = of_exif(exif, mode == "L")
         remarks += more

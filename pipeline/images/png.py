@@ -19,7 +19,7 @@ def read_png(data: bytes) -> Picture:
     values = imagecodecs.png_decode(SIGNATURE + b"".join(chunk(kind, body) for kind, body in found if kind in PIXELS))
     colour, alpha = parted(values)
     exif, remarks = read_exif(exif_of(found))
-    profile, more = _profile(first, exif, colour.ndim == 2)
+    profile, more = _profile(first, exif, colour)
     if b"acTL" in first:
         more += (f"an animation of {struct.unpack_from('>I', first[b'acTL'])[0]} frames: its still picture is taken",)
     return Picture(colour, alpha, profile, exif, _dpi(first.get(b"pHYs")), remarks + more)
@@ -66,13 +66,14 @@ def chunk(kind: bytes, body: bytes | memoryview) -> bytes:
     return struct.pack(">I", len(body)) + data + struct.pack(">I", zlib.crc32(data))
 
 
-def _profile(first: dict, exif, grey: bool) -> tuple[bytes | None, tuple[str, ...]]:
+def _profile(first: dict, exif, colour: np.ndarray) -> tuple[bytes | None, tuple[str, ...]]:
     """By the precedence of the PNG specification, third edition: cICP, iCCP, sRGB, then gAMA and cHRM; then EXIF."""
+    grey = colour.ndim == 2
     if b"cICP" in first:
         return of_cicp(bytes(first[b"cICP"]), grey), ()
     remarks = ()
     if b"iCCP" in first:
-        profile, remarks = checked(_icc(first[b"iCCP"]), "L" if grey else "RGB")
+        profile, remarks = checked(_icc(first[b"iCCP"]), colour)
         if profile:
             return profile, ()
     if b"sRGB" in first:

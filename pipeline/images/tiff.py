@@ -9,6 +9,7 @@ import logging
 import struct
 from typing import BinaryIO
 
+import imagecodecs
 import numpy as np
 import simplejpeg
 import tifffile
@@ -18,6 +19,7 @@ from pipeline.images.picture import INCH, ORIENTATION, BadImage, Picture, eight_
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its messages name no file; what is wrong is refused here
 
+UNCHECKED = {5: imagecodecs.lzw_decode, 32773: imagecodecs.packbits_decode}
 KINDS = {0: ("grey", 1), 1: ("grey", 1), 2: ("RGB", 3), 3: ("palette", 1), 5: ("CMYK", 4), 6: ("YCbCr", 3)}
 JPEG = 7
 COMPRESSIONS = {1, 2, 3, 4, 5, JPEG, 8, 32773, 32946, 34925, 50000}  # none, three of fax, LZW, Deflate, PackBits, LZMA, Zstd
@@ -35,23 +37,23 @@ def read_tiff(data: bytes) -> Picture:
         _check_tags(data, page.offset, file.byteorder, file.is_bigtiff)
         kind, channels, alpha_is = _kind(page)
         _check_strips(data, page)
-        samples = page.asarray(squeeze=False, maxworkers=1)[:, 0]  # (planes, height, width, samples of each)
+        samples = _samples(data, page)
         samples = samples.transpose(1, 2, 0, 3).reshape(page.imagelength, page.imagewidth, -1)
         if samples.shape[2] > channels + (alpha_is is not None):
             remarks += (f"{samples.shape[2] - channels - (alpha_is is not None)} samples beside its colours are left out",)
         if page.compression == 1 and len(page.dataoffsets) == 1:
             start, row = page.dataoffsets[0], samples[0].size * page.bitspersample // 8
-            remarks += zero_tail(data[start : start + page.databytecounts[0]], max(row, 1))
+            remarks += zero_tail(data[start : start + page.databytecounts[0]], max(row, 2))
         values = _scaled(page, kind, samples[..., : channels + (alpha_is is not None)])
         profile, orientation, dpi = page.tags.valueof(ICC), page.tags.valueof(ORIENTATION), _dpi(page)
     exif, more = read_exif(data)
     exif[ORIENTATION] = orientation or 1  # of the page that is taken
     remarks += more
-    profile, more = checked(profile, "CMYK" if kind == "CMYK" else "L" if kind == "grey" else "RGB")
+    colour, alpha = (values, None) if kind == "CMYK" else parted(values)
+    profile, more = checked(profile, colour, "CMYK" if kind == "CMYK" else "")
     remarks += more
     if kind == "CMYK":
         return Picture(cmyk_to_srgb(eight_bit(values), profile), None, None, exif, dpi, remarks)
-    colour, alpha = parted(values)
     if alpha is not None and alpha_is == ASSOCIATED:
         colour = _divided(colour, alpha)
     if not profile:
@@ -148,6 +150,26 @@ def _check_strips(data: bytes, page: tifffile.TiffPage) -> None:
         if page.compression == JPEG:
             tables = page.jpegtables[:-2] if page.jpegtables else b"\xff\xd8"
             simplejpeg.decode_jpeg(tables + data[start + 2 : start + size], strict=True, colorspace=_space(page))
+
+
+def _samples(data: bytes, page: tifffile.TiffPage) -> np.ndarray:
+    """(planes, height, width, samples of each). Where neither a checksum nor the decoder tells of damage, the length does."""
+    unpack = UNCHECKED.get(int(page.compression))
+    if not unpack:
+        return page.asarray(squeeze=False, maxworkers=1)[:, 0]
+    planes, _, height, width, samples = page.shaped
+    values, turned = np.empty((planes, height, width, samples), page.dtype), page.fillorder == 2
+    page.compression, page.fillorder = 1, 1  # what its `decode` gets is unpacked here
+    for index, (start, size) in enumerate(zip(page.dataoffsets[: np.prod(page.chunked)], page.databytecounts)):
+        packed = data[start : start + size]
+        _, (plane, _, top, left, _), (_, rows, columns, _) = page.decode(None, index)
+        wanted = rows * -(-columns * samples * page.bitspersample // 8)
+        raw = unpack(imagecodecs.bitorder_decode(packed) if turned else packed, out=wanted + 1)
+        if len(raw) != wanted:
+            raise BadImage(f"damaged (strip or tile {index + 1} unpacks to {len(raw)} bytes, wanted {wanted})")
+        part = values[plane, top : top + rows, left : left + columns]
+        part[:] = page.decode(raw, index)[0][0, : part.shape[0], : part.shape[1]]
+    return values
 
 
 def _space(page: tifffile.TiffPage) -> str:
