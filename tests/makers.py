@@ -29,7 +29,8 @@ def packed(values: np.ndarray, bits: int, order: str = ">") -> list[bytes]:
     return [np.packbits(row.ravel().astype(np.uint8)).tobytes() for row in digits]
 
 
-def png(values: np.ndarray, before: list[tuple[bytes, bytes]] = (), colour: int | None = None, bits: int | None = None) -> bytes:
+def png(values: np.ndarray, before: list[tuple[bytes, bytes]] = (), colour: int | None = None,
+        bits: int | None = None) -> bytes:
     """Of (height, width) or (height, width, 2 to 4), with these chunks before the pixels."""
     channels = 1 if values.ndim == 2 else values.shape[2]
     bits = bits or 8 * values.dtype.itemsize
@@ -51,8 +52,8 @@ TYPES = {2: "s", 3: "H", 4: "I", 5: "I"}  # of TIFF values
 def tiff(values: np.ndarray, bits: int | None = None, photometric: int | None = None, order: str = "<", planar: bool = False,
          tags: dict[int, tuple[int, object]] = {}, compression: int = 1) -> bytes:  # noqa: B006
     """One page in one strip, or one a plane, with the directory behind it. `tags`: {tag: (type, value or values)}."""
-    return tiff_of_pages([(values, dict(bits=bits, photometric=photometric, planar=planar, tags=tags, compression=compression))],
-                         order)
+    options = dict(bits=bits, photometric=photometric, planar=planar, tags=tags, compression=compression)
+    return tiff_of_pages([(values, options)], order)
 
 
 def tiff_of_pages(pages: list[tuple[np.ndarray, dict]], order: str = "<") -> bytes:
@@ -107,15 +108,15 @@ def icc(name: str, xyz=SRGB_XYZ, gamma: float | None = None, space: bytes = b"RG
     else:
         tone = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     if space == b"RGB ":
-        tags |= {b"rXYZ": _xyz(xyz[0]), b"gXYZ": _xyz(xyz[1]), b"bXYZ": _xyz(xyz[2]), b"rTRC": tone, b"gTRC": tone, b"bTRC": tone}
+        tags |= dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, xyz))) | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), tone)
     else:
         tags[b"kTRC"] = tone
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for tag, data in tags.items():
         table += tag + struct.pack(">II", start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    head = struct.pack(">I4s4s4s4s4s6H4s", start + len(body), b"lcms", b"\x02\x10\0\0", b"mntr", space, b"XYZ ", 2020, 1, 1, 0, 0,
-                       0, b"acsp")
+    head = struct.pack(">I4s4s4s4s4s6H4s", start + len(body), b"lcms", b"\x02\x10\0\0", b"mntr", space, b"XYZ ",
+                       2020, 1, 1, 0, 0, 0, b"acsp")
     head = head.ljust(68, b"\0") + _xyz(D50)[8:]
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 

@@ -119,7 +119,7 @@ def test_a_profile_says_more_than_exif(tmp_path):
 
 # Profiles
 
-@pytest.mark.parametrize("name", ["Linear sRGB", "sRGB-elle-V2-g10.icc", "GIMP built-in Linear sRGB", "sRGB IEC61966-2.1", "any"])
+@pytest.mark.parametrize("name", ["Linear sRGB", "sRGB-elle-V2-g10.icc", "GIMP built-in Linear sRGB", "sRGB IEC61966-2.1", ""])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_profile_is_what_it_does_not_what_it_is_called(tmp_path, name, bits):
     data = png(LINEAR[bits], [iccp(icc(name, gamma=1))])
@@ -204,8 +204,9 @@ def test_chunks_that_say_srgb_or_give_way(tmp_path):
 def test_cicp(tmp_path):
     light = linear(SRGB / 255)
     bt709 = np.where(SRGB / 255 < 0.081, SRGB / 255 / 4.5, ((SRGB / 255 + 0.099) / 1.099) ** (1 / 0.45))
-    for codes, wanted in (((12, 13), as_srgb(light, P3)), ((9, 8), as_srgb(SRGB / 255, BT2020)), ((1, 8), 255 * coded(SRGB / 255)),
-                          ((1, 1), 255 * coded(bt709)), ((1, 4), 255 * coded((SRGB / 255) ** 2.2))):
+    for codes, wanted in (((12, 13), as_srgb(light, P3)), ((9, 8), as_srgb(SRGB / 255, BT2020)),
+                          ((1, 8), 255 * coded(SRGB / 255)), ((1, 1), 255 * coded(bt709)),
+                          ((1, 4), 255 * coded((SRGB / 255) ** 2.2))):
         check_both(tmp_path, png(SRGB, [(b"cICP", bytes((*codes, 0, 1)))]), wanted, tolerance=1.01)
 
 

@@ -44,8 +44,8 @@ def transform_of(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform]:
 
 def checked(profile: bytes | None, colour: np.ndarray, mode: str = "") -> tuple[bytes | None, tuple[str, ...]]:
     """An embedded profile as it goes with these pixels, which are grey or RGB, or of `mode` CMYK; None and a remark where it
-    does not. Programs that turn grey into colours of equal values, or these into grey, leave a profile of the other model; it is
-    made to fit."""
+    does not. Programs that turn grey into colours of equal values, or these into grey, leave a profile of the other model,
+    which is made to fit."""
     mode = mode or ("L" if colour.ndim == 2 else "RGB")
     if not profile:
         return None, ()

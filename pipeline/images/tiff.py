@@ -22,6 +22,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its messages name no
 UNCHECKED = {5: imagecodecs.lzw_decode, 32773: imagecodecs.packbits_decode}
 KINDS = {0: ("grey", 1), 1: ("grey", 1), 2: ("RGB", 3), 3: ("palette", 1), 5: ("CMYK", 4), 6: ("YCbCr", 3)}
 JPEG = 7
+SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}  # of simplejpeg, by samples
 COMPRESSIONS = {1, 2, 3, 4, 5, JPEG, 8, 32773, 32946, 34925, 50000}  # none, three of fax, LZW, Deflate, PackBits, LZMA, Zstd
 SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}  # bytes of a value, by its type
 SUBFILE, OLD_SUBFILE, ICC, RESOLUTION, INK_SET, SUB_IFDS = 254, 255, 34675, (282, 283), 332, (330, 34665, 34853)
@@ -106,8 +107,8 @@ def _kind(page: tifffile.TiffPage) -> tuple[str, int, int | None]:
                        "PackBits, JPEG, fax, LZMA or Zstd")
     if kind == "YCbCr" and page.compression != JPEG:
         raise BadImage("pixels of kind YCbCr; wanted are these in JPEG compression, or RGB")
-    if page.compression == JPEG and bits != 8:
-        raise BadImage(f"JPEG of {bits} bits; wanted 8")
+    if page.compression == JPEG and (bits != 8 or (page.planarconfig == 1 and samples not in SPACES)):
+        raise BadImage(f"JPEG of {bits} bits and {samples} samples; wanted 8 bits, and 1, 3 or 4 samples")
     if kind == "CMYK" and page.tags.valueof(INK_SET, 1) != 1:
         raise BadImage("other inks than CMYK")
     extra = page.extrasamples[0] if page.extrasamples else ALPHA if samples == channels + 1 else 0  # untold: as OpenCV writes
@@ -134,14 +135,14 @@ def _scaled(page: tifffile.TiffPage, kind: str, samples: np.ndarray) -> np.ndarr
 
 
 def _divided(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    top, parts = np.iinfo(colour.dtype).max, alpha.astype(np.uint64)
+    top, parts = int(np.iinfo(colour.dtype).max), alpha.astype(np.uint64)
     parts = parts if colour.ndim == 2 else parts[..., None]
-    return np.minimum((colour * (2 * top) + parts) // np.maximum(2 * parts, 1), top).astype(colour.dtype)
+    return np.minimum((colour.astype(np.uint64) * (2 * top) + parts) // np.maximum(2 * parts, 1), top).astype(colour.dtype)
 
 
 def _check_strips(data: bytes, page: tifffile.TiffPage) -> None:
     """That every strip or tile is there, and what the decoder lets pass: JPEG's warnings."""
-    wanted = int(np.prod(page.chunked))
+    wanted, samples = int(np.prod(page.chunked)), page.samplesperpixel
     if min(len(page.dataoffsets), len(page.databytecounts)) < wanted:
         raise BadImage(f"damaged ({len(page.dataoffsets)} strips or tiles, wanted {wanted})")
     for k, (start, size) in enumerate(zip(page.dataoffsets[:wanted], page.databytecounts[:wanted]), 1):
@@ -149,7 +150,8 @@ def _check_strips(data: bytes, page: tifffile.TiffPage) -> None:
             raise BadImage(f"cut off: strip or tile {k} of {wanted} is not in the file")
         if page.compression == JPEG:
             tables = page.jpegtables[:-2] if page.jpegtables else b"\xff\xd8"
-            simplejpeg.decode_jpeg(tables + data[start + 2 : start + size], strict=True, colorspace=_space(page))
+            space = SPACES[samples if page.planarconfig == 1 else 1]
+            simplejpeg.decode_jpeg(tables + data[start + 2 : start + size], strict=True, colorspace=space)
 
 
 def _samples(data: bytes, page: tifffile.TiffPage) -> np.ndarray:
@@ -170,11 +172,6 @@ def _samples(data: bytes, page: tifffile.TiffPage) -> np.ndarray:
         part = values[plane, top : top + rows, left : left + columns]
         part[:] = page.decode(raw, index)[0][0, : part.shape[0], : part.shape[1]]
     return values
-
-
-def _space(page: tifffile.TiffPage) -> str:
-    samples = page.samplesperpixel if page.planarconfig == 1 else 1
-    return {1: "GRAY", 3: "RGB", 4: "CMYK"}.get(samples, "RGB")
 
 
 def _check_tags(data: bytes, place: int, order: str, big: bool) -> None:
