@@ -27,7 +27,7 @@ from PIL import Image
 
 from pipeline.images import by_pillow, jpeg, png, tiff
 from pipeline.images.colour import to_srgb
-from pipeline.images.picture import DAMAGE, ORIENTATION, BadImage, Picture, eight_bit, orientation_of, read_exif, upright
+from pipeline.images.picture import DAMAGE, ORIENTATION, BadImage, Picture, orientation_of, read_exif, upright
 
 __all__ = ["DAMAGE", "IMAGE_SUFFIXES", "ORIENTATION", "BadImage", "Picture", "decode", "exif_of", "read", "read_size"]
 
@@ -70,10 +70,8 @@ def decode(path: Path | str, max_megapixels: float, tell: Callable[[str], None] 
     for remark in picture.remarks:
         tell(remark)
     try:
-        colour, alpha = picture.colour, picture.alpha
-        if picture.profile is None:
-            colour, alpha = eight_bit(colour), None if alpha is None else eight_bit(alpha)
-        return np.ascontiguousarray(to_srgb(colour if alpha is None else on_white(colour, alpha), picture.profile))
+        colour = picture.colour if picture.alpha is None else on_white(picture.colour, picture.alpha)
+        return np.ascontiguousarray(to_srgb(colour, picture.profile))
     except DAMAGE as error:
         raise BadImage(_reason(error)) from error
 
