@@ -27,6 +27,7 @@ COMPRESSIONS = {1, 2, 3, 4, 5, JPEG, 8, 32773, 32946, 34925, 50000}  # none, thr
 SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}  # bytes of a value, by its type
 SUBFILE, OLD_SUBFILE, ICC, RESOLUTION, INK_SET, SUB_IFDS = 254, 255, 34675, (282, 283), 332, (330, 34665, 34853)
 FORMATS = {1: "whole numbers", 2: "signed numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
+SINGLE = (256, 257, 259, 262, 266, 277, 278, 284)  # of size, compression, kind, bit order, samples, rows, planes
 REDUCED, MASK = 1, 4  # bits of SUBFILE
 ASSOCIATED, ALPHA = 1, 2  # meanings of an extra sample
 MOST_SAMPLES = 32
@@ -181,6 +182,8 @@ def _check_tags(data: bytes, place: int, order: str, big: bool) -> None:
     first, size = place + struct.calcsize(order + count_at), struct.calcsize(order + entry_at) + room
     for entry in range(first, first + count * size, size):
         tag, kind, number = struct.unpack_from(order + entry_at, data, entry)
+        if tag in SINGLE and number != 1:
+            raise BadImage(f"damaged (its tag {tag} has {number} values, wanted 1)")
         at = entry + size - room
         if (length := SIZES.get(kind, 0) * number) > room:
             at = struct.unpack_from(order + offset, data, at)[0]

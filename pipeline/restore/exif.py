@@ -50,7 +50,12 @@ def trimmed(exif: Image.Exif, most: int) -> list[str]:
     while len(exif.tobytes()) > most:
         parts = [exif, exif.get_ifd(IFD.Exif), exif.get_ifd(IFD.GPSInfo)]
         part, tag = max(((part, tag) for part in parts for tag in part if tag not in (IFD.Exif, IFD.GPSInfo, Base.Software)),
-                        key=lambda place: len(str(place[0][place[1]])))
+                        key=lambda place: _length(place[0][place[1]]))
         gone.append(ExifTags.TAGS.get(tag, str(tag)))
         del part[tag]
     return gone
+
+
+def _length(value) -> int:
+    """About how many bytes a value takes."""
+    return len(value) if isinstance(value, (bytes, str)) else 8 * len(value) if isinstance(value, tuple) else 8
