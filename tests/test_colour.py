@@ -212,7 +212,7 @@ def test_cicp(tmp_path):
 
 @pytest.mark.parametrize("chunks, message", [
     ([(b"cICP", bytes((9, 16, 0, 1)))], "PQ"), ([(b"cICP", bytes((9, 18, 0, 1)))], "HLG"),
-    ([(b"cICP", bytes((2, 2, 0, 1)))], "cICP"),
+    ([(b"cICP", bytes((2, 2, 0, 1)))], "primaries 2"),
     ([(b"cICP", bytes((1, 13, 0, 0)))], "full range"), ([chrm(BT2020)], "no gAMA"), ([gama(0)], "gAMA"),
     ([gama(100_000), chrm(((0, 0), (0, 0), (0, 0)), (0.3, 0.3))], "make no sense"),
     ([(b"cICP", b"1")], "4"), ([(b"gAMA", b"1")], "damaged")])

@@ -215,11 +215,18 @@ def test_heic_by_the_extra(tmp_path, monkeypatch):
     """A stand-in that does what the extra is documented to do: a size at once, the upright picture with its tags later."""
     exif = shot()
     exif[ORIENTATION] = 6
-    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: _with(exif).copy())
+    image = _with(exif).copy()
+    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: image)
     monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(open_heif=lambda path: opened))
     (tmp_path / "a.heic").write_bytes(HEIC)
     photo = read_photo(tmp_path / "a.heic", 1)
-    assert photo.exif[Base.Make] == "Maker" and np.array_equal(photo.colour, RGB)
+    assert photo.exif[Base.Make] == "Maker" and np.array_equal(photo.colour, RGB) and photo.profile is None
+    for codes, profile in (((12, 13), rgb_profile("CICP 12/13", P3)), ((1, 13), None), ((2, 2), None)):
+        image.info["nclx_profile"] = dict(zip(("color_primaries", "transfer_characteristics"), codes))
+        assert read_photo(tmp_path / "a.heic", 1).profile == profile
+    image.info["nclx_profile"]["transfer_characteristics"], image.info["nclx_profile"]["color_primaries"] = 16, 9
+    with pytest.raises(BadImage, match="PQ"):
+        read_photo(tmp_path / "a.heic", 1)
     with pytest.raises(BadImage, match="its header says 29x37"):
         read_photo(tmp_path / "a.heic", 0.001)
 

@@ -115,15 +115,15 @@ def of_exif(exif: Image.Exif, grey: bool) -> tuple[bytes | None, tuple[str, ...]
 
 
 def of_cicp(body: bytes, grey: bool) -> bytes | None:
-    """The profile for PNG's chunk cICP: codes of primaries, curve, matrix and range. None is sRGB."""
+    """The profile for PNG's chunk cICP: codes of primaries, curve, matrix and range as in ITU-T H.273. None is sRGB."""
     if len(body) != 4:
         raise BadImage(f"its chunk cICP has {len(body)} bytes, wanted 4")
     primaries, tone, matrix, full = body
     if matrix != 0 or full != 1:
         raise BadImage(f"its chunk cICP says matrix {matrix}, range {full}; wanted RGB (0) of full range (1)")
     if primaries not in CICP_PRIMARIES or tone not in CICP_CURVES:
-        raise BadImage(f"its chunk cICP says primaries {primaries}, transfer {CICP_NAMES.get(tone, tone)}; wanted primaries "
-                       f"{sorted(CICP_PRIMARIES)}, transfer {sorted(CICP_CURVES)}")
+        raise BadImage(f"its colours have primaries {primaries} and transfer {CICP_NAMES.get(tone, tone)} of H.273; wanted are "
+                       f"primaries {sorted(CICP_PRIMARIES)} and transfer {sorted(CICP_CURVES)}")
     if (primaries, tone) == (1, 13):
         return None
     return _made(f"CICP {primaries}/{tone}", grey, *CICP_PRIMARIES[primaries], CICP_CURVES[tone])

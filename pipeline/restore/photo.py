@@ -13,6 +13,7 @@ from pipeline.images.decode import read
 from pipeline.images.picture import DAMAGE, ORIENTATION, BadImage, Picture
 from pipeline.restore.exif import carried
 
+UNSAID = 2  # code of H.273
 HEIC_SUFFIXES = {".heic", ".heif"}
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
 
@@ -38,8 +39,9 @@ def _heic(path: Path | str, max_megapixels: float) -> Picture:
         image = heif.to_pillow()
         picture = picture_of(image, image.info.get("icc_profile"))
         if not picture.profile and (told := image.info.get("nclx_profile")):
-            codes = told["color_primaries"], told["transfer_characteristics"], 0, 1
-            picture = replace(picture, profile=of_cicp(bytes(codes), picture.colour.ndim == 2))
+            codes = told["color_primaries"], told["transfer_characteristics"]
+            if UNSAID not in codes:  # the decoder has undone matrix and range
+                picture = replace(picture, profile=of_cicp(bytes((*codes, 0, 1)), picture.colour.ndim == 2))
     except DAMAGE as error:
         raise error if isinstance(error, BadImage) else BadImage(f"damaged ({str(error).strip()})") from error
     picture.exif.pop(ORIENTATION, None)  # the decoder turns the picture and leaves the tag
