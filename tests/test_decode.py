@@ -247,6 +247,16 @@ def _oriented(orientation):
     return exif
 
 
+def test_an_interlaced_png(tmp_path):
+    passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]  # of Adam7
+    for values, depth in ((RGB, 8), (RGB.astype(np.uint16) * 257, 16)):
+        parts = [values[top::down, left::right] for top, down, left, right in passes]
+        rows = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for part in parts for row in part)
+        head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 2, 0, 0, 1)
+        chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+        assert np.array_equal(decoded(tmp_path, b"\x89PNG\r\n\x1a\n" + chunks), RGB)
+
+
 def test_exif_orientation_of_sixteen_bit_png(tmp_path):
     data = FILES["png16"]
     exif = Image.Exif()

@@ -109,7 +109,7 @@ def test_tiles_strips_and_compressions(tmp_path, options, compression):
         stored = values.transpose(2, 0, 1) if "planarconfig" in options else values
         predictor = {"predictor": True} if compression in ("lzw", "zlib") else {}
         tifffile.imwrite(buffer, stored, photometric="rgb", compression=compression, **options, **predictor)
-        check(tmp_path, buffer.getvalue(), values)
+        assert check(tmp_path, buffer.getvalue(), values) == []
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"])

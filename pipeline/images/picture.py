@@ -48,7 +48,8 @@ def read_exif(data: bytes | None) -> tuple[Image.Exif, tuple[str, ...]]:
             for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop):
                 exif.get_ifd(part)
             dict(exif)
-        return exif, ("its EXIF is damaged in part",) if heard else ()
+        damaged = any("orrupt" in str(warning.message) or "runcated" in str(warning.message) for warning in heard)
+        return exif, ("its EXIF is damaged in part",) if damaged else ()
     except DAMAGE:
         return Image.Exif(), ("its EXIF is damaged and left out",)
 

@@ -13,9 +13,10 @@ import imagecodecs
 import numpy as np
 import simplejpeg
 import tifffile
+from PIL import ExifTags, Image
 
 from pipeline.images.colour import checked, cmyk_to_srgb, of_exif
-from pipeline.images.picture import INCH, ORIENTATION, BadImage, Picture, eight_bit, parted, read_exif, zero_tail
+from pipeline.images.picture import DAMAGE, INCH, ORIENTATION, BadImage, Picture, eight_bit, parted, read_exif, zero_tail
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its messages name no file; what is wrong is refused here
 
@@ -43,12 +44,13 @@ def read_tiff(data: bytes) -> Picture:
         samples = samples.transpose(1, 2, 0, 3).reshape(page.imagelength, page.imagewidth, -1)
         if samples.shape[2] > channels + (alpha_is is not None):
             remarks += (f"{samples.shape[2] - channels - (alpha_is is not None)} samples beside its colours are left out",)
-        if page.compression == 1 and len(page.dataoffsets) == 1:
-            start, row = page.dataoffsets[0], samples[0].size * page.bitspersample // 8
-            remarks += zero_tail(data[start : start + page.databytecounts[0]], max(row, 2))
+        if page.compression == 1 and not page.is_tiled:
+            end = page.dataoffsets[-1] + page.databytecounts[-1]
+            remarks += zero_tail(data[page.dataoffsets[0] : end], max(samples[0].size * page.bitspersample // 8, 2))
         values = _scaled(page, kind, samples[..., : channels + (alpha_is is not None)])
+        big = file.is_bigtiff
         profile, orientation, dpi = page.tags.valueof(ICC), page.tags.valueof(ORIENTATION), _dpi(page)
-    exif, more = read_exif(data)
+    exif, more = _exif(data, big)
     exif[ORIENTATION] = orientation or 1  # of the page that is taken
     remarks += more
     colour, alpha = (values, None) if kind == "CMYK" else parted(values)
@@ -191,6 +193,19 @@ def _check_tags(data: bytes, place: int, order: str, big: bool) -> None:
             raise BadImage(f"cut off: the value of its tag {tag} is not in the file")
         if tag in SUB_IFDS[1:]:
             _check_tags(data, struct.unpack_from(order + offset, data, entry + size - room)[0], order, big)
+
+
+def _exif(data: bytes, big: bool) -> tuple[Image.Exif, tuple[str, ...]]:
+    if not big:
+        return read_exif(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            exif = image.getexif()
+            for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop):
+                exif.get_ifd(part)
+            return exif, ()
+    except DAMAGE:
+        return Image.Exif(), ("its EXIF is left out, as that of a BigTIFF of this kind cannot be read",)
 
 
 def _dpi(page: tifffile.TiffPage) -> tuple[float, float] | None:
