@@ -113,6 +113,11 @@ def test_exif_as_imagemagick_wrote_it(tmp_path):
     (tmp_path / "a").write_bytes(png(RGB, [(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(digits))]))
     photo = read_photo(tmp_path / "a", 1)
     assert np.array_equal(photo.colour, np.rot90(RGB, -1)) and photo.exif[Base.Make] == "Maker"
+    assert exif_of(tmp_path / "a")[Base.Make] == "Maker"
+    for bad in (b"garbage", zlib.compress(b"\nexif\n 4\nno digits")):
+        (tmp_path / "a").write_bytes(png(RGB, [(b"zTXt", b"Raw profile type exif\0\0" + bad)]))
+        photo = read_photo(tmp_path / "a", 1)
+        assert np.array_equal(photo.colour, RGB) and photo.remarks == ("its EXIF is damaged and left out",)
 
 
 def test_a_moving_picture_and_one_of_several_are_said(tmp_path):

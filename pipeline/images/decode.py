@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pipeline.images import by_pillow, jpeg, png, tiff
 from pipeline.images.colour import to_srgb
@@ -89,11 +89,11 @@ def exif_of(path: Path | str) -> Image.Exif:
             kind = kind_of(handle.read(16))
             handle.seek(0)
             if kind == "PNG":
-                return read_exif(png.exif_of(png.chunks(handle.read())))[0]
-            if kind in ("JPEG", "TIFF"):
-                return read_exif(jpeg.exif_of(handle.read()) if kind == "JPEG" else handle.read())[0]
+                return read_exif(png.exif_of(png.texts(handle)))[0]
             with Image.open(handle) as image:
-                return read_exif(image.info.get("exif"))[0]
+                exif = image.getexif()
+                exif.get_ifd(ExifTags.IFD.Exif)  # before the file is closed
+                return exif
     except DAMAGE:
         return Image.Exif()
 

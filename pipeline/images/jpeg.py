@@ -63,10 +63,6 @@ def size_of_jpeg(head: bytes) -> tuple[int, int] | None:
     return frame[2], frame[3]
 
 
-def exif_of(data: bytes) -> bytes | None:
-    return next(iter(_parts(data, to_frame=True).blocks(EXIF)), None)
-
-
 def _parts(data: bytes, to_frame: bool = False) -> Parts:
     parts, place = Parts(), 2
     while place + 4 <= len(data) or data[place : place + 2] == b"\xff\xd9":

@@ -1,6 +1,9 @@
 """Reading PNG: every chunk's checksum and the end are checked, and only what makes the pixels goes to the decoder."""
+import os
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -50,15 +53,28 @@ def chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
     raise BadImage("cut off: it has no end marker (IEND)")
 
 
-def exif_of(found: list[tuple[bytes, memoryview]]) -> bytes | None:
+def exif_of(found: Iterable[tuple[bytes, bytes | memoryview]]) -> bytes | None:
     """The EXIF block: a chunk of its own, or as ImageMagick wrote it before there was one, in hexadecimal digits."""
     for kind, body in found:
         if kind == b"eXIf":
             return bytes(body)
         if kind == b"zTXt" and bytes(body[:23]) == b"Raw profile type exif\0\0":
-            text = _unpacked(body[23:], 2**20).split()
-            return bytes.fromhex(b"".join(text[2:]).decode("latin-1"))
+            try:
+                return bytes.fromhex(b"".join(_unpacked(body[23:], 2**20).split()[2:]).decode("latin-1"))
+            except (ValueError, zlib.error):
+                return b"damaged"
     return None
+
+
+def texts(handle: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, body) of the chunks that may hold EXIF, without a look at the others."""
+    handle.seek(len(SIGNATURE))
+    while len(head := handle.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"eXIf", b"zTXt"):
+            yield kind, handle.read(length)
+            length = 0
+        handle.seek(length + 4, os.SEEK_CUR)
 
 
 def chunk(kind: bytes, body: bytes | memoryview) -> bytes:
