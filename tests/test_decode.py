@@ -301,7 +301,7 @@ def test_the_first_page_is_taken(tmp_path):
 
 
 def test_suffixes():
-    assert {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"} == IMAGE_SUFFIXES
+    assert {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp"} == IMAGE_SUFFIXES
 
 
 # Writing

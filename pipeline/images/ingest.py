@@ -42,10 +42,8 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
         raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
                          f"the first is {files[0]!r}")
     scenes = {name: scene_of(name, entry.scene, where) for name in names}
-    claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
-    parts = split(names, scenes, claims, where)
+    parts = split(names, scenes, {"val": entry.val, "test": entry.test, "holdout": entry.holdout}, where)
 
-    remarks = defaultdict(list)
     sizes, part_of = measure_files(names, parts, entry, limits, rejected, where)
     _refuse_if_too_many(rejected, limits.max_rejected, where)
 
@@ -55,7 +53,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
 
     made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
     digests = {part: set() for part in SPLITS}
-    frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
+    remarks, frames, faces = defaultdict(list), Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
     with ExitStack() as stack:
         shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
         for file, name, image in track(images(names, entry, limits, rejected, remarks), where, len(sizes)):
