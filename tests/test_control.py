@@ -1,10 +1,15 @@
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
-from conftest import smooth_image
+from conftest import smooth_image, write_shard
 from scipy import ndimage
 
 from pipeline.core.seeds import rng
+from pipeline.images.shards import Shard
 from pipeline.score.control import Tone, blurred, match_tone, mix_with_input, set_tone, sharpened
+from pipeline.score.fidelity import psnr
+from pipeline.score.strength import strength_curves
 
 
 def test_without_amount_and_noise_nothing_changes():
@@ -83,3 +88,15 @@ def test_a_set_of_the_wanted_tone_stays_and_a_constant_one_is_shifted():
     assert (match_tone(image, set_tone([image]), set_tone([image])) == image).all()
     grey = np.full((9, 7, 3), 77, np.uint8)
     assert (match_tone(grey, set_tone([grey]), Tone(np.full(3, 90.0), np.full(3, 30.0))) == 90).all()
+
+
+def test_strengths_are_on_the_line_from_input_to_output(tmp_path):
+    truth = np.full((20, 24, 3), 128, np.uint8)
+    for name, level in (("inputs", 100), ("outputs", 132), ("targets", 128)):
+        write_shard(tmp_path / name, {"a": np.full_like(truth, level), "b": np.full_like(truth, level)})
+    inputs, outputs, targets = (Shard(tmp_path / name) for name in ("inputs", "outputs", "targets"))
+    scorer = SimpleNamespace(measures={"psnr": psnr, "niqe": lambda image: 0.0})
+    off = [28, 20, 12, 4, 4, 12, 20]  # levels at strengths of 0 to 1.5 in steps of a quarter
+    wanted = [round(20 * np.log10(255 / levels), 4) for levels in off]
+    assert strength_curves(scorer, inputs, outputs, targets) == {"psnr": wanted}
+    assert strength_curves(scorer, inputs, targets, targets) == {}  # infinite at 1

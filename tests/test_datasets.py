@@ -360,7 +360,7 @@ def test_a_damaged_file_names_itself_and_its_set(project):
     file.write_bytes(file.read_bytes()[:-40])
     make("div2k", "DIV2K", "div2k-hr", also=("sets.div2k-mild.folder=DIV2K",))
     refusal = message(ingest, "div2k-mild")
-    assert refusal.startswith("sets.div2k-mild: 1 refused") and "'DIV2K_train_LR_mild/0790x4m.png': damaged" in refusal
+    assert refusal.startswith("sets.div2k-mild: 1 refused") and "'DIV2K_train_LR_mild/0790x4m.png': cut off" in refusal
 
 
 @pytest.mark.parametrize("preset, folder, key, wanted", [

@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import struct
 import zlib
 
@@ -64,7 +65,7 @@ def test_damaged_bytes_never_raise_anything_but_bad_image(tmp_path, kind):
             assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
         except BadImage as error:
             refused += 1
-            assert str(tmp_path) not in str(error) and "0x" not in str(error)  # reasons stand in manifests
+            assert str(tmp_path) not in str(error) and not re.search("0x[0-9a-f]{6}", str(error))  # of manifests
     assert refused > 0
 
 
@@ -127,7 +128,7 @@ def test_what_is_no_file(tmp_path):
 
 
 def test_floats_have_no_known_white(tmp_path):
-    with pytest.raises(BadImage, match="'F'"):
+    with pytest.raises(BadImage, match="floats of 32 bits"):
         decoded(tmp_path, encoded(Image.fromarray(RGB[..., 0].astype(np.float32)), "TIFF"))
 
 
@@ -246,6 +247,16 @@ def _oriented(orientation):
     return exif
 
 
+def test_an_interlaced_png(tmp_path):
+    passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]  # of Adam7
+    for values, depth in ((RGB, 8), (RGB.astype(np.uint16) * 257, 16)):
+        parts = [values[top::down, left::right] for top, down, left, right in passes]
+        rows = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for part in parts for row in part)
+        head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 2, 0, 0, 1)
+        chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+        assert np.array_equal(decoded(tmp_path, b"\x89PNG\r\n\x1a\n" + chunks), RGB)
+
+
 def test_exif_orientation_of_sixteen_bit_png(tmp_path):
     data = FILES["png16"]
     exif = Image.Exif()
@@ -290,7 +301,7 @@ def test_the_first_page_is_taken(tmp_path):
 
 
 def test_suffixes():
-    assert {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"} == IMAGE_SUFFIXES
+    assert {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp"} == IMAGE_SUFFIXES
 
 
 # Writing

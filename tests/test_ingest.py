@@ -168,8 +168,8 @@ def test_bad_files_are_named_with_reasons(project):
     Path("photos/cut.png").write_bytes(data[: len(data) // 2])  # its header is whole
     manifest = run(max_rejected=3)
     assert [entry["file"] for entry in manifest["rejected"]] == ["cut.png", "empty.jpg", "fake.png"]
-    assert [entry["reason"].split("(")[0].strip() for entry in manifest["rejected"]] == [
-        "damaged", "an empty file", "not a PNG, JPEG, TIFF, WebP or BMP image"]
+    assert [entry["reason"].split("(")[0].split(":")[0].strip() for entry in manifest["rejected"]] == [
+        "cut off", "an empty file", "not a PNG, JPEG, TIFF, WebP or BMP image"]
     assert names()["train"] == ["0", "1", "2", "3"]
     shutil.rmtree("data")
     message = refused(max_rejected=2)

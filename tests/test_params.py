@@ -154,7 +154,8 @@ def test_each_kind_of_move_is_told_once_and_files_of_today_are_told_none():
     with pytest.raises(params.ParamsError) as error:
         params.parse({"rows": rows, "tests": tests, "chains": {}, "far": {}})
     assert str(error.value).count("a row names one `network`") == str(error.value).count("second test set") == 1
-    assert str(error.value).endswith("the sections oracles, ensembles are new; they are {} where there is nothing to say")
+    assert str(error.value).endswith("the sections oracles, unsharpens, ensembles are new; they are {} where there is "
+                                     "nothing to say")
     assert moved(DEFAULTS) == []
 
 

@@ -10,18 +10,22 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import smooth_image
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
+from pipeline.images.colour import P3, for_rgb
 from pipeline.images.decode import ORIENTATION, BadImage
+from pipeline.images.icc import curve, grey_profile, rgb_profile
+from pipeline.images.picture import Picture, upright
 from pipeline.restore.exif import IFD, Base
-from pipeline.restore.photo import Photo, read_photo, upright
+from pipeline.restore.photo import read_photo
 from pipeline.restore.save import check_target, depth_for, save_photo
 
 RGB = smooth_image(np.random.default_rng(0), 37, 29)
 ALPHA = smooth_image(np.random.default_rng(1), 37, 29)[..., 0]
 DEEP = RGB.astype(np.uint16) * 257 - np.random.default_rng(2).integers(0, 200, RGB.shape).astype(np.uint16)
-PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()  # any bytes that are a profile
+PROFILE = rgb_profile("P3", P3)
+GREY = grey_profile("Grey", curve(1.8))
 MARK = "Restage sr-edsr 0123456789abcdef"
 
 
@@ -52,7 +56,7 @@ def test_exif_and_profile_go_from_any_format_to_any(tmp_path, source, suffix):
     Image.fromarray(RGB).save(tmp_path / "a", source, exif=exif, icc_profile=PROFILE)
     photo = read_photo(tmp_path / "a", 1)
     assert photo.colour.shape == (29, 37, 3) and photo.alpha is None
-    save_photo(tmp_path / f"b{suffix}", Photo(photo.colour[:20, :30], None, photo.profile, photo.exif), MARK)
+    save_photo(tmp_path / f"b{suffix}", Picture(photo.colour[:20, :30], None, photo.profile, photo.exif), MARK)
     with Image.open(tmp_path / f"b{suffix}") as image:
         assert image.size == (30, 20) and image.info["icc_profile"] == PROFILE
         check_tags(image.getexif(), 30)
@@ -67,10 +71,11 @@ def rgb_order(values: np.ndarray) -> np.ndarray:
     return values if values.ndim == 2 else values[..., [2, 1, 0, 3][: values.shape[2]]]
 
 
-def as_photo(values: np.ndarray) -> Photo:
+def as_photo(values: np.ndarray) -> Picture:
     if values.ndim == 3 and values.shape[2] % 2 == 0:
-        return Photo(values[..., 0] if values.shape[2] == 2 else values[..., :3], values[..., -1], PROFILE, shot())
-    return Photo(values, None, PROFILE, shot())
+        grey = values.shape[2] == 2
+        return Picture(values[..., 0] if grey else values[..., :3], values[..., -1], GREY if grey else PROFILE, shot())
+    return Picture(values, None, GREY if values.ndim == 2 else PROFILE, shot())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -86,7 +91,9 @@ def test_grey_alpha_and_depth_come_back_as_they_were(tmp_path, suffix, depth, ki
     np.testing.assert_array_equal(back.colour, colour)
     if photo.alpha is not None:
         np.testing.assert_array_equal(back.alpha, photo.alpha)
-    assert back.profile == PROFILE and back.exif[Base.Make] == "Maker"
+    grey_stays = "grey" in kind and (depth, kind) != (16, "grey+alpha")
+    assert back.profile == (GREY if grey_stays else photo.profile if "rgb" in kind else for_rgb(GREY))
+    assert back.exif[Base.Make] == "Maker"
     if kind != "grey+alpha":
         other = tifffile.imread(path) if suffix == ".tif" else rgb_order(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
         np.testing.assert_array_equal(other, np.dstack((colour, photo.alpha)) if "alpha" in kind else colour)
@@ -94,7 +101,7 @@ def test_grey_alpha_and_depth_come_back_as_they_were(tmp_path, suffix, depth, ki
 
 def test_a_tall_tiff_has_many_strips_that_others_read(tmp_path):
     tall = np.random.default_rng(0).integers(0, 65536, (301, 17, 3)).astype(np.uint16)
-    save_photo(tmp_path / "a.tiff", Photo(tall, None, None, Image.Exif()), MARK)
+    save_photo(tmp_path / "a.tiff", Picture(tall, None, None, Image.Exif()), MARK)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.tiff"), cv2.IMREAD_UNCHANGED)[..., ::-1], tall)
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         assert file.pages[0].tags["Predictor"].value == 2 and len(file.pages[0].dataoffsets) == 5
@@ -148,11 +155,11 @@ def test_other_kinds_of_pixels(tmp_path):
     assert photo.alpha[5, 6] == 0 and np.array_equal(photo.colour, RGB)
     photo = saved(tmp_path, image.convert("1"), "PNG")
     assert photo.colour.ndim == 2 and set(np.unique(photo.colour)) == {0, 255}
-    photo = saved(tmp_path, image.convert("CMYK"), "TIFF", icc_profile=PROFILE)
-    assert photo.colour.shape == RGB.shape and photo.profile is None
+    photo = saved(tmp_path, image.convert("CMYK"), "TIFF", icc_profile=PROFILE)  # for RGB
+    assert photo.remarks and photo.colour.shape == RGB.shape and photo.profile is None
     photo = saved(tmp_path, image, "BMP")
     assert np.array_equal(photo.colour, RGB) and photo.profile is None and not dict(photo.exif)
-    with pytest.raises(BadImage, match="pixels of kind 'F'"):
+    with pytest.raises(BadImage, match="pixels of floats of 32 bits"):
         saved(tmp_path, Image.fromarray(np.zeros((9, 9), np.float32)), "TIFF")
 
 
@@ -178,19 +185,19 @@ def test_too_long_a_makers_note_is_left_out_of_a_jpeg(tmp_path):
     exif = shot()
     exif.get_ifd(IFD.Exif)[Base.MakerNote] = bytes(70_000)
     for name, there in (("a.jpg", False), ("a.tiff", True)):
-        save_photo(tmp_path / name, Photo(RGB, None, None, exif), MARK)
+        save_photo(tmp_path / name, Picture(RGB, None, None, exif), MARK)
         with Image.open(tmp_path / name) as image:
             check_tags(image.getexif(), 29)
             assert (Base.MakerNote in image.getexif().get_ifd(IFD.Exif)) == there
 
 
 def test_quality_and_lossless_webp(tmp_path):
-    photo = Photo(RGB, ALPHA, None, Image.Exif())
+    photo = Picture(RGB, ALPHA, None, Image.Exif())
     save_photo(tmp_path / "a.webp", photo, MARK, quality=100)
     back = read_photo(tmp_path / "a.webp", 1)
     assert np.array_equal(back.colour, RGB) and np.array_equal(back.alpha, ALPHA)
     for quality in (30, 95):
-        save_photo(tmp_path / f"{quality}.jpg", Photo(RGB, None, None, Image.Exif()), MARK, quality)
+        save_photo(tmp_path / f"{quality}.jpg", Picture(RGB, None, None, Image.Exif()), MARK, quality)
     assert (tmp_path / "30.jpg").stat().st_size < (tmp_path / "95.jpg").stat().st_size
 
 
@@ -208,11 +215,18 @@ def test_heic_by_the_extra(tmp_path, monkeypatch):
     """A stand-in that does what the extra is documented to do: a size at once, the upright picture with its tags later."""
     exif = shot()
     exif[ORIENTATION] = 6
-    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: _with(exif).copy())
+    image = _with(exif).copy()
+    opened = types.SimpleNamespace(size=(29, 37), to_pillow=lambda: image)
     monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(open_heif=lambda path: opened))
     (tmp_path / "a.heic").write_bytes(HEIC)
     photo = read_photo(tmp_path / "a.heic", 1)
-    assert photo.exif[Base.Make] == "Maker" and np.array_equal(photo.colour, RGB)
+    assert photo.exif[Base.Make] == "Maker" and np.array_equal(photo.colour, RGB) and photo.profile is None
+    for codes, profile in (((12, 13), rgb_profile("CICP 12/13", P3)), ((1, 13), None), ((2, 2), None)):
+        image.info["nclx_profile"] = dict(zip(("color_primaries", "transfer_characteristics"), codes))
+        assert read_photo(tmp_path / "a.heic", 1).profile == profile
+    image.info["nclx_profile"]["transfer_characteristics"], image.info["nclx_profile"]["color_primaries"] = 16, 9
+    with pytest.raises(BadImage, match="PQ"):
+        read_photo(tmp_path / "a.heic", 1)
     with pytest.raises(BadImage, match="its header says 29x37"):
         read_photo(tmp_path / "a.heic", 0.001)
 
@@ -223,7 +237,7 @@ def files() -> dict[str, bytes]:
     for suffix, values in ((".png", RGB), (".jpg", RGB), (".webp", RGB), (".tif", DEEP), (".16.png", DEEP)):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"a{suffix}")
-            save_photo(path, Photo(values, None, PROFILE, shot()), MARK)
+            save_photo(path, Picture(values, None, PROFILE, shot()), MARK)
             data[suffix] = path.read_bytes()
     return data
 

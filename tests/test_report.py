@@ -22,6 +22,7 @@ from pipeline.images.test_sets import folder_of
 from pipeline.report import costs
 from pipeline.report.crops import SCENES, SIDE, SceneCrops, first_of_scenes, window
 from pipeline.report.gallery import GAP, LABEL, Pick, gains, gallery, picks
+from pipeline.report.reference import of_another_kind
 from pipeline.report.svg import Axis, Point, chart, scatter
 from pipeline.report.tradeoff import curves
 from pipeline.report.verdict import LEVELS
@@ -68,7 +69,8 @@ def write_scores(key: str, rows: list[str], metrics=("psnr", "niqe"), absent=())
     write_json(f"data/bench/sr/{key}.json", {
         "rows": found, "absent": list(absent), "counts": dict.fromkeys((*test_sets, "reference"), counts),
         "parameters": dict.fromkeys(rows, 1234), "networks": networks, "flop": dict.fromkeys(networks, 1000),
-        "manifests": {name: {"parameters": 1234, "weights": f"{name}-weights", "made": {"seed": 1}} for name in networks}})
+        "manifests": {name: {"parameters": 1234, "weights": f"{name}-weights", "made": {"seed": 1}} for name in networks},
+        "strengths": dict.fromkeys(networks, {"psnr": [20, 21, 22, 23, 22.5, 21, 20], "lpips_alex": [7, 6, 5, 4, 3, 2, 2.5]})})
 
 
 def write_crops(key: str, rows: list[str], truth: bool = True) -> None:
@@ -420,7 +422,7 @@ def test_every_network_of_the_presets_has_an_origin(presets):
         assert made_by(lineage, lineage.nodes[name]) and set(lineage.ancestors([name])) <= set(names)
     oracles = {name for name in names if lineage.truth(name)}
     stage2 = {f"{key}-stage2" for key in p.systems}
-    assert {f"{key}-oracle" for key in p.systems} <= oracles
+    assert p.oracles.keys() <= oracles
     assert stage2 & oracles == (stage2 if "uhdm" in presets else set())  # whose recipe was fitted with truth
 
 
@@ -430,10 +432,27 @@ def test_what_a_network_comes_from_is_told(project):
     assert lineage.nodes["sr-edsr-oracle"].targets == "sets/sr-truth"
     assert lineage.nodes["sr-edsr-gan"].inputs == "pairs/sr/inputs"
     found = made()
-    assert found.text.count('<svg class="chart"') == 2  # loss and validation of the one network that has a curve
+    assert found.text.count('<svg class="chart"') == 2 + 2  # strengths; loss and validation of the one network with a curve
     assert "validation PSNR, dB: val_psnr 19 to 20.5" in found.text
 
 
 def test_the_template_of_the_page_is_tracked():
     stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["page"]
     assert "pipeline/report/web" in stage["deps"] and (ROOT / "pipeline/report/web/page.html").is_file()
+
+
+def test_a_reference_of_another_kind_than_the_captures_is_told():
+    values = yaml.safe_load(with_presets("optics", "city100"))
+    for key, entry in values["sets"].items():
+        entry["folder"] = "/City100" if key.startswith("optics") else "/photos"
+    text = of_another_kind(parse(values), "optics")
+    assert "sets.clean" in text and "calibrations.optics" in text and "sets.optics-clean" in text
+    values["tests"]["optics"]["reference"] = "optics-clean"
+    assert of_another_kind(parse(values), "optics") == "" == of_another_kind(load(ROOT / "params.yaml"), "sr")
+
+
+def test_the_page_shows_what_other_strengths_of_the_row_score(project):
+    found = made()
+    assert "PSNR is best at 0.75: 23.00; at 1 it is 22.50." in found.said
+    assert "LPIPS-Alex is best at 1.25: 2.0000; at 1 it is 3.0000." in found.said
+    assert found.text.count("strength 1.5</text>") == 2

@@ -1,4 +1,5 @@
 """`python -m pipeline repro` on a small project of shell commands, beside `dvc repro` on the same."""
+import io
 import os
 import pickle
 import re
@@ -18,6 +19,7 @@ import psutil
 import pytest
 from conftest import ROOT
 from dvc.repo import Repo
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.check import lockfile
@@ -26,7 +28,9 @@ from pipeline.core import memory
 from pipeline.run import dag as dags
 from pipeline.run import times
 from pipeline.run.execute import Run
+from pipeline.run.show import Show
 from pipeline.run.slots import Slots, slots
+from pipeline.run.stage import log_of
 
 # `wait` waits for the file go, which nothing depends on, and says who waits
 STAGES = """
@@ -139,6 +143,7 @@ def test_the_others_go_on_where_one_fails_and_the_next_call_resumes(project, exp
     assert ran(output) == {"first", "part@y", "part@z", "always"}
     assert "cannot make x" in output and "failed: part@x\nnot run: join, last" in output
     Path("fail-x").unlink()
+    Path(".dvc/tmp/rwlock").write_text("")  # as if dvc was killed when it wrote it: then it cannot read it
     assert ran(repro()) == {"part@x", "always", "join", "last"}
     assert lock() == expected
     records = times.recorded()
@@ -280,3 +285,22 @@ def test_as_many_stages_as_gpus_or_as_threads_have_cores(monkeypatch):
     assert slots(0, [], 1) == Slots(2, 10, ["2", "5"]) and slots(4, ["7"], 1) == Slots(4, 10, ["7"])
     monkeypatch.setenv("GPUS", "2")  # one training has all
     assert slots(0, [], 1) == Slots(1, 10)
+
+
+def test_the_board_tells_what_runs_and_how_long_the_rest_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    needs = {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"b", "c"}}
+    seconds = {"a": 5, "b": 300, "c": 200, "d": 100}
+    monkeypatch.setattr(times, "recorded", lambda: {stage: {"start": 0, "end": end} for stage, end in seconds.items()})
+    show = Show(SimpleNamespace(stages=dict.fromkeys(needs), needs=needs, missing=None), 2)
+    show.console = Console(width=80, record=True, file=io.StringIO())
+    show.passed("a")
+    show.running = {"b": time.monotonic() - 60, "c": time.monotonic() - 60}  # not started, as that takes over the terminal
+    log_of("b").parent.mkdir(parents=True)
+    log_of("b").write_text("first\nb: 10/50  1.0/s\n\n")
+    show.console.print(show.board())
+    text = show.console.export_text()
+    assert re.search(r"^b +60 s +b: 10/50  1\.0/s *$", text, re.MULTILINE)
+    assert "1 of 4 done, 2 run, 1 wait, 6 min left" in text  # 240 s of b, then 100 of d
+    seconds.pop("d")
+    assert Show(show.dag, 2).time_left() == ""  # where a stage never ran nobody knows

@@ -4,8 +4,9 @@ DVC writes the file in place. A kill in that moment leaves its beginning: DVC th
 stages had never run. `python -m pipeline repro` keeps the last whole one in .work/, from which `mend` takes what is missing.
 Where a stage ran since, its entry is older than its outs, and DVC takes the outs from its run cache, or runs it again.
 
-Whoever calls `mend`, `keep` or `order` holds DVC's lock, so that nobody writes the file meanwhile.
+Whoever calls `mend`, `release`, `keep` or `order` holds DVC's lock, so that nobody writes the file meanwhile.
 """
+import json
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from voluptuous import Invalid
 from pipeline.core.files import write
 
 LOCK, KEPT, DAMAGED = Path("dvc.lock"), Path(".work/dvc.lock"), Path(".work/dvc.lock.damaged")
+IN_USE = Path(".dvc/tmp/rwlock")
 ENTRY = re.compile(r"^  ([^\s#-].*):$", re.MULTILINE)  # the first line of a stage's entry
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
@@ -51,6 +53,16 @@ def mend(stages: Collection[str] = ()) -> str | None:
     last = {name: old[name] for name in [*new][-1:] if name in old}  # which may be cut off after a whole line
     _write(kept | found, old | new | last)
     return wrong
+
+
+def release() -> None:
+    """Remove DVC's list of the files that are in use, if it was cut off: DVC runs nothing while it cannot read the list."""
+    try:
+        json.loads(IN_USE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        IN_USE.unlink()
 
 
 def keep() -> None:

@@ -72,6 +72,8 @@ def restore(
 
 def _tell(outcome, photos: int, passed: str) -> None:
     """What became of the photos; ends the command when not all could be restored."""
+    for photo, remarks in outcome.remarks.items():
+        typer.echo(f"note: {photo}: {'; '.join(remarks)}", err=True)
     for photo, reason in outcome.failed.items():
         typer.echo(f"error: {photo}: {reason}", err=True)
     done = f"{len(outcome.restored)} restored" + (f", {len(outcome.skipped)} there already" if outcome.skipped else "")

@@ -24,6 +24,8 @@ class Scores:
     per_image: dict[str, dict[str, int]] = field(default_factory=dict)
     """Network that is learnt from each test image anew -> steps, and pixels of their patches, that one takes on average."""
     manifests: dict[str, dict] = field(default_factory=dict)  # network -> its manifest
+    strengths: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """Row -> metric -> its value on captures at each of score/names.py's STRENGTHS."""
     published: dict[str, dict[str, float]] = field(default_factory=dict)  # row -> metric -> a paper's own figure
     oracles: dict[str, str] = field(default_factory=dict)
     """Row that truth reached, or that is a control of one -> how, in words; nothing for the oracle of a system."""
@@ -33,7 +35,7 @@ class Scores:
         self.absent += bench["absent"]
         for name in ("rows", "counts", "parameters", "networks", "flop"):
             getattr(self, name).update(bench[name])
-        for name in ("per_image", "manifests"):
+        for name in ("per_image", "manifests", "strengths"):
             getattr(self, name).update(bench.get(name, {}))
 
     def sort(self, order: list[str]) -> None:

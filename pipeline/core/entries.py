@@ -129,8 +129,8 @@ class Tests(Strict):
     reference: Name
     """The set whose holdout split is the reference of SWD and of the fitted NIQE."""
     metrics: tuple[str, ...] = ()
-    """Metrics that are computed only for tests that ask for them, such as psnr_aligned, moire_energy and flat_noise, which need
-    truth. All metrics are in score/registry.py."""
+    """Metrics that are computed only for tests that ask for them, such as psnr_aligned, psnr_registered, moire_energy and
+    flat_noise, which need truth. All metrics are in score/registry.py."""
     blur: tuple[Positive, ...] = ()
     """Controls: sigmas in pixels of a Gaussian blur of the stage-1 output, and of the input, enlarged by bicubic."""
     match_tone: bool = False

@@ -6,13 +6,18 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_NAME = 255  # bytes, of usual file systems
+
 
 @contextmanager
 def replacing(path: Path | str, mode: str = "wb"):
     """Open a temporary file beside `path`; on success it is flushed to disk and takes `path`'s place, on error it goes."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME - 20:  # what the rest of the temporary name takes
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
     try:
         with open(temporary, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": "\n"})) as handle:
             yield handle

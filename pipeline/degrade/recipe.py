@@ -131,8 +131,8 @@ def _reduced(resized, clean, scale):
 
 
 KINDS = {  # kind of a recipe -> its degradation
-    "bicubic": _bicubic, "updown": _updown, "sharpened": _sharpened, "random": _random, "calibrated": _calibrated, "blur": _blur,
-    "unknown": _unknown, "moire": lambda clean, rng, how: photograph_part(clean, how.size, how.recipe, rng)}
+    "bicubic": _bicubic, "updown": _updown, "sharpened": _sharpened, "random": _random, "calibrated": _calibrated,
+    "blur": _blur, "unknown": _unknown, "moire": lambda clean, rng, how: photograph_part(clean, how.size, how.recipe, rng)}
 FRAMES = {"moire"}
 """Kinds that are given a whole image and choose the part of it that the pair shows; their draw says which: top, left, height,
 width. The others are given the part."""

@@ -1,5 +1,5 @@
 """The images that a file of a set holds: itself, or every n-th frame of a video, named FILE#000120."""
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,12 @@ def sizes_of(path: Path, name: str, every: int, max_megapixels: float) -> dict[s
     return {f"{name}#{index:06d}": (height, width) for index in range(0, count, every)}
 
 
-def read_images(path: Path, name: str, every: int, max_megapixels: float) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (image's name, uint8 (height, width, 3) RGB) of the same images, one at a time; BadImage as above."""
+def read_images(path: Path, name: str, every: int, max_megapixels: float,
+                tell: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (image's name, uint8 (height, width, 3) RGB) of the same images, one at a time; BadImage as above. `tell` gets
+    what a user is to know of them."""
     if not is_video(path):
-        yield name, decode(path, max_megapixels)
+        yield name, decode(path, max_megapixels, tell)
         return
     for index, frame in read_frames(path, every):
         yield f"{name}#{index:06d}", frame

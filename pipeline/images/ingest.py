@@ -8,7 +8,7 @@ cut from train and val images at places that depend on seed and name alone, in s
 captures and the set of their truth, with sizes in proportion, are cut alike. A train or val image smaller than a patch
 is rejected; patches of an image that turns out damaged are missing.
 """
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,8 +42,7 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
         raise SplitError(f"{where}.include: {entry.include!r} matches none of {len(files)} images in {entry.folder}, "
                          f"the first is {files[0]!r}")
     scenes = {name: scene_of(name, entry.scene, where) for name in names}
-    claims = {"val": entry.val, "test": entry.test, "holdout": entry.holdout}
-    parts = split(names, scenes, claims, where)
+    parts = split(names, scenes, {"val": entry.val, "test": entry.test, "holdout": entry.holdout}, where)
 
     sizes, part_of = measure_files(names, parts, entry, limits, rejected, where)
     _refuse_if_too_many(rejected, limits.max_rejected, where)
@@ -54,10 +53,10 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
 
     made = {part: {"images": 0, "scenes": set()} for part in SPLITS}
     digests = {part: set() for part in SPLITS}
-    frames, faces = Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
+    remarks, frames, faces = defaultdict(list), Counter(), Counter(searched=0, without=0, kept=0, too_small=0, too_large=0)
     with ExitStack() as stack:
         shards = {part: stack.enter_context(ShardWriter(out / part)) for part in SPLITS}
-        for file, name, image in track(images(names, entry, limits, rejected), where, len(sizes)):
+        for file, name, image in track(images(names, entry, limits, rejected, remarks), where, len(sizes)):
             part, scene = parts[file], scenes[file]
             origin = {"file": names[file]} | ({"whole": image.shape[:2]} if name in counts else {})
             digests[part] |= {sha256_of_array(image)} if image.min() < image.max() else set()  # an empty one is nobody's
@@ -82,6 +81,8 @@ def ingest(entry: Set, limits: Ingest, seed: int, where: str, out: Path) -> tupl
         "not_included": len(files) - len(set(names.values())),
         "rejected": [{"file": path, "reason": reason} for path, reason in sorted(rejected.items())],
     }
+    if remarks:
+        manifest["remarks"] = [{"file": path, "remarks": told} for path, told in sorted(remarks.items())]
     if entry.video_every:
         manifest["video"] = {"files": len(frames), "frames": frames.total()}
     if entry.faces:
@@ -116,13 +117,17 @@ def settings_of(entry: Set, limits: Ingest) -> dict:
     return settings
 
 
-def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield (name of a file, of an image in it, pixels) of the files that are not `rejected`, and add to these."""
+def images(names: dict[str, str], entry: Set, limits: Ingest, rejected: dict,
+           remarks: dict[str, list[str]]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (name of a file, of an image in it, pixels) of the files that are not `rejected`, and add to these. `remarks` gets
+    what a user is to know of how a file was read."""
     for name, path in names.items():
         if path in rejected:
             continue
         try:
-            for image_name, image in read_images(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels):
+            found = read_images(Path(entry.folder, path), name, entry.video_every, limits.max_megapixels,
+                                lambda remark, path=path: remarks[path].append(remark))
+            for image_name, image in found:
                 yield name, image_name, image
         except BadImage as error:
             rejected[path] = str(error)

@@ -23,11 +23,12 @@ from pipeline.compare.text import count, heading
 from pipeline.core.graph import Graph
 from pipeline.report import costs
 from pipeline.report.gallery import gallery
+from pipeline.report.reference import of_another_kind
 from pipeline.report.svg import chart
 from pipeline.report.tables import cells, conventions, figures, not_computed, reached, scored
 from pipeline.report.tradeoff import plots
 from pipeline.report.verdict import LEVELS, Verdict, apart, decide
-from pipeline.score.names import CHOICE_SET, TEST_SETS
+from pipeline.score.names import CHOICE_SET, STRENGTHS, TEST_SETS
 from pipeline.score.registry import METRICS, diagnostics
 
 WEB = Path(__file__).with_name("web")
@@ -104,10 +105,23 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
     return {"key": f"{task}-{tests}", "tests": tests, "verdict": found, "tables": tables, "differences": differences,
             "remarks": comparison.conventions(), "counts": count(group.counts[where]) if where else "",
             "command": f"--model {found.row}" if chain and not set(chain) & set(params.zssr) else "",
+            "warning": of_another_kind(params, tests),
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
+            "strengths": _strengths(group, found.row),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],
             "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
+
+
+def _strengths(group: Scores, row: str) -> list[tuple[str, Markup]]:
+    """Of each metric that was measured at several strengths of a row: where it is best, in words, and its curve."""
+    found = []
+    for name, values in group.strengths.get(row, {}).items():
+        metric, points = METRICS[name], [*zip(STRENGTHS, values)]
+        best, value = (max if metric.better == "up" else min)(points, key=lambda point: point[1])
+        text = f"{metric.title} is best at {best:g}: {metric.text(value)}; at 1 it is {metric.text(dict(points)[1])}."
+        found.append((text, Markup(chart({metric.title: points}, metric.title, "strength {:g}"))))
+    return found
 
 
 class TableCell(NamedTuple):

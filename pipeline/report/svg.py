@@ -71,8 +71,8 @@ def scatter(points: list[Point], paths: list[Path], x: Axis, y: Axis, title: str
     return "".join([*parts, "</svg>"])
 
 
-def chart(curves: dict[str, list[tuple[float, float]]], title: str) -> str:
-    """A small plot of curves over training steps; of each the last value is told."""
+def chart(curves: dict[str, list[tuple[float, float]]], title: str, end: str = "{:g} steps") -> str:
+    """A small plot of curves over training steps, or of what `end` names; of each the first and the last value are told."""
     width, height, left, top = 250, 120, 8, 22
     values = [b for points in curves.values() for _, b in points]
     to_x = _scale([a for points in curves.values() for a, _ in points], left, width - 8, False, 0)
@@ -85,7 +85,7 @@ def chart(curves: dict[str, list[tuple[float, float]]], title: str) -> str:
         parts.append(f'<path class="line c{colour}" d="M{line}"/>')
     last = max(a for points in curves.values() for a, _ in points)
     parts.append(f'<text class="tick" x="{width - 8}" y="12" text-anchor="end">{min(values):.4g} to {max(values):.4g}</text>'
-                 f'<text class="tick" x="{width - 8}" y="{height - 3}" text-anchor="end">{last:g} steps</text></svg>')
+                 f'<text class="tick" x="{width - 8}" y="{height - 3}" text-anchor="end">{end.format(last)}</text></svg>')
     return "".join(parts)
 
 

@@ -37,6 +37,8 @@ def figures(scores: Scores, test_set: str, rows) -> pd.DataFrame:
 def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] = ()) -> list[str]:
     """Lines that say how the numbers of the metrics `computed` were made on all the `tests`, as a Markdown list."""
     reference = counts.get("reference", {"images": 0, "scenes": 0})
+    names = dict.fromkeys(entry.reference for entry in tests if entry.reference != "none")
+    whose = f", those of {' and '.join(f'`sets.{name}`' for name in names)}," if names else ""
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
     backbones = ", ".join(METRICS[f"lpips_{net}"].title.removeprefix("LPIPS-") for net in bench.lpips)
@@ -47,7 +49,7 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
         "with an 11x11 Gaussian window of sigma 1.5. "
         + (f"LPIPS v0.1 on whole images, backbone {backbones}. " if backbones else "")
         + "Each is the mean over the images.",
-        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference that no training has seen. SWD is the "
+        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference{whose} that no training has seen. SWD is the "
         f"mean over the band-pass levels of a Laplacian pyramid, {bench.swd_patches} patches, {bench.swd_projections} "
         f"directions. NIQE is fitted in patches of {bench.niqe_patch} pixels, so it does not compare with published "
         "values; NIQE-published, of the authors' model, does.",

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
-from pipeline.images.decode import DAMAGE, BadImage, read_size
+from pipeline.images.decode import BadImage, exif_of, read_size
 from pipeline.restore.exif import Base
 from pipeline.restore.plan import Job
 from pipeline.restore.restorer import MARK, Begun, Restorer
@@ -21,6 +20,8 @@ class Outcome:
     """Restored before, by the same networks and settings from the same bytes."""
     failed: dict[Path, str] = field(default_factory=dict)
     """Photo -> why."""
+    remarks: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    """Photo -> what a user is to know of how it was read and written."""
     stopped: int | None = None
     """The exit code of a process that was asked to stop, if this one was."""
 
@@ -59,7 +60,8 @@ def restore_all(restorer: Restorer, jobs: list[Job], quality: int = 95, compare:
                     if job in begun:
                         account.add(0)
                         with _noted(outcome, job):
-                            restorer.finish(begun.pop(job), picture, account.add, colours.get(job))
+                            if remarks := restorer.finish(begun.pop(job), picture, account.add, colours.get(job)):
+                                outcome.remarks[job.photo] = remarks
                             outcome.restored.append(job.photo)
                     account.close()
         except _Stopped:
@@ -136,11 +138,7 @@ def _is_done(restorer: Restorer, job: Job, quality: int, compare: bool, overwrit
 
 def _mark(path: Path) -> str:
     """`Software` in the EXIF of a file."""
-    try:
-        with Image.open(path) as image:
-            return str(image.getexif().get(Base.Software, ""))
-    except DAMAGE:
-        return ""
+    return str(exif_of(path).get(Base.Software, ""))
 
 
 def _size(photo: Path, max_megapixels: float) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """From what a user names to what is to be done: which photo becomes which file. Nothing is read or written here."""
 import os
 from dataclasses import dataclass
-from glob import glob, has_magic
-from itertools import takewhile
+from glob import escape, glob, has_magic
 from pathlib import Path
 
+from pipeline.core.files import LONGEST_NAME, sha256_of
 from pipeline.images.decode import IMAGE_SUFFIXES
 from pipeline.images.find import passed_over, refuse_link, walk
 from pipeline.images.look_alike import look_alike
@@ -27,7 +27,10 @@ class Job:
     @property
     def picture(self) -> Path:
         """Where the two are shown side by side."""
-        return self.target.with_name(f"{self.target.name}-compare.png")
+        name, ending = os.fsencode(self.target.name), "-compare.png"
+        if len(name) > LONGEST_NAME - len(ending):
+            ending = f"-{sha256_of(self.target.name)[:8]}{ending}"
+        return self.target.with_name(name[: LONGEST_NAME - len(ending)].decode(errors="ignore") + ending)
 
 
 def plan(inputs: list[Path], output: Path, suffix: str | None = None, pictures: bool = False) -> tuple[list[Job], str]:
@@ -90,8 +93,9 @@ def _files(path: Path) -> tuple[list[Path], Path]:
             return sorted(walk(path, "PHOTO")), path
         if not has_magic(str(path)):
             raise PlanError(f"{path}: no such file{look_alike(path.name, _names(path.parent))}")
-        base = Path(*takewhile(lambda part: not has_magic(part), path.parts))  # before the first wildcard
-        files = [Path(file) for file in sorted(glob(str(path), recursive=True))]
+        base = _fixed(path.parts)
+        pattern = Path(escape(str(base)), *path.parts[len(base.parts) :])
+        files = [Path(file) for file in sorted(glob(str(pattern), recursive=True))]
         for folder in {folder for file in files for folder in (file, *file.parents) if base in folder.parents}:
             if folder.is_dir():
                 refuse_link(folder, "PHOTO")
@@ -106,6 +110,16 @@ def _names(folder: Path) -> list[str]:
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)  # such as ._photo.jpg of macOS
+
+
+def _fixed(parts: tuple[str, ...]) -> Path:
+    """The folder before the first wildcard of a glob; brackets in the name of a folder that is there are none."""
+    base = Path()
+    for part in parts:
+        if has_magic(part) and not (base / part).is_dir():
+            return base
+        base /= part
+    return base
 
 
 def _check(jobs: list[Job], pictures: bool) -> None:

@@ -14,12 +14,13 @@ import numpy as np
 
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
+from pipeline.images.picture import Picture
 from pipeline.restore.learnt import Learnt, learnt_by
 from pipeline.restore.memory import tile_for
 from pipeline.restore.mix import AtStrength, blend_of, check_mask, keep_black, read_mask
 from pipeline.restore.model import Turned, in_bf16
 from pipeline.restore.named import hashes_of, is_file, named
-from pipeline.restore.photo import Photo, read_photo
+from pipeline.restore.photo import read_photo
 from pipeline.restore.pixels import quantise
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.side_by_side import write_side_by_side
@@ -42,7 +43,7 @@ def _nothing(pixels: int) -> None:
 @dataclass
 class Begun:
     """A photo that was read and is to be restored into a file."""
-    photo: Photo
+    photo: Picture
     target: Path
     dtype: np.dtype
     quality: int
@@ -102,11 +103,11 @@ class Restorer:
         return self._masked(self._restored(image, image.dtype), image)
 
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
-             picture: Path | None = None, advance: Advance = _nothing) -> None:
+             picture: Path | None = None, advance: Advance = _nothing) -> tuple[str, ...]:
         """Restore a file into another, whose suffix says its format; if `picture`, write both side by side there. `advance` is
-        as in `restore_into`. Raises BadImage for a photo, ValueError for a target that cannot hold its restoration, OSError,
-        and MemoryError."""
-        self.finish(self.begin(photo, target, quality, max_megapixels), picture, advance)
+        as in `restore_into`. Returns what a user is to know of how the photo was read and written. Raises BadImage for a photo,
+        ValueError for a target that cannot hold its restoration, OSError, and MemoryError."""
+        return self.finish(self.begin(photo, target, quality, max_megapixels), picture, advance)
 
     def begin(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200) -> Begun:
         """The first part of `file`: the photo is read, and the target can hold its restoration."""
@@ -124,8 +125,9 @@ class Restorer:
         return Begun(source, target, dtype, quality, mark)
 
     def finish(self, begun: Begun, picture: Path | None = None, advance: Advance = _nothing,
-               colour: np.ndarray | None = None) -> None:
-        """The rest of `file`. `colour`: of the restoration, where `together` made it. To be done once with what has begun."""
+               colour: np.ndarray | None = None) -> tuple[str, ...]:
+        """The rest of `file`, and what that returns. `colour`: of the restoration, where `together` made it. To be done once
+        with what has begun."""
         source, folder = begun.photo, begun.target.parent
         if colour is None:
             colour = self._restored(source.colour, begun.dtype, folder, advance)
@@ -134,10 +136,10 @@ class Restorer:
         if source.alpha is not None:
             alpha = self._alpha(source.alpha, begun.dtype, folder, lambda pixels: advance(0))
         if picture:
-            write_side_by_side(picture, source.colour, colour)
+            write_side_by_side(picture, source.colour, colour, source.profile)
         del source
         begun.photo = replace(begun.photo, colour=colour, alpha=alpha)  # the pixels that were read go, for their memory
-        save_photo(begun.target, begun.photo, begun.mark, begun.quality)
+        return begun.photo.remarks + save_photo(begun.target, begun.photo, begun.mark, begun.quality)
 
     @property
     def remark(self) -> str:

@@ -1,4 +1,5 @@
 """Writing a restored photo, whole or absent, with profile and EXIF: PNG and TIFF at its own depth, JPEG and WebP at 8 bits."""
+import struct
 import zlib
 from itertools import accumulate
 from pathlib import Path
@@ -9,14 +10,17 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pipeline.core.files import replacing
-from pipeline.restore.exif import IFD, Base, completed
-from pipeline.restore.photo import Photo
+from pipeline.images.colour import for_rgb, to_srgb
+from pipeline.images.picture import INCH, Picture
+from pipeline.images.png import chunk
+from pipeline.restore.exif import IFD, Base, completed, trimmed
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".tif": "TIFF", ".tiff": "TIFF",
            ".webp": "WEBP"}
 LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels, of libjpeg and of the format
 LARGEST_TIFF = 2**32 - 2**24  # bytes: offsets have 32 bits
 JPEG_EXIF = 65533 - 2  # bytes of one segment
+PNG_HEAD = 33  # bytes: signature and header
 TIFF_ROWS = 64  # in a strip
 TIFF_HEAD = b"II*\0\x08\0\0\0"  # little-endian, the first directory at byte 8
 
@@ -38,36 +42,50 @@ def check_target(path: Path, height: int, width: int, bytes_per_pixel: int, alph
         raise ValueError("JPEG holds no transparency; write PNG, TIFF or WebP")
 
 
-def save_photo(path: Path, photo: Photo, software: str, quality: int = 95) -> None:
+def save_photo(path: Path, photo: Picture, software: str, quality: int = 95) -> tuple[str, ...]:
     """Write by the suffix of `path`: an existing file is replaced. `software` is the mark in EXIF; `quality` that of JPEG and
-    WebP, 1 to 100, where a WebP of 100 is lossless. Values of more than 8 bits need PNG or TIFF."""
+    WebP, 1 to 100, where a WebP of 100 is lossless. Values of more than 8 bits need PNG or TIFF. Returns what could not be
+    kept."""
     kind = FORMATS[path.suffix.lower()]
-    exif = completed(photo.exif, software, *photo.colour.shape[:2])
-    values = photo.colour
+    exif, remarks = completed(photo.exif, software, *photo.colour.shape[:2], photo.dpi), ()
+    values, profile = photo.colour, photo.profile
+    # WebP has colours only, and of 16-bit grey with alpha few programs read anything else
+    if values.ndim == 2 and (kind == "WEBP" or (values.dtype == np.uint16 and photo.alpha is not None)):
+        values, profile = _as_rgb(values, profile)
     if photo.alpha is not None and kind != "JPEG":
-        # 16-bit grey with alpha is written as colours of equal values: few programs read it otherwise
-        equal = values.dtype == np.uint16 and values.ndim == 2
-        values = np.dstack((*([values] * 3 if equal else [values]), photo.alpha))
+        values = np.dstack((values, photo.alpha))
+    if kind == "JPEG" and (gone := trimmed(exif, JPEG_EXIF)):
+        remarks = (f"JPEG holds at most 64 kB of EXIF: left out are {', '.join(gone)}",)
     with replacing(path) as handle:
         if kind == "TIFF":
-            _write_tiff(handle, values, photo.profile, exif)
+            _write_tiff(handle, values, profile, exif)
         elif values.dtype == np.uint16:
-            handle.write(_sixteen_bit_png(values, photo.profile, exif).data)
+            handle.write(_sixteen_bit_png(values, profile, exif, photo.dpi))
         else:
-            if kind == "JPEG" and len(exif.tobytes()) > JPEG_EXIF:
-                exif.get_ifd(IFD.Exif).pop(Base.MakerNote, None)
             options = {"PNG": {}, "JPEG": {"quality": quality, "subsampling": 0},
                        "WEBP": {"quality": quality, "lossless": quality == 100, "exact": True}}[kind]
-            Image.fromarray(values).save(handle, kind, icc_profile=photo.profile, exif=exif, **options)
+            if photo.dpi and kind != "WEBP":
+                options["dpi"] = photo.dpi
+            Image.fromarray(values).save(handle, kind, icc_profile=profile, exif=exif, **options)
+    return remarks
 
 
-def _sixteen_bit_png(values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> np.ndarray:
-    """By OpenCV, as Pillow writes no 16-bit colours."""
+def _as_rgb(grey: np.ndarray, profile: bytes | None) -> tuple[np.ndarray, bytes | None]:
+    """Colours of equal values, with a profile that has grey's curve in each; by values of sRGB where it has no plain curve."""
+    if profile and not (profile := for_rgb(grey_profile := profile)):
+        return to_srgb(grey, grey_profile).astype(grey.dtype) * (257 if grey.dtype == np.uint16 else 1), None
+    return np.repeat(grey[..., None], 3, 2), profile
+
+
+def _sixteen_bit_png(values: np.ndarray, profile: bytes | None, exif: Image.Exif, dpi: tuple[float, float] | None) -> bytes:
+    """By OpenCV, as Pillow writes no 16-bit colours; the pixels per inch follow the header."""
     if values.ndim == 3:
         values = values[..., [2, 1, 0, 3][: values.shape[2]]]
     extras = {cv2.IMAGE_METADATA_EXIF: exif.tobytes().removeprefix(b"Exif\0\0"), cv2.IMAGE_METADATA_ICCP: profile}
     extras = {kind: np.frombuffer(data, np.uint8)[None] for kind, data in extras.items() if data}
-    return cv2.imencodeWithMetadata(".png", np.ascontiguousarray(values), list(extras), list(extras.values()))[1]
+    data = cv2.imencodeWithMetadata(".png", np.ascontiguousarray(values), list(extras), list(extras.values()))[1].tobytes()
+    density = chunk(b"pHYs", struct.pack(">IIB", *(round(value * 100 / INCH) for value in dpi), 1)) if dpi else b""
+    return data[:PNG_HEAD] + density + data[PNG_HEAD:]
 
 
 def _write_tiff(handle, values: np.ndarray, profile: bytes | None, exif: Image.Exif) -> None:

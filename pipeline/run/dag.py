@@ -41,6 +41,7 @@ def read(targets: Sequence[str]) -> Dag:
     """
     repo = Repo(".")
     with lock_repo(repo):
+        lockfile.release()
         missing = lockfile.mend() or lockfile.mend({stage.addressing for stage in repo.index.stages})
         if not missing:
             lockfile.keep()
@@ -66,6 +67,7 @@ def begin() -> None:
 def mend(dag: Dag) -> str | None:
     """To be called when dvc was killed: mend dvc.lock if that has cut it off. Returns what was missing."""
     with _free().lock:
+        lockfile.release()
         return lockfile.mend(dag.stages)
 
 

@@ -49,6 +49,12 @@ def _asked(name, scoring):
     return partial(getattr(fidelity if name == "aligned_psnr" else flat, name), border=scoring.settings.border)
 
 
+def _registered(scoring):
+    from pipeline.score.registered import Registered
+
+    return Registered()
+
+
 def _critic(scoring):
     from pipeline.score.critic import critic_auc, sample_patches
 
@@ -74,6 +80,9 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     Metric("psnr_aligned", "PSNR-aligned", "up", 2, ("truth", "asked"), partial(_asked, "aligned_psnr"),
            "PSNR-aligned: a diagnostic that no method can be run with: PSNR after brightness and contrast of each channel of "
            "an output are fitted to its truth."),
+    Metric("psnr_registered", "PSNR-registered", "up", 2, ("truth", "input", "asked"), _registered,
+           "PSNR-registered: a diagnostic that no method can be run with: PSNR after outputs are moved by the displacements "
+           "between capture and truth, the same for every row."),
     Metric("ssim", "SSIM", "up", 4, ("truth",), partial(_pixels, "ssim", "rgb")),
     Metric("psnr_y", "PSNR-Y", "up", 2, ("truth",), partial(_pixels, "psnr", "y"), family="fidelity", stands_for="psnr"),
     Metric("ssim_y", "SSIM-Y", "up", 4, ("truth",), partial(_pixels, "ssim", "y"), stands_for="ssim"),

@@ -31,6 +31,7 @@ from pipeline.score.cost import training_flop
 from pipeline.score.names import CHOICE_SET, CONTROL_SETS, TEST_SETS, Control, control_rows, input_control_rows
 from pipeline.score.registry import asked_for, check_metric
 from pipeline.score.score import Result, Scorer
+from pipeline.score.strength import strength_curves
 
 MODELS, TRUNKS = Path("models"), Path("data/trunks")
 
@@ -78,6 +79,14 @@ def restore_shard(process: Restorer, inputs: Shard, folder: Path, what: str) -> 
     return Shard(folder)
 
 
+def kept_shard(folder: Path, inputs: Shard) -> Shard:
+    """The outputs that a row keeps. Raises ValueError when they are of other images."""
+    outputs = Shard(folder)
+    if not outputs.absent and outputs.names != inputs.names:
+        raise ValueError(f"{outputs.folder} holds other images than {inputs.folder}")
+    return outputs
+
+
 def controlled(inputs: Shard, outputs: Shard, clean: Shard, folder: Path, row: str, control: Control, seed: int) -> Shard:
     """The outputs after a control; `clean` are images whose tone they may be given."""
     tones = (set_tone(outputs), set_tone(clean)) if control.tone else ()
@@ -99,8 +108,11 @@ def check_sizes(outputs: Shard, targets: Shard, row: str) -> None:
                              f"{theirs['width']}x{theirs['height']}")
 
 
-def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Path) -> tuple[Result, dict[str, int], SceneCrops]:
-    """The scores of an entry's rows, the number of weights behind each row, and crops of what was scored."""
+def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path,
+          work: Path) -> tuple[Result, dict[str, int], SceneCrops, dict[str, dict]]:
+    """The scores of an entry's rows, the number of weights behind each row, crops of what was scored, and what rows of networks
+    score at other strengths, on captures with truth."""
+    strengths: dict[str, dict] = {}
     params, result, parameters, scale = lineage.params, Result(), {}, scale_of_tests(tests)
     device = pick(params.threads)
     reference, crops = Shard(tests / "reference"), SceneCrops(tests, scale)
@@ -129,23 +141,21 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path, work: Pat
                 continue
             pixels = scale**2 * sum(image["height"] * image["width"] for image in inputs.images)
             need_space(work, 6 * pixels, f"bench of {row}")  # the outputs and a control of them
-            if folder := kept(network):
-                outputs = Shard(folder / test_set)
-                if not outputs.absent and outputs.names != inputs.names:
-                    raise ValueError(f"{outputs.folder} holds other images than {inputs.folder}")
-            else:
-                outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring")
+            outputs = restore_shard(process, inputs, work / "outputs", f"{row}: {test_set}, restoring") if process else \
+                kept_shard(kept(network) / test_set, inputs)
             if outputs.absent:
                 result.miss(row, test_set, "*", outputs.absent)
                 continue
             check_sizes(outputs, targets, row)
             scorer.score(result, row, test_set, inputs, outputs, targets)
             crops.take(row, test_set, outputs)
+            if test_set == "captures" and network != "none" and not targets.absent:
+                strengths[row] = strength_curves(scorer, inputs, outputs, targets)
             for name, control in controls.items() if test_set in CONTROL_SETS else ():
                 changed = controlled(inputs, outputs, reference, work / "control", name, control, params.bench.seed)
                 scorer.score(result, name, test_set, inputs, changed, targets)
                 crops.take(name, test_set, changed)
-    return result, parameters, crops
+    return result, parameters, crops, strengths
 
 
 def counts(tests: Path) -> dict[str, dict[str, int]]:
@@ -162,7 +172,7 @@ def main(kind: str, key: str) -> None:
         task = entry.task
         tests = Path("data/tests", task if kind == "systems" else entry.tests)
         rows = [row for row in lineage.rows(task) if row.key == key]
-        result, parameters, crops = bench(lineage, key, rows, tests, work)
+        result, parameters, crops, strengths = bench(lineage, key, rows, tests, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     chains = {row.name: [*row.chain] for row in rows if row.chain and row.name in parameters}
@@ -174,7 +184,7 @@ def main(kind: str, key: str) -> None:
         "flop": {name: training_flop(manifest["arch"], manifest["options"]) for name, manifest in manifests.items()},
         # of entries of zssr: steps, and pixels of their patches, that learning from an image takes on average
         "per_image": {name: manifest["per_image"] for name, manifest in manifests.items() if kept(name)},
-        "manifests": manifests})
+        "manifests": manifests, "strengths": strengths})
     blind = result.without_truth(eligible(lineage, rows), CHOICE_SET)
     write_json(Path("data/blind", task, f"{key}.json"), blind | {"counts": counts(tests)[CHOICE_SET]})
     result.write_images(Path("metrics/images", f"{key}.csv"))

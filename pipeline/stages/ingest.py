@@ -13,7 +13,7 @@ from pipeline.core.params import load
 from pipeline.core.sources import TRUTH, Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, read_size
 from pipeline.images.find import find_images, has_truth
-from pipeline.images.ingest import CUT, ingest
+from pipeline.images.ingest import CUT, SHOWN, ingest
 from pipeline.images.look_alike import look_alike
 from pipeline.images.shards import Shard, write_absent
 from pipeline.images.splits import SPLITS, SplitError, name_images
@@ -44,6 +44,9 @@ def main(key: str) -> None:
 def tell(key: str, manifest: dict, contents: dict) -> dict:
     """Print what was found; returns the contents."""
     print(f"{key}: " + ", ".join(f"{manifest['splits'][part]['images']} {part}" for part in SPLITS))
+    if told := manifest.get("remarks"):
+        shown = "; ".join(f"{entry['file']!r}: {', '.join(entry['remarks'])}" for entry in told[:SHOWN])
+        print(f"{key}: {len(told)} files with remarks in manifest.json: {shown}" + ("; ..." if len(told) > SHOWN else ""))
     for what in ("video", "faces"):
         if what in manifest:
             print(f"{key}: {what}: " + ", ".join(f"{count} {name}" for name, count in manifest[what].items()))
