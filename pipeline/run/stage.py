@@ -67,14 +67,15 @@ def run_stage(job: Job) -> Outcome:
     start = time.time()
     receiver, sender = FORKS.Pipe(duplex=False)
     process = FORKS.Process(target=_reproduce, args=(job, sender), name=job.stage)
-    process.start()
-    sender.close()
     try:
+        process.start()
+        sender.close()
         code, *usage = receiver.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):  # it was killed, or Ctrl-C came before there was a process to fork from
         code, usage = None, [0.0, 0.0, 0]
-    process.join()
-    _end(process.pid)
+    if process.pid:
+        process.join()
+        _end(process.pid)
     text = log.read_text(encoding="utf-8", errors="replace")
     how = ("ran" if f"Running stage '{job.stage}'" in text else
            "cached" if f"Stage '{job.stage}' is cached" in text else "unchanged")
