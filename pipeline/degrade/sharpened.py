@@ -13,8 +13,9 @@ def degrade_sharpened(clean: np.ndarray, soft: np.ndarray, recipe: Sharpened, ca
                       rng: np.random.Generator) -> tuple[np.ndarray, dict]:
     """RGB HWC in 8-bit levels, and the same as soft as the camera makes it -> (uint8 of the same size, the drawn values).
 
-    Luma: that of `soft`, times the camera's sharpening, where it has some, to a drawn power. Chroma: that of `clean`, times the estimate's transfer
-    to a drawn power, as cameras blur colour in ways of their own, and coloured noise in proportion to the local contrast.
+    Luma: that of `soft`, times the camera's sharpening, where it has some, to a drawn power. Chroma: that of `clean`, times the
+    estimate's transfer to a drawn power, as cameras blur colour in ways of their own, and coloured noise in proportion to the
+    local contrast.
     """
     estimate, transfer = camera
     sharpening = transfer.sharpening if transfer.sharpens else np.ones(len(transfer.frequency))
