@@ -109,6 +109,15 @@ def test_without_sharpening_beyond_its_interval_it_changes_nothing_and_says_so(c
     assert read_manifest(Path("models/back"))["made"]["identity"] is True and "changes nothing" in capsys.readouterr().out
 
 
+def test_a_gain_that_no_camera_has_is_not_taken_back(camera, capsys):
+    much = 1.7 / GAIN.max()
+    camera(replace(TRANSFER, **{name: (much * np.array(getattr(TRANSFER, name))).tolist() for name in ("gain", "low", "high")}))
+    stage.main("back")
+    assert read_manifest(Path("models/back"))["made"]["identity"] is True
+    said = capsys.readouterr().out
+    assert "changes nothing" in said and "of another kind than the captures" in said
+
+
 def test_without_a_camera_there_is_no_network_and_the_reason_is_kept(camera):
     camera(replace(TRANSFER, refused="photographs of screens are like that"))
     stage.main("back")

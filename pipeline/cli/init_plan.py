@@ -58,9 +58,10 @@ TASKS = {
         {"steps": 5000, "batch": 8, "patch": 48, "lr": 0.001, "loss": "l1", "validate_every": 250},
         {"steps": 300, "batch": 8, "patch": 64, "lr": 0.0001, "lambda": 0.001, "d_features": 16, "validate_every": 50},
         "It is assumed that the captures are soft, have little noise and show the same kind of scenes as the clean images. How "
-        "soft they are, and how much the camera has sharpened them, is estimated from both; metrics/calibrations/photos.png "
-        "shows it. To set it by hand, give recipes.photos-updown `factors: [2, 2.5, 3]`, and pairs.photos `calibration: none`. "
-        "For noise and JPEG, take the recipe random-x1 of presets/optics.yaml."),
+        "soft they are, and how much the camera has sharpened them, is estimated from both: metrics/calibrations/photos.png. "
+        "Scenes of another kind look like sharpening: where they are, use photos-edsr instead of photos-restored. To set the "
+        "softness by hand, give recipes.photos-updown `factors: [2, 2.5, 3]`, and pairs.photos `calibration: none`. For noise "
+        "and JPEG, take the recipe random-x1 of presets/optics.yaml."),
     "screens": InitTask(
         "Demoireing of photographed screens", 1, "dmnet",
         {"blocks": 10, "features": 48, "layers": 8, "fine_features": 24, "batch_norm": False, "mu": 1.0, "start": "identity"},

@@ -13,10 +13,12 @@ def degrade_sharpened(clean: np.ndarray, soft: np.ndarray, recipe: Sharpened, ca
                       rng: np.random.Generator) -> tuple[np.ndarray, dict]:
     """RGB HWC in 8-bit levels, and the same as soft as the camera makes it -> (uint8 of the same size, the drawn values).
 
-    Luma: that of `soft`, times the camera's sharpening to a drawn power. Chroma: that of `clean`, times the estimate's transfer
-    to a drawn power, as cameras blur colour in ways of their own, and coloured noise in proportion to the local contrast.
+    Luma: that of `soft`, times the camera's sharpening, where it has some, to a drawn power. Chroma: that of `clean`, times the
+    estimate's transfer to a drawn power, as cameras blur colour in ways of their own, and coloured noise in proportion to the
+    local contrast.
     """
     estimate, transfer = camera
+    sharpening = transfer.sharpening if transfer.sharpens else np.ones(len(transfer.frequency))
     drawn = {"sharpening": rng.uniform(*recipe.sharpening), "noise": rng.uniform(*recipe.noise),
              "colour": max(0.0, 1 + recipe.colour_sd * rng.standard_normal())}
     planes = to_ycc(clean.astype(np.float64))
@@ -27,7 +29,7 @@ def degrade_sharpened(clean: np.ndarray, soft: np.ndarray, recipe: Sharpened, ca
     frequency, grain = radius(height, width), np.fft.rfft2(rng.standard_normal((height, width)))
     for channel in range(3):
         if channel == 0:
-            gain = np.interp(frequency, transfer.frequency, transfer.sharpening) ** drawn["sharpening"]
+            gain = np.interp(frequency, transfer.frequency, sharpening) ** drawn["sharpening"]
             noise = np.zeros_like(gain)
         else:
             bump, tail, noise = (np.interp(frequency, estimate.frequency, values[channel])

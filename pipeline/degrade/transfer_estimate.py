@@ -14,6 +14,9 @@ from pipeline.degrade.transfer import BOUNDS, UNITS, Fit, fit_transfer
 DRAWS = 200
 INTERVAL = (2.5, 97.5)  # percent
 UNSEEN = 0.01  # a gain that is nearer to 1 is none
+MOST = 1.5
+"""A gain above this is not believed. Cameras were seen to have 1.3; clean images of another kind, with less contrast in middle
+frequencies than the captures' scenes, look like more."""
 SCREEN = 1.0
 """The power ratio above which captures that nowhere fall below it lose no detail, so that there is no camera to estimate."""
 
@@ -55,8 +58,8 @@ class Transfer:
 
     @property
     def sharpens(self) -> bool:
-        """Whether the camera's highest gain exceeds 1, by more than its interval and more than can be seen."""
-        return not self.refused and self.low[self.peak] > 1 + UNSEEN
+        """Whether the camera's highest gain exceeds 1, by more than its interval and more than can be seen; and is believed."""
+        return not self.refused and self.low[self.peak] > 1 + UNSEEN and self.gain[self.peak] <= MOST
 
     @property
     def factor(self) -> float:
@@ -69,10 +72,13 @@ class Transfer:
             return f"no camera can be estimated: {self.refused}"
         soft, peak = self.parameters["softness"], self.peak
         words = f"as soft as reduced by {soft['value']:.2f} [{soft['low']:.2f}, {soft['high']:.2f}]; "
-        if not self.sharpens:
-            return words + "no sharpening that exceeds its interval"
-        return words + (f"sharpens: its gain is {self.gain[peak]:.2f} [{self.low[peak]:.2f}, {self.high[peak]:.2f}] at "
-                        f"{self.frequency[peak]:.3f} cycles per pixel")
+        gain = (f"its gain is {self.gain[peak]:.2f} [{self.low[peak]:.2f}, {self.high[peak]:.2f}] at "
+                f"{self.frequency[peak]:.3f} cycles per pixel")
+        if self.sharpens:
+            return f"{words}sharpens: {gain}"
+        if self.gain[peak] > MOST:
+            return f"{words}{gain}, more than cameras have: the clean images are probably of another kind than the captures"
+        return words + "no sharpening that exceeds its interval"
 
 
 def estimate_transfer(powers: Powers, clean_powers: Powers) -> Transfer:
