@@ -105,8 +105,8 @@ def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
     evaluate.main("sr")
     header = next(line for line in (project / "metrics/tables/sr.md").read_text().splitlines() if line.startswith("| row"))
     columns = [cell.strip() for cell in header.strip("|").split("|")]
-    assert columns == ["row", "weights", "PSNR ↑", "PSNR-aligned ↑", "SSIM ↑", "LPIPS-Alex ↓", "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓",
-                       "Moire ↓", "Flat noise ↓", "Critic AUC ↓"]
+    assert columns == ["row", "weights", "PSNR ↑", "PSNR-aligned ↑", "PSNR-registered ↑", "SSIM ↑", "LPIPS-Alex ↓",
+                       "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓", "Moire ↓", "Flat noise ↓", "Critic AUC ↓"]
     assert json.loads((project / "metrics/sr.json").read_text())["input"]["captures"] == everything
     assert read_csv(project / "metrics/tables/sr.csv")["sr"].rows["input"]["captures"] == everything
 
