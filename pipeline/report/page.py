@@ -119,7 +119,8 @@ def _strengths(group: Scores, row: str) -> list[tuple[str, Markup]]:
     for name, values in group.strengths.get(row, {}).items():
         metric, points = METRICS[name], [*zip(STRENGTHS, values)]
         best, value = (max if metric.better == "up" else min)(points, key=lambda point: point[1])
-        text = f"{metric.title} is best at {best:g}: {metric.text(value)}; at 1 it is {metric.text(dict(points)[1])}."
+        text = f"{metric.title} is best at {best:g}: {metric.text(value)}"
+        text += "." if best == 1 else f"; at 1 it is {metric.text(dict(points)[1])}."
         found.append((text, Markup(chart({metric.title: points}, metric.title, "strength {:g}"))))
     return found
 
