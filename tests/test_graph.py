@@ -67,8 +67,6 @@ def test_a_stage_depends_on_its_code_and_on_what_it_reads_of_params(group):
     if group in sections.GROUPS:
         told.append(f"data/settings/{group}/${{key}}.json")
         assert section == sections.GROUPS[group][0]
-    if group == "unsharpen":  # its network has one architecture, which its entry does not name
-        told.append("data/code/nets/unsharpen.json")
     if section and "arch" in entry_of(section).model_fields:
         told.append("data/code/nets/${item.arch}.json")
     assert [dep for dep in deps if dep.startswith(("data/code", "data/settings"))] == told

@@ -30,7 +30,7 @@ from pipeline.run import times
 from pipeline.run.execute import Run
 from pipeline.run.show import Show
 from pipeline.run.slots import Slots, slots
-from pipeline.run.stage import log_of
+from pipeline.run.stage import Job, log_of
 
 # `wait` waits for the file go, which nothing depends on, and says who waits
 STAGES = """
@@ -113,7 +113,7 @@ def lock() -> bytes:
 def test_the_same_as_dvc_from_nothing_and_after_changes(project, expected):
     assert ran(repro("--gpus", "3,4")) == set(ALL)
     assert lock() == expected
-    assert {Path(f"gpu-{key}").read_text() for key in "xyz"} == {"3\n", "4\n"}
+    assert {Path(f"gpu-{key}").read_text() for key in "xyz"} <= {"3\n", "4\n"}
     with Repo(".") as repo:
         assert set(repo.status()) == {"always"}  # as ever
     assert ran(repro()) == {"always"}
@@ -271,6 +271,12 @@ def test_stages_start_while_there_is_room(monkeypatch):
     assert started(Slots(4, 2**40, ["0", "1"]), peaks, monkeypatch) == ["a0", "b1", "c0", "d1"]
     assert started(Slots(4, 7 * 2**30), peaks, monkeypatch) == ["a", "b"]
     assert started(Slots(4, 2**20), peaks, monkeypatch) == ["a"]  # one always
+
+
+def test_a_stage_gets_the_gpu_that_the_fewest_have():
+    running = [Job("a", False, {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in ("3", "4", "3")]
+    run = SimpleNamespace(slots=Slots(4, 0, ("3", "4")), running=dict(enumerate(running)))
+    assert Run.environment(run) == {"CUDA_VISIBLE_DEVICES": "4"}
 
 
 def test_as_many_stages_as_gpus_or_as_threads_have_cores(monkeypatch):

@@ -28,7 +28,8 @@ SMALL = {
     "dncnn": {"layers": 4, "features": 6}, "rednet": {"layers": 4, "features": 6},
     "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2},
-    "msrresnet": {"scale": 2, "blocks": 1, "features": 6}, "resnet": {"blocks": 1, "features": 4}, "zssr": {}}
+    "msrresnet": {"scale": 2, "blocks": 1, "features": 6}, "resnet": {"blocks": 1, "features": 4}, "zssr": {},
+    "unsharpen": {"size": 9}}
 GLOBAL = {"rcan": "ChannelAttention", "resnet": "InstanceNorm2d"}
 TRIMMED = [("edsr", {"scale": 2, "blocks": 3, "features": 6, "res_scale": 0.3}),
         ("edsr", {"scale": 1, "blocks": 3, "features": 6, "unshuffle": 2}), ("edsr", {"scale": 4, "blocks": 1, "features": 4}),
