@@ -31,6 +31,7 @@ IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
 # at 32x32, 1.1 times at 64x64: bench.restore --together), a pass of more does not cost less; elsewhere a tile is the measure.
 AT_ONCE = {"cpu": 2**14}
 MASK_MEGAPIXELS = 1000  # more than any photo that is restored by default
+READER = 2  # counts the changes of how photos are read; 1 took some colours and TIFFs wrongly, and these are restored anew
 MARK = "Restage"  # what `Software` begins with in the EXIF of a restoration
 
 Advance = Callable[[float], None]
@@ -169,9 +170,9 @@ class Restorer:
                 for each, colour in zip(begun, restored)]
 
     def fingerprint(self, photo: Path | str, target: Path | str, quality: int = 95) -> str:
-        """A hash of all that makes a restoration: the photo's bytes, the weights, the settings."""
+        """A hash of all that makes a restoration: the photo's bytes, how they are read, the weights, the settings."""
         lossy = FORMATS[Path(target).suffix.lower()] in ("JPEG", "WEBP")
-        made = {"photo": sha256(photo), "weights": self.weights, "precision": self.precision,
+        made = {"photo": sha256(photo), "reader": READER, "weights": self.weights, "precision": self.precision,
                 "ensemble": self.ensemble, "quality": quality if lossy else None} | self.mixed
         return sha256_of(made)[:16]
 
