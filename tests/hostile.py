@@ -213,5 +213,5 @@ def strict(file: File) -> bool:
             if file.format == "TIFF":
                 tifffile.imread(io.BytesIO(file.data))
         return True
-    except Exception:
+    except Exception:  # each of these libraries has errors of its own, and any of them is a refusal
         return False

@@ -273,6 +273,11 @@ def test_stages_start_while_there_is_room(monkeypatch):
     assert started(Slots(4, 2**20), peaks, monkeypatch) == ["a"]  # one always
 
 
+def test_two_stages_at_once_get_two_gpus(project):
+    repro("--gpus", "3,4", "part@x", "part@y")  # which begin together, once the stage first is done
+    assert {Path(f"gpu-{key}").read_text() for key in "xy"} == {"3\n", "4\n"}
+
+
 def test_a_stage_gets_the_gpu_that_the_fewest_have():
     running = [Job("a", False, {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in ("3", "4", "3")]
     run = SimpleNamespace(slots=Slots(4, 0, ("3", "4")), running=dict(enumerate(running)))
