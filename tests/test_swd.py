@@ -1,11 +1,15 @@
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy import ndimage, stats
 from scipy.special import gammaln
 from skimage import data
 
+from pipeline.core.params import load
 from pipeline.core.seeds import rng as stream
+from pipeline.score.registry import METRICS
+from pipeline.score.score import Scoring
 from pipeline.score.swd import distances, laplacian_pyramid, sample_pyramids
 
 SETTINGS = {"patches": 1000, "projections": 64, "seed": 1}
@@ -163,3 +167,13 @@ def test_the_pyramid_adds_up_to_the_image(photographs):
     for band, _ in pyramid[-2::-1]:
         rest = cv2.pyrUp(rest, dstsize=band.shape[1::-1]) + band
     np.testing.assert_allclose(rest, image / 255, atol=1e-5)
+
+
+def test_of_an_image_and_its_truth_alone_it_does_not_hang_on_what_other_scenes_show(photographs):
+    bench = load(ROOT / "params.yaml").bench
+    measure = METRICS["swd_truth"].measure(Scoring(bench, photographs, "no trunks"))
+    truth, other = photographs[0], photographs[5]
+    soft, softer = blurred([truth], 1)[0], blurred([truth], 2)[0]
+    assert measure(truth, truth) == 0
+    assert measure(soft, truth) == swd([soft], [truth], bench.swd_patches, bench.swd_projections, bench.seed)[1]
+    assert 0 < measure(soft, truth) < measure(softer, truth) < measure(other, truth)

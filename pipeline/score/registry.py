@@ -37,6 +37,18 @@ def _swd(scoring):
     return measure
 
 
+def _swd_to_truth(scoring):
+    from pipeline.score.swd import distances, sample_pyramids
+
+    settings = scoring.settings
+
+    def measure(output, truth):
+        of_both = (sample_pyramids([image], settings.swd_patches, settings.seed) for image in (output, truth))
+        return distances(*of_both, settings.swd_projections, settings.seed)[1]
+
+    return measure
+
+
 def _niqe(authors, scoring):
     from pipeline.score.niqe import fit, published, score
 
@@ -91,6 +103,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     Metric("lpips_squeeze", "LPIPS-Squeeze", "down", 4, ("truth",), partial(_lpips, "squeeze"), family="perceptual",
            stands_for="lpips_alex"),
     Metric("swd", "SWD", "down", 2, ("reference", "set"), _swd),
+    Metric("swd_truth", "SWD-truth", "down", 2, ("truth", "asked"), _swd_to_truth,
+           "SWD-truth: SWD of each output to the truth of the same image, so that other scenes take no part."),
     Metric("niqe", "NIQE", "down", 2, ("reference",), partial(_niqe, False), family="blind"),
     Metric("niqe_published", "NIQE-published", "down", 2, (), partial(_niqe, True), family="blind", stands_for="niqe"),
     Metric("moire_energy", "Moire", "down", 2, ("truth", "asked"), partial(_asked, "moire_energy"),
