@@ -122,12 +122,10 @@ def test_the_same_stream_gives_the_same_bytes_and_another_gives_others():
 
 @pytest.mark.parametrize("field, value", [("jpeg_quality", (60, 101)), ("blur_ratio", (0.5, 1.5)), ("resize", (0, 1))])
 def test_impossible_ranges_are_refused_by_name(field, value):
-    from pathlib import Path
-
     import yaml
 
     from pipeline.core.params import parse
-    values = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["recipes"]["random"][field] = list(value)
     with pytest.raises(ParamsError, match=f"recipes.random.*{field}"):
         parse(values)

@@ -248,7 +248,7 @@ def test_the_anchor_sees_colour_and_not_texture():
 
 
 def test_schedules():
-    base = params.load(Path(__file__).parent.parent / "params.yaml").stage1
+    base = params.load(ROOT / "params.yaml").stage1
     rates = {kind: [learning_rate(base.model_copy(update={"schedule": kind, "halve_every": 300, "steps": 1000, "lr": 1.0}), s)
                     for s in (0, 500, 999)] for kind in ("constant", "cosine", "halve")}
     assert rates["constant"] == [1, 1, 1] and rates["halve"] == [1, 0.5, 0.125]
@@ -260,14 +260,14 @@ def test_a_mistake_ends_in_one_line(tiny_project, mistake, message):
     text = Path("params.yaml").read_text()
     at = text.index("stage1:")
     Path("params.yaml").write_text(text[:at] + text[at:].replace(mistake, {"loss: l1": "loss: l3"}.get(mistake, "batch: 0"), 1))
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"stage1 sr-edsr: params.yaml: {message}")
 
 
 def test_a_name_that_is_no_entry_is_said(tiny_project):
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
