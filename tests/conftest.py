@@ -37,11 +37,11 @@ def with_presets(*presets: str) -> str:
 def params_with_all_systems() -> dict:
     """The values of params.yaml with the systems of super-resolution that the preset all has beside them."""
     values, preset = (yaml.safe_load((ROOT / name).read_text()) for name in ("params.yaml", "presets/all.yaml"))
-    oracles = ("sr-edsr-random-oracle", "sr-srresnet-oracle")
-    for section, keys in {"networks": ("sr-srresnet",), "systems": ("sr-edsr-random", "sr-srresnet"), "oracles": oracles,
+    oracles = ("sr-edsr-bicubic-oracle", "sr-srresnet-oracle")
+    for section, keys in {"networks": ("sr-srresnet",), "systems": ("sr-edsr-bicubic", "sr-srresnet"), "oracles": oracles,
                           "adabn": ("sr-srresnet-adabn",), "rows": ("sr-srresnet-adabn", *oracles)}.items():
         values[section] |= {key: preset[section][key] for key in keys}
-    del values["rows"]["sr-edsr-random"]
+    del values["rows"]["sr-edsr-bicubic"]
     return values
 
 

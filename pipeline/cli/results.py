@@ -90,7 +90,7 @@ def likeness(
     """Compare real captures with synthetic inputs, to tune the ranges of a recipe: see docs/likeness.md.
 
     \b
-    Example: python -m pipeline likeness sr-captures sr-random --out likeness.md
+    Example: python -m pipeline likeness sr-captures sr --out likeness.md
     """
     from pipeline.compare.likeness_text import LikenessReport, draw_likeness, measure
     from pipeline.compare.text import console_of

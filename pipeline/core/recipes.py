@@ -55,6 +55,10 @@ class Random(Degradation):
     """Short axis over long axis of the Gaussian; 1 is isotropic."""
     resize: span(0.05, 20)
     """Factor of a detour resize before the final downscale; 1 is none."""
+    sharpen: Range = (0, 0)
+    """Amount of an unsharp mask on the reduced image, as cameras sharpen; 0 is none."""
+    sharpen_sigma: span(0.3, 10) = (1, 1)
+    """Sigma of its Gaussian in pixels of the reduced image."""
     noise_sigma: Range
     """White noise in 8-bit levels."""
     jpeg_quality: span(1, 100)

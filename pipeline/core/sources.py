@@ -30,6 +30,9 @@ class Camera(Strict):
     jpeg_quality: span(1, 100)
     motion_length: Range = (0, 0)
     sharpen: Range = (0, 0)
+    """Amount of the unsharp mask after demosaicking."""
+    sharpen_sigma: Positive = 1
+    """Its Gaussian's sigma in pixels of the capture."""
     mosaic: bool = False
 
 

@@ -38,6 +38,13 @@ def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT).reshape(image.shape)
 
 
+def sharpened(image: np.ndarray, amount: float, sigma: float) -> np.ndarray:
+    """HWC image in floats -> the image plus `amount` times what a Gaussian blur of `sigma` pixels takes from it."""
+    if not amount:
+        return image
+    return image + np.float32(amount) * (image - cv2.GaussianBlur(image, (0, 0), sigma))
+
+
 def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """HWC image -> float32 image plus independent N(0, sigma^2) in every value, `sigma` in the image's own units."""
     return image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)

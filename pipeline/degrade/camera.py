@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 
 from pipeline.core.sources import Camera
-from pipeline.degrade.basics import jpeg
+from pipeline.degrade.basics import jpeg, sharpened
 from pipeline.degrade.moire.sensor import PAD, cfa, demosaic
 
-SHARPEN_SIGMA = 1.0  # pixels of the capture
 MOTION_SAMPLES_PER_PIXEL = 4
 NARROWEST = 0.2  # pixels; a Gaussian of this sigma is a point: 4e-6 of its peak one pixel away
 
@@ -35,8 +34,7 @@ def capture(scene: np.ndarray, scale: int, camera: Camera, rng: np.random.Genera
     else:
         light = shot_noise(light, shot_variance, rng)
     image = to_srgb(light)
-    if sharpen > 0:
-        image = image + np.float32(sharpen) * (image - cv2.GaussianBlur(image, (0, 0), SHARPEN_SIGMA))
+    image = sharpened(image, sharpen, camera.sharpen_sigma)
     image = image + rng.standard_normal(image.shape, np.float32) * np.float32(read_sigma / 255)
     return jpeg(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), quality)
 

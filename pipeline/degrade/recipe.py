@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core import seeds
 from pipeline.core.recipes import Recipe, Unknown
-from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sigma_at
+from pipeline.degrade.basics import add_noise, blur, fixed_kernel, gaussian_kernel, jpeg, sharpened, sigma_at
 from pipeline.degrade.bicubic import downscale, resize, round_to_uint8
 from pipeline.degrade.calibrate import Measured, degrade_calibrated
 from pipeline.degrade.camera import sample_camera, to_linear, to_srgb
@@ -69,17 +69,19 @@ def _softened(clean, rng, factors, how: How) -> tuple[np.ndarray, float]:
 
 
 def _random(clean, rng, how: How) -> Pair:
-    """The usual order: blur -> detour resize -> resize to the target size -> white noise -> rounding -> JPEG.
+    """The usual order: blur -> detour resize -> resize to the target size -> unsharp mask -> white noise -> rounding -> JPEG.
 
     Every value is drawn uniformly from its range, the blur's angle from [0, pi).
     """
     recipe = how.recipe
     drawn = {"blur_sigma": rng.uniform(*recipe.blur_sigma), "blur_ratio": rng.uniform(*recipe.blur_ratio),
              "blur_angle": rng.uniform(0, np.pi), "resize": rng.uniform(*recipe.resize),
-             "noise_sigma": rng.uniform(*recipe.noise_sigma), "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality))}
+             "noise_sigma": rng.uniform(*recipe.noise_sigma), "jpeg_quality": round(rng.uniform(*recipe.jpeg_quality)),
+             "sharpen": rng.uniform(*recipe.sharpen), "sharpen_sigma": rng.uniform(*recipe.sharpen_sigma)}
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
     detour = _by_factor(blur(_light(clean, how), kernel), drawn["resize"])
-    noisy = add_noise(_coded(_reduced(detour, clean, how.scale), how), drawn["noise_sigma"], rng)
+    sharp = sharpened(_coded(_reduced(detour, clean, how.scale), how), drawn["sharpen"], drawn["sharpen_sigma"])
+    noisy = add_noise(sharp, drawn["noise_sigma"], rng)
     return jpeg(round_to_uint8(noisy), drawn["jpeg_quality"]), clean, drawn
 
 

@@ -94,11 +94,11 @@ def with_finetunes(**entries):
 def test_candidates_are_stage_1_stage_2_and_its_rounds_and_nothing_that_saw_truth():
     params = with_finetunes(third={"start": "sr-edsr-round2"}, truthful={"targets": "sets/sr-truth"},
                             after={"start": "truthful"}, taught={"targets": "labels/by-oracle"},
-                            synthetic={"start": "sr-edsr-gan"}, other={"start": "sr-edsr-random-stage2"})
+                            synthetic={"start": "sr-edsr-gan"}, other={"start": "sr-edsr-bicubic-stage2"})
     assert graph(params).candidates("sr-edsr") == [
         Candidate("sr-edsr", None, "sr-edsr"), Candidate("sr-edsr-stage2", "sr-edsr", "sr-edsr-stage2"),
         Candidate("sr-edsr-round2", "sr-edsr-stage2", "sr-edsr-round2"), Candidate("third", "sr-edsr-round2", None)]
-    assert [candidate.network for candidate in graph(params).candidates("sr-edsr-random")][2:] == ["other"]
+    assert [candidate.network for candidate in graph(params).candidates("sr-edsr-bicubic")][2:] == ["other"]
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def project(tmp_path, monkeypatch):
     """What the benchmark knows of captures-val without truth."""
     monkeypatch.chdir(tmp_path)
     values = copy.deepcopy(DEFAULTS)
-    values["systems"] = {key: values["systems"][key] for key in ("sr-edsr", "sr-edsr-random")}
+    values["systems"] = {key: values["systems"][key] for key in ("sr-edsr", "sr-edsr-bicubic")}
     values["rows"] = {key: values["rows"][key] for key in ("sr-input", "sr-edsr-round2")}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     rows = {"sr-input": {}, "sr-edsr": {"sr-edsr": scores(7.1), "sr-edsr-stage2": scores(6.7)},
-            "sr-edsr-random": {"sr-edsr-random": {}, "sr-edsr-random-stage2": {}},
+            "sr-edsr-bicubic": {"sr-edsr-bicubic": {}, "sr-edsr-bicubic-stage2": {}},
             "sr-edsr-round2": {"sr-edsr-round2": scores(6.6, drift=9.0)}}
     for key, found in rows.items():
         write_json(tmp_path / f"data/blind/sr/{key}.json", {"rows": found, "absent": [], "counts": {"images": 4, "scenes": 2}})
@@ -121,7 +121,7 @@ def test_the_stage_writes_a_choice_for_each_system(project, capsys):
     select.main("sr")
     file = project / "metrics/select/sr.json"
     choices, first = json.loads(file.read_text()), file.read_bytes()
-    assert choices["sr-edsr"]["chosen"] == "sr-edsr-stage2" and "chosen" not in choices["sr-edsr-random"]
+    assert choices["sr-edsr"]["chosen"] == "sr-edsr-stage2" and "chosen" not in choices["sr-edsr-bicubic"]
     assert choices["sr-edsr"]["images"] == 4 and len(choices["sr-edsr"]["candidates"]) == 3
     assert "sr-edsr: sr-edsr-stage2; niqe 6.7 is the lowest" in capsys.readouterr().out
     select.main("sr")
@@ -133,7 +133,7 @@ def test_the_stage_writes_a_choice_for_each_system(project, capsys):
 def test_the_section_names_choices_and_reasons(project):
     select.main("sr")
     text = choices_markdown(json.loads((project / "metrics/select/sr.json").read_text()), parse(DEFAULTS).select)
-    assert "### sr-edsr: sr-edsr-stage2 (4 images of 2 scenes)" in text and "### sr-edsr-random: no choice" in text
+    assert "### sr-edsr: sr-edsr-stage2 (4 images of 2 scenes)" in text and "### sr-edsr-bicubic: no choice" in text
     assert "| **sr-edsr-stage2** | 6.70 | 1.000 |    2.000 |     0.500 |" in text
     assert "- sr-edsr-round2 is refused: drift 9 > " in text
     assert max(map(len, text.splitlines())) <= 120 and text.endswith("\n") and not text.endswith("\n\n")

@@ -224,7 +224,7 @@ def test_the_command_prints_and_writes_the_same_twice(tiny_project):
     (["sr-captures", "sr", "--truth", "nope"], "sets.nope: no such set"),
     (["sr-captures", "sr", "--out", "a.txt"], "--out a.txt: wanted a file that ends in .md"),
     (["sr-far", "sr"], "sets.sr-far: data/sets/sr-far/train is not made yet: `dvc repro ingest@sr-far` makes it"),
-    (["sr-captures", "sr-random"], "data/pairs/sr-random/inputs/train is not made yet: `dvc repro synthesize@sr-random`"),
+    (["sr-captures", "sr-bicubic"], "data/pairs/sr-bicubic/inputs/train is not made yet: `dvc repro synthesize@sr-bicubic`"),
     (["sr-far-truth", "sr"], "sets.sr-far-truth: there are no train images: sets.sr-far-truth.folder is data/none"),
     (["odd", "sr", "--truth", "sr-truth"], "sets.odd has 1 image(s) without a partner in sets.sr-truth, the first is 'other'"),
     (["small", "sr"], "sets.small: half of the images are 13 pixels across or less, wanted 16"),

@@ -176,7 +176,7 @@ def names(paths) -> set[str]:
     ("labels", {"sr-edsr-round2": {"network": "sr-edsr", "inputs": "sets/sr-captures", "self_ensemble": True}},
      {"label/sr-edsr-round2"} | MADE),
     ("recipes", {"bicubic": {"kind": "bicubic", "fitted_with_truth": True}},
-     {"synthesize/sr", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
+     {"synthesize/sr-bicubic", "synthesize/blindsr-x4", "synthesize/blindsr-x2"} | MADE),
     ("sets", {"twin": {"folder": "a"}}, {"folders", "index-page", *(f"index/{task}" for task in TASKS)} | MADE),
     ("sets", {"sr-truth": VALUES["sets"]["sr-truth"] | {"folder": "data/none"}}, {"folders", "ingest/sr-truth"} | EVALUATED),
     ("sets", {"clean": VALUES["sets"]["clean"] | {"folder": "data/builtin/sr-truth"}}, {"folders", "ingest/clean"} | MADE),
@@ -354,7 +354,7 @@ def test_dvc_reads_the_graph():
 def test_an_order_that_deps_cannot_tell_is_in_the_settings(tmp_path, monkeypatch, section, key, one, other, file):
     """DVC compares deps as a set: swapping two of an entry's names changes none of them."""
     monkeypatch.chdir(tmp_path)
-    values = VALUES | {"ensembles": {"mean": {"first": "sr-edsr", "second": "sr-edsr-random"}}}
+    values = VALUES | {"ensembles": {"mean": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}}}
     entry = values[section][key]
     found = []
     for first, second in ((one, other), (other, one)):

@@ -54,11 +54,11 @@ def changed(path: str, value) -> dict:
     ("pairs/sr/size", 30, "pairs.sr: size: 30 is not a multiple of scale 4"),
     ("recipes/bicubic", {"kind": "blur", "shape": "box", "size": 8, "snr_db": 40}, "size: got 8, wanted an odd number"),
     ("recipes/bicubic", {"kind": "blur", "shape": "box", "size": 9, "snr_db": None},
-     "pairs.sr.scale: 4, but the recipe 'bicubic' is blur: allowed is 1"),
+     "pairs.sr-bicubic.scale: 4, but the recipe 'bicubic' is blur: allowed is 1"),
     ("recipes/bicubic", {"kind": "unknown", "seed": 1, "psf_sigma": [1, 2], "psf_ratio": [1, 2], "read_sigma": [0, 1]},
      r"psf_ratio.1: got 2; Input should be less than or equal to 1"),
-    ("networks/sr-edsr/targets", "pairs/sr-random/targets",
-     "networks.sr-edsr: pairs/sr/inputs and pairs/sr-random/targets do not show the same: .* patches: 0"),
+    ("networks/sr-edsr/targets", "pairs/sr-bicubic/targets",
+     "networks.sr-edsr: pairs/sr/inputs and pairs/sr-bicubic/targets do not show the same: .* patches: 0"),
     ("imports", {"sr-edsr-gan": {"file": "w.pth", "layout": "rcan", "arch": "rcan", "options": {}}},
      "systems.sr-edsr: imports.sr-edsr-gan makes a network of the name sr-edsr-gan; choose another"),
     ("imports", {"x": {"file": "w.pth", "layout": "mmsr", "arch": "rcan", "options": {}}},
@@ -119,7 +119,7 @@ def test_chains_and_ensembles_may_name_each_other_and_be_teachers():
     values = copy.deepcopy(DEFAULTS)
     values["chains"]["twice"] = {"first": "blindsr-x2", "then": "blindsr-x2"}
     values["ensembles"] = {"mean": {"first": "twice", "second": "sr-edsr"},
-                           "all": {"first": "mean", "second": "sr-edsr-random"}}
+                           "all": {"first": "mean", "second": "sr-edsr-bicubic"}}
     values["systems"]["sr-edsr"]["teacher"] = "all"
     assert {"twice", "mean", "all"} <= params.parse(values).network_names() - params.parse(values).trained()
 

@@ -161,10 +161,10 @@ def test_a_row_in_a_file_restores_without_its_project(project, tmp_path_factory,
 @pytest.fixture
 def nested(project):
     """Rows of which the networks are an ensemble, an ensemble of it and another, and a chain that ends with a chain."""
-    for seed, name in enumerate(("sr-edsr", "sr-edsr-random"), 1):
+    for seed, name in enumerate(("sr-edsr", "sr-edsr-bicubic"), 1):
         save_network(Path("models", name), seasoned("edsr", LARGER, seed), "edsr", LARGER, {})
     values = yaml.safe_load(Path("params.yaml").read_text())
-    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-random"}, "three": {"first": "sr-edsr-stage2", "second": "two"}}
+    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}, "three": {"first": "sr-edsr-stage2", "second": "two"}}
     chains = {"behind": {"first": "two", "then": "blindsr-x2"}, "longer": {"first": "blindsr-map", "then": "behind"}}
     rows = {f"row-{name}": values["rows"]["sr-edsr-round2"] | {"network": name} for name in (*ensembles, *chains)}
     change(ensembles=ensembles, chains=chains, rows=rows)
@@ -183,15 +183,15 @@ def of_members(row: str, image: np.ndarray) -> np.ndarray:
 
     x = image.astype(np.float32) / 255
     if row in ("row-two", "row-three"):
-        names = ["sr-edsr", "sr-edsr-random", *(["sr-edsr-stage2"] if row == "row-three" else [])]
+        names = ["sr-edsr", "sr-edsr-bicubic", *(["sr-edsr-stage2"] if row == "row-three" else [])]
         return np.mean([once(name, x) for name in names], axis=0)
     x = once("blindsr-map", x) if row == "row-longer" else x
-    return once("blindsr-x2", np.mean([once(name, x) for name in ("sr-edsr", "sr-edsr-random")], axis=0))
+    return once("blindsr-x2", np.mean([once(name, x) for name in ("sr-edsr", "sr-edsr-bicubic")], axis=0))
 
 
-NESTED = {"row-two": "mean of (sr-edsr, sr-edsr-random)", "row-three": "mean of (sr-edsr-stage2, sr-edsr, sr-edsr-random)",
-          "row-behind": "mean of (sr-edsr, sr-edsr-random) -> blindsr-x2",
-          "row-longer": "blindsr-map -> mean of (sr-edsr, sr-edsr-random) -> blindsr-x2"}
+NESTED = {"row-two": "mean of (sr-edsr, sr-edsr-bicubic)", "row-three": "mean of (sr-edsr-stage2, sr-edsr, sr-edsr-bicubic)",
+          "row-behind": "mean of (sr-edsr, sr-edsr-bicubic) -> blindsr-x2",
+          "row-longer": "blindsr-map -> mean of (sr-edsr, sr-edsr-bicubic) -> blindsr-x2"}
 
 
 @pytest.mark.parametrize("row", NESTED)
@@ -219,19 +219,19 @@ def test_a_chain_that_holds_an_ensemble_is_one_graph_whose_card_tells_its_parts(
     text = Path("e.onnx.md").read_text()
     words = " ".join(text.split())
     assert f"made of several networks: {NESTED['row-longer']}." in words
-    for name in ("blindsr-map", "sr-edsr", "sr-edsr-random", "blindsr-x2"):
+    for name in ("blindsr-map", "sr-edsr", "sr-edsr-bicubic", "blindsr-x2"):
         assert words.count(f"- `{name}`: ") == 2  # what it is, and what made it
         assert read_manifest(Path("models", name))["weights"] in words
     done = run("export", "row-two", "--to", "basicsr", "-o", "a.pth")
-    assert done.exit_code == 1 and "it is 2 networks (sr-edsr, sr-edsr-random)" in done.output
+    assert done.exit_code == 1 and "it is 2 networks (sr-edsr, sr-edsr-bicubic)" in done.output
 
 
 def test_the_card_names_an_ensemble_that_labelled(nested):
     values = yaml.safe_load(Path("params.yaml").read_text())
     change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "two"}})
     words = " ".join(exported_card().split())
-    assert "`two`: mean of several networks; of `sr-edsr` and `sr-edsr-random`." in words
-    for name in ("two", "sr-edsr", "sr-edsr-random"):
+    assert "`two`: mean of several networks; of `sr-edsr` and `sr-edsr-bicubic`." in words
+    for name in ("two", "sr-edsr", "sr-edsr-bicubic"):
         assert read_manifest(Path("models", name))["weights"] in words
 
 
@@ -267,7 +267,7 @@ def test_the_card_says_what_the_row_is_and_what_made_it(project):
     for fact in (manifest["weights"], manifest["code"], "1" * 64, "seed 7, 2 threads", '"lr": 0.5, "steps": 500',
                  "from `sr-edsr`", "targets `labels/sr-edsr`", "lr: 0.5 -> 0.0001",
                  f"steps: 500 -> {values['stage2']['steps']}",
-                 "`pairs/sr`: `sets/clean` degraded by the recipe `bicubic`, scale 4",
+                 "`pairs/sr`: `sets/clean` degraded by the recipe `random`, scale 4",
                  "`sr-edsr`: stage 1, from scratch", "It is not in models/", "fine detail may be invented",
                  "`sets/sr-captures`: the folder `captures`", "dvc repro evaluate@sr", "--to edsr-pytorch -o e.pt"):
         assert fact in words, fact

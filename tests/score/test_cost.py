@@ -178,7 +178,7 @@ def test_the_gpu_preset_has_the_networks_of_the_papers():
     """The counts are those of the authors' releases, less the 24 of EDSR's and RCAN's frozen colours."""
     p = params_with("gpu")
     found = {name: weights(each.arch, yaml.safe_dump(each.options)) for name, each in p.networks.items()}
-    assert found["sr-edsr"] == found["sr-edsr-random"] == found["sr-edsr-calibrated"] == 1_517_595 - 24
+    assert found["sr-edsr"] == found["sr-edsr-bicubic"] == found["sr-edsr-calibrated"] == 1_517_595 - 24
     assert found["sr-srresnet"] == 1_547_350 and found["blindsr-map"] == 6_364_635 - 24
     assert found["blindsr-x2"] == 779_035 - 24 + 8 * 2 * (9 * 64 * 64 + 64)  # 16 blocks for the 8 that are published
     paper = params_with("paper").networks

@@ -26,27 +26,27 @@ def project(tmp_path, monkeypatch):
     """Scores of two systems, the input and a later round, and a file that a removed entry left behind."""
     monkeypatch.chdir(tmp_path)
     values = params_with_all_systems()
-    rows = ("sr-input", "sr-edsr-round2", "sr-edsr-oracle", "sr-edsr-random-oracle")
-    for section, keys in {"systems": ("sr-edsr", "sr-edsr-random"), "rows": rows, "tasks": ("sr",)}.items():
+    rows = ("sr-input", "sr-edsr-round2", "sr-edsr-oracle", "sr-edsr-bicubic-oracle")
+    for section, keys in {"systems": ("sr-edsr", "sr-edsr-bicubic"), "rows": rows, "tasks": ("sr",)}.items():
         values[section] = {key: values[section][key] for key in keys}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    no_truth = [{"row": "sr-edsr-random-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]
+    no_truth = [{"row": "sr-edsr-bicubic-oracle", "test_set": "*", "metric": "*", "reason": "no truth to train with"}]
     no_trunk = [{"row": row, "test_set": test_set, "metric": "lpips_alex", "reason": "no trunk"}
                 for row in ("sr-edsr", "sr-edsr-gan") for test_set in ("captures", "synthetic")]
     bench = {
         "sr-input": {"input": {"captures": {"psnr": 22.7, "swd": 30.0}, "synthetic": {"psnr": 25.9}}},
         "sr-edsr-oracle": {"sr-edsr-oracle": {"captures": {"psnr": 23.8, "swd": 20.0}}},
-        "sr-edsr-random-oracle": {},
+        "sr-edsr-bicubic-oracle": {},
         "sr-edsr": {"sr-edsr": {"captures": {"psnr": 22.9, "swd": 27.0}},
                     "sr-edsr+sharpen30": {"captures": {"psnr": 22.5, "swd": 25.0}},
                     "sr-edsr-gan": {"captures": {"psnr": 22.8, "swd": 26.0}},
                     "sr-edsr-stage2": {"captures": {"psnr": 22.6, "swd": 21.1234}, "synthetic": {"psnr": 26.0}}},
-        "sr-edsr-random": {"sr-edsr-random": {"captures": {"psnr": 23.4}}},
+        "sr-edsr-bicubic": {"sr-edsr-bicubic": {"captures": {"psnr": 23.4}}},
         "sr-edsr-round2": {"sr-edsr-round2": {"captures": {"psnr": 22.5, "swd": 21.5}}},
         "removed": {"removed": {"captures": {"psnr": 99.0}}},
     }
     for key, rows in bench.items():
-        absent = {"sr-edsr-random-oracle": no_truth, "sr-edsr": no_trunk}.get(key, ())
+        absent = {"sr-edsr-bicubic-oracle": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
     return tmp_path
@@ -56,7 +56,7 @@ def test_scores_of_the_entries_in_params_are_joined_and_left_over_files_ignored(
     evaluate.main("sr")
     scores = json.loads((project / "metrics/sr.json").read_text())
     assert set(scores) == {"input", "sr-edsr", "sr-edsr+sharpen30", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2",
-                           "sr-edsr-oracle", "sr-edsr-random"}
+                           "sr-edsr-oracle", "sr-edsr-bicubic"}
     assert scores["sr-edsr-stage2"]["captures"] == {"psnr": 22.6, "swd": 21.1234}
     assert list(scores) == sorted(scores)
 
@@ -67,7 +67,7 @@ def test_the_table_reads_from_input_to_oracle_with_the_best_in_bold(project):
     table = text[text.index("## captures (4 images of 2 scenes)") : text.index("## synthetic")]
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ") and "---" not in line]
     assert rows == ["row", "input", "sr-edsr", "sr-edsr+sharpen30", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2",
-                    "sr-edsr-oracle", "sr-edsr-random"]
+                    "sr-edsr-oracle", "sr-edsr-bicubic"]
     assert "PSNR ↑" in table and "SWD ↓" in table
     assert "**23.40**" in table and "**21.12**" in table and table.count("**") == 4  # not the oracle's 23.80 and 20.00
     words = " ".join(text.split())
@@ -79,7 +79,7 @@ def test_what_could_not_be_computed_is_a_line_per_reason(project):
     evaluate.main("sr")
     notes = (project / "metrics/tables/sr.md").read_text().partition("Not computed:")[2].strip().splitlines()
     assert notes == ["- LPIPS-Alex; sr-edsr sr-edsr-gan; captures synthetic: no trunk",
-                     "- all metrics; sr-edsr-random-oracle; all test sets: no truth to train with"]
+                     "- all metrics; sr-edsr-bicubic-oracle; all test sets: no truth to train with"]
 
 
 def test_a_missing_file_of_an_entry_is_named(project):
@@ -106,7 +106,7 @@ def test_tables_show_one_of_each_family_and_json_and_csv_all(project):
     header = next(line for line in (project / "metrics/tables/sr.md").read_text().splitlines() if line.startswith("| row"))
     columns = [cell.strip() for cell in header.strip("|").split("|")]
     assert columns == ["row", "weights", "PSNR ↑", "PSNR-aligned ↑", "PSNR-registered ↑", "SSIM ↑", "LPIPS-Alex ↓",
-                       "LPIPS-VGG ↓", "SWD ↓", "NIQE ↓", "Moire ↓", "Flat noise ↓", "Critic AUC ↓"]
+                       "LPIPS-VGG ↓", "SWD ↓", "SWD-truth ↓", "NIQE ↓", "Moire ↓", "Flat noise ↓", "Critic AUC ↓"]
     assert json.loads((project / "metrics/sr.json").read_text())["input"]["captures"] == everything
     assert read_csv(project / "metrics/tables/sr.csv")["sr"].rows["input"]["captures"] == everything
 

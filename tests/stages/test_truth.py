@@ -33,7 +33,7 @@ from pipeline.restore.network import save_network
 from pipeline.stages import convert, ingest
 from pipeline.stages.evaluate import collect
 
-PAIRS = {"inputs": "pairs/sr-random/inputs", "targets": "pairs/sr-random/targets"}
+PAIRS = {"inputs": "pairs/sr-bicubic/inputs", "targets": "pairs/sr-bicubic/targets"}
 ROUND = {"inputs": "sets/sr-captures", "clean": "clean", "settings": "stage2"}
 COPY = {"copy": {"train": ["a", "b"], "val": ["c"]}, "sr-truth": {"train": ["b", "d"], "test": ["c"]},
         "clean": {"train": ["a"]}}
@@ -42,7 +42,7 @@ COPY = {"copy": {"train": ["a", "b"], "val": ["c"]}, "sr-truth": {"train": ["b",
 def defaults() -> dict:
     """Two systems whose networks start from `fair`; to a network of the second, by one way or another, truth comes."""
     values = copy.deepcopy(params_with_all_systems())
-    values["systems"] = {"s": values["systems"]["sr-edsr"] | {"start": "fair", "teacher": "fair", "pairs": "sr-random"},
+    values["systems"] = {"s": values["systems"]["sr-edsr"] | {"start": "fair", "teacher": "fair", "pairs": "sr-bicubic"},
                          "t": values["systems"]["sr-edsr"] | {"start": "net", "teacher": "net"}}
     values["networks"] |= {"fair": values["networks"]["sr-edsr"] | PAIRS, "net": {**values["networks"]["sr-edsr"]}}
     values["adabn"] = {}
@@ -89,7 +89,7 @@ WAYS = {  # what differs from the defaults, and the first network that truth rea
                                 "calibrations": {"sr": {"clean": "sr-truth"}}}, "net"),
     "captures of a calibration": ({"pairs": {"sr": {"recipe": "calibrated", "calibration": "sr"}},
                                    "calibrations": {"sr": {"captures": "sr-truth"}}}, "net"),
-    "a fitted recipe": ({"recipes": {"bicubic": {"fitted_with_truth": True}}}, "net"),
+    "a fitted recipe": ({"recipes": {"random": {"fitted_with_truth": True}}}, "net"),
     "clean of stage 2": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-stage2"),
     "clean of the GAN": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-gan"),
     "a label": ([fine(targets="labels/o"), {"labels": {"o": ON_CAPTURES | {"network": "s-oracle"}}}], "first"),
@@ -104,9 +104,9 @@ WAYS = {  # what differs from the defaults, and the first network that truth rea
         "labels": {"o": ON_CAPTURES | {"network": "c"}}}], "first"),
     "a start": (fine(start="s-oracle"), "first"),
     "clean of a fine-tuning": (fine(clean="sr-truth"), "first"),
-    "a teacher": ([on_sets("sr-truth"), {"systems": {"t": {"start": "sr-edsr-random", "teacher": "net"}}}], "t-stage2"),
-    "a second teacher": ([on_sets("sr-truth"), {"ensembles": {"two": {"first": "sr-edsr-random", "second": "net"}}},
-                          {"systems": {"t": {"start": "sr-edsr-random", "teacher": "two"}}}], "t-stage2"),
+    "a teacher": ([on_sets("sr-truth"), {"systems": {"t": {"start": "sr-edsr-bicubic", "teacher": "net"}}}], "t-stage2"),
+    "a second teacher": ([on_sets("sr-truth"), {"ensembles": {"two": {"first": "sr-edsr-bicubic", "second": "net"}}},
+                          {"systems": {"t": {"start": "sr-edsr-bicubic", "teacher": "two"}}}], "t-stage2"),
     "an import": ([{"imports": {"got": IMPORT | {"saw_truth": True}}},
                    {"systems": {"t": {"start": "got", "teacher": "got"}}}], "got"),
     "adapted statistics": ({"adabn": {"first": {"start": "fair", "captures": "sr-truth"}}}, "first"),

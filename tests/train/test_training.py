@@ -69,11 +69,11 @@ def test_labels_are_the_networks_outputs_in_16_bits(tiny_project):
 
 def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     values, labels = yaml.safe_load(Path("params.yaml").read_text()), []
-    change(networks={"sr-edsr-random": values["networks"]["sr-edsr"]})
-    stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    change(ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}})
+    change(networks={"sr-edsr-bicubic": values["networks"]["sr-edsr"]})
+    stage1.main("sr-edsr"), stage1.main("sr-edsr-bicubic")
+    change(ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}})
     combine.main("ensembles", "both")
-    for teacher in ("sr-edsr", "sr-edsr-random", "both"):
+    for teacher in ("sr-edsr", "sr-edsr-bicubic", "both"):
         change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": teacher}})
         label.main("systems", "sr-edsr")
         shards = [Shard(f"data/labels/sr-edsr/{split}") for split in ("train", "val")]
@@ -82,8 +82,8 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     assert abs(one - other).mean() > 0.01
     np.testing.assert_allclose(mean, (one + other) / 2, atol=1.01 / 65535)
     manifest = read_json("data/labels/sr-edsr/manifest.json")
-    assert manifest["teacher"] == {"mean": ["sr-edsr", "sr-edsr-random"]}
-    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in ("sr-edsr", "sr-edsr-random")}
+    assert manifest["teacher"] == {"mean": ["sr-edsr", "sr-edsr-bicubic"]}
+    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in ("sr-edsr", "sr-edsr-bicubic")}
     truth = np.random.default_rng(0).uniform(size=mean.shape)
     gain = ((one - truth) ** 2 + (other - truth) ** 2).mean() / 2 - ((mean - truth) ** 2).mean()
     assert abs(255 * np.sqrt(gain) / manifest["disagreement"] - 1) < 0.05  # the images differ in size
@@ -92,11 +92,11 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
 def test_teachers_of_different_scales_are_refused(tiny_project):
     values = yaml.safe_load(Path("params.yaml").read_text())
     same = {"options": {"scale": 1, "blocks": 1, "features": 8}, "inputs": "sets/clean", "targets": "sets/clean"}
-    change(networks={"sr-edsr-random": values["networks"]["sr-edsr"] | same},
-           ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-random"}},
+    change(networks={"sr-edsr-bicubic": values["networks"]["sr-edsr"] | same},
+           ensembles={"both": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}},
            systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "both"}})
-    stage1.main("sr-edsr"), stage1.main("sr-edsr-random")
-    with pytest.raises(ValueError, match="ensembles.both: sr-edsr enlarges 2 times and sr-edsr-random 1 times"):
+    stage1.main("sr-edsr"), stage1.main("sr-edsr-bicubic")
+    with pytest.raises(ValueError, match="ensembles.both: sr-edsr enlarges 2 times and sr-edsr-bicubic 1 times"):
         combine.main("ensembles", "both")
     assert not Path("models/both").exists()
 
