@@ -164,7 +164,8 @@ def nested(project):
     for seed, name in enumerate(("sr-edsr", "sr-edsr-bicubic"), 1):
         save_network(Path("models", name), seasoned("edsr", LARGER, seed), "edsr", LARGER, {})
     values = yaml.safe_load(Path("params.yaml").read_text())
-    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}, "three": {"first": "sr-edsr-stage2", "second": "two"}}
+    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-bicubic"},
+                 "three": {"first": "sr-edsr-stage2", "second": "two"}}
     chains = {"behind": {"first": "two", "then": "blindsr-x2"}, "longer": {"first": "blindsr-map", "then": "behind"}}
     rows = {f"row-{name}": values["rows"]["sr-edsr-round2"] | {"network": name} for name in (*ensembles, *chains)}
     change(ensembles=ensembles, chains=chains, rows=rows)

@@ -83,7 +83,8 @@ def test_several_teachers_label_by_the_mean_of_their_outputs(tiny_project):
     np.testing.assert_allclose(mean, (one + other) / 2, atol=1.01 / 65535)
     manifest = read_json("data/labels/sr-edsr/manifest.json")
     assert manifest["teacher"] == {"mean": ["sr-edsr", "sr-edsr-bicubic"]}
-    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in ("sr-edsr", "sr-edsr-bicubic")}
+    networks = "sr-edsr", "sr-edsr-bicubic"
+    assert manifest["weights"] == {name: sha256(f"models/{name}/network.safetensors") for name in networks}
     truth = np.random.default_rng(0).uniform(size=mean.shape)
     gain = ((one - truth) ** 2 + (other - truth) ** 2).mean() / 2 - ((mean - truth) ** 2).mean()
     assert abs(255 * np.sqrt(gain) / manifest["disagreement"] - 1) < 0.05  # the images differ in size
