@@ -1,4 +1,4 @@
-"""Whether a run can start, what it will do, and what to mend first: `python -m pipeline check`."""
+"""Whether a run can start, what it will do, and what to repair first: `python -m pipeline check`."""
 import os
 import shutil
 import sys
@@ -22,6 +22,7 @@ BUILTIN = Path("data/builtin")
 NONE = Path("data/none")
 TRUNKS = {"alex": "alexnet_features.pth", "vgg": "vgg16_features.pth", "squeeze": "squeezenet1_1_features.pth"}
 SAMPLED = 16  # files of a folder whose headers are read
+SHOWN = 3  # leftovers that are named
 COPIES = 2  # of what a stage writes: in the workspace and in DVC's cache, where the disk cannot link them
 MEMORY = 2 * 2**30  # bytes
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of WSL, of AMD
@@ -92,27 +93,28 @@ def space(params: Params) -> int:
 def machine(params: Params) -> Iterator[Finding]:
     """Disk, memory, cores."""
     free, wanted = shutil.disk_usage(".").free, COPIES * space(params)
-    words = f"disk: {free / 2**30:,.1f} GiB free, the sets and pairs of params.yaml take about {wanted / 2**30:,.1f}"
-    yield Finding("ok", words) if free > wanted else Finding("fix", f"{words}: set `patches`, or use another disk")
+    words = f"disk: {free / 2**30:,.1f} GiB free; the images of params.yaml need about {wanted / 2**30:,.1f} GiB"
+    way_out = "cut large sets into `patches`, or use another disk"
+    yield Finding("ok", words) if free > wanted else Finding("fix", f"{words}: {way_out}")
     there = psutil.virtual_memory().available
     words = f"memory: {there / 2**30:,.1f} GiB free"
-    yield Finding("ok", words) if there > MEMORY else Finding("note", f"{words}; a training may need {MEMORY / 2**30:g}")
+    yield Finding("ok", words) if there > MEMORY else Finding("note", f"{words}; a training may need {MEMORY / 2**30:g} GiB")
     if params.threads > (cores := os.cpu_count() or 1):
         yield Finding("note", f"threads: {params.threads}, but there are {cores} cores")
 
 
 def cut_off(wrong: str, level: str) -> Finding:
     """`wrong` is what `lockfile.damage` says of dvc.lock; it is a note where DVC can read the file all the same."""
-    return Finding(level, f"dvc.lock was cut off, as by a kill: {wrong}. `python -m pipeline repro` mends it; `git checkout "
-                          "dvc.lock` takes that of the last commit instead")
+    return Finding(level, f"dvc.lock is cut off, as after a kill: {wrong}. `python -m pipeline repro` repairs it. `git "
+                          "checkout dvc.lock` takes the file of the last commit instead")
 
 
 def trunks(params: Params, folder: Path = Path("data/trunks")) -> Iterator[Finding]:
     """The weights that LPIPS and SRGAN compare features of."""
     for net in params.bench.lpips:
         if not (folder / TRUNKS[net]).is_file():
-            yield Finding("note", f"bench.lpips: {net} will not be computed, as {folder / TRUNKS[net]} is not there; "
-                                  "`python -m pipeline fetch-trunks` gets it")
+            yield Finding("note", f"bench.lpips: LPIPS with {net} will not be computed, as {folder / TRUNKS[net]} is missing. "
+                                  "`python -m pipeline fetch-trunks` downloads it")
     for key, entry in params.srgan.items():
         if not any(folder.glob(f"{entry.backbone}_*.pth")):
             yield Finding("note", f"srgan.{key}.backbone: it will not be trained, as {folder} holds no {entry.backbone}_*.pth")
@@ -141,14 +143,14 @@ def what_will_run(stages: list[str], changed: set[str], times: dict[str, dict], 
     network that it trains."""
     if not stages:
         return Finding("ok", "nothing to run: every stage is up to date")
-    words = f"to run, but for what DVC's cache holds: {grouped([stage for stage in stages if stage in changed])}"
+    words = f"will run, unless DVC's cache has the result: {grouped([stage for stage in stages if stage in changed])}"
     if after := grouped([stage for stage in stages if stage not in changed]):
-        words += f"; then, where these come out other than they were: {after}"
+        words += f"; and if these give another result than before: {after}"
     networks = [trained[stage] for stage in stages if stage in trained]
     known = [times[name]["seconds"] for name in networks if name in times]
-    last = f"; of its trainings, {len(networks)}, "
-    last += (f"{len(known)} took {sum(known) / 60:,.1f} minutes when they last ran here" if known else
-             "none has run here yet, so how long is not known")
+    last = f"; {len(networks)} of these stages train a network, "
+    last += (f"and {len(known)} took {sum(known) / 60:,.1f} minutes when they last ran here" if known else
+             "none of which has run here yet, so the time is not known")
     return Finding("ok", words + (last if networks else ""))
 
 
@@ -156,6 +158,13 @@ def grouped(stages: list[str]) -> str:
     """The groups of stages, as in dvc.yaml, and how many of each."""
     counts = Counter(stage.partition("@")[0] for stage in stages)
     return ", ".join(group if count == 1 else f"{count} {group}" for group, count in counts.items())
+
+
+def told(left: list[Path], deleted: bool) -> Finding:
+    """One line about what `leftovers` found."""
+    names = ", ".join(map(str, left[:SHOWN])) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
+    return Finding("note", f"left from entries that params.yaml no longer has: {names}; "
+                           + ("deleted" if deleted else "`python -m pipeline check --prune` deletes this"))
 
 
 def leftovers(outs: set[Path]) -> list[Path]:

@@ -12,7 +12,8 @@ from pipeline.restore.manifest import AbsentNetwork
 MODELS = Path("models")
 PIPED_WIDTH = 110  # columns, where no terminal says how wide it is
 
-System = Annotated[str | None, typer.Option(help="Instead: the network chosen without truth for this system.")]
+System = Annotated[str | None, typer.Option(
+        help="Instead of a name: take the network that `dvc repro select` chose for this entry of `systems`.")]
 
 
 def fail(message) -> NoReturn:

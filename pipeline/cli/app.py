@@ -13,7 +13,7 @@ from pipeline.cli.results import likeness, page, picture, seeds
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"max_content_width": 110},
-                  help="Two-stage training for image restoration: `dvc repro` builds it, these commands use it.")
+                  help="Restage trains networks that restore photos. README.md shows the first steps.")
 
 
 @app.callback(invoke_without_command=True)

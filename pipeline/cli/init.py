@@ -22,14 +22,18 @@ Task = StrEnum("Task", [*TASKS])
 
 
 def init(
-    captures: Annotated[Path, typer.Option(metavar="DIR", help="The photos to restore, in their folder.")],
-    clean: Annotated[Path, typer.Option(metavar="DIR", help="Clean images of other scenes, like restored photos should be.")],
-    task: Annotated[Task, typer.Option(help="x4, x2: enlarge; same-size: sharpen soft photos; screens: take moire away.")],
-    truth: Annotated[Path | None, typer.Option(metavar="DIR", help="What the captures should be, under their names, if it is "
-                                               "known. A folder `truth` in that of the captures needs no option.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a params.yaml whose changes are not committed.")] = False,
+    captures: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the photos to restore.")],
+    clean: Annotated[Path, typer.Option(metavar="DIR",
+        help="Folder of sharp photos of other scenes: what restored photos should look like.")],
+    task: Annotated[Task, typer.Option(
+        help="x4, x2: enlarge photos. same-size: sharpen soft photos. screens: remove moire from photographs of screens.")],
+    truth: Annotated[Path | None, typer.Option(metavar="DIR",
+        help="Folder of the perfect versions of the captures, with the same names, if you have them. A folder `truth` "
+             "within --captures is found without this.")] = None,
+    force: Annotated[bool, typer.Option("--force",
+        help="Overwrite params.yaml even if it has changes that are not committed.")] = False,
 ):
-    """Write a params.yaml for your own photos, and say what it assumes of them. `dvc repro` then makes the network.
+    """Write a params.yaml for your own photos. It prints what it assumes of them. `make repro` then trains the network.
 
     \b
     Example: python -m pipeline init --captures /photos/phone --clean /photos/sharp --task same-size
@@ -40,7 +44,7 @@ def init(
     from pipeline.core.reading import parse_yaml
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
-        fail(f"{PARAMS_FILE} {reason}; commit it, or write over it with --force")
+        fail(f"{PARAMS_FILE} {reason}; commit it, or overwrite it with --force")
     chosen = plan_project(task.value, captures, clean, truth)
     text = params_text(chosen)
     parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
@@ -50,8 +54,8 @@ def init(
     for paragraph in assumptions(chosen):
         typer.echo(fill(paragraph, PIPED_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     typer.echo(f"Written: {PARAMS_FILE}, {len(text.splitlines())} lines."
-               + (" `python -m pipeline preset demo` brings the one before back." if before else ""))
-    typer.echo("Next: `python -m pipeline check`, which with --prune deletes what is left of other entries; then `dvc repro`.")
+               + (" `python -m pipeline preset demo` brings the demo back." if before else ""))
+    typer.echo("Next: `python -m pipeline check --prune` deletes what the demo has left. Then `make repro` trains.")
 
 
 def uncommitted(file: Path) -> str:

@@ -44,8 +44,8 @@ def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
         24, 128, cut,
         {"steps": 4000, "batch": 8, "patch": patch, "lr": 0.001, "loss": "l1", "validate_every": 250},
         {"steps": 300, "batch": 8, "patch": patch, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
-        "It is assumed that the captures are blurred, noisy and compressed, within the ranges of recipes.photos-random. "
-        "Where yours are worse, widen them.")
+        "The captures are assumed to be blurred, noisy and compressed, within the ranges of recipes.photos-random. If yours "
+        "are worse, widen the ranges.")
 
 
 TASKS = {
@@ -57,20 +57,21 @@ TASKS = {
         {"kind": "updown", "factors": "estimated"}, 48, 96, 128,
         {"steps": 5000, "batch": 8, "patch": 48, "lr": 0.001, "loss": "l1", "validate_every": 250},
         {"steps": 300, "batch": 8, "patch": 64, "lr": 0.0001, "lambda": 0.001, "d_features": 16, "validate_every": 50},
-        "It is assumed that the captures are soft, have little noise and show the same kind of scenes as the clean images. How "
-        "soft they are, and how much the camera has sharpened them, is estimated from both: metrics/calibrations/photos.png. "
-        "Scenes of another kind look like sharpening: where they are, use photos-edsr instead of photos-restored. To set the "
-        "softness by hand, give recipes.photos-updown `factors: [2, 2.5, 3]`, and pairs.photos `calibration: none`. For noise "
-        "and JPEG, take the recipe random-x1 of presets/optics.yaml."),
+        "The captures are assumed to be soft, to have little noise and to show the same kind of scenes as the clean images. "
+        "How soft they are, and how much the camera has sharpened them, is estimated from both sides: see "
+        "metrics/calibrations/photos.png after the run. Clean images of other kinds of scenes make the estimate wrong; then "
+        "use the row photos-edsr instead of photos-restored. To set the softness by hand, write `factors: [2, 2.5, 3]` in "
+        "recipes.photos-updown and `calibration: none` in pairs.photos. If the captures are noisy or compressed, use the "
+        "recipe random-x1 of presets/optics.yaml."),
     "screens": InitTask(
         "Demoireing of photographed screens", 1, "dmnet",
         {"blocks": 10, "features": 48, "layers": 8, "fine_features": 24, "batch_norm": False, "mu": 1.0, "start": "identity"},
         "moire", None, 64, 192, 192,
         {"steps": 4000, "batch": 4, "patch": 96, "lr": 0.0005, "loss": "mse", "validate_every": 250},
         {"steps": 600, "batch": 4, "patch": 96, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
-        "It is assumed that the captures are photographs of screens, made by a phone at its own resolution and published "
-        "smaller, and that the clean images are what screens show. Moire is taken away; the photograph's tone stays. Where "
-        "this is wrong, change the ranges of recipes.photos-moire."),
+        "The captures are assumed to be photographs of screens that a phone took and that were made smaller afterwards. The "
+        "clean images are assumed to be what screens show. Moire is removed, and the photograph's brightness and colours "
+        "stay. If your photographs are different, change the ranges of recipes.photos-moire."),
 }
 
 
@@ -114,17 +115,19 @@ def assumptions(plan: Plan) -> list[str]:
     """What was assumed, and what to change, a paragraph each."""
     task, scale = plan.task, plan.task.scale
     near, clean = plan.captures_split, sum(plan.clean_split.values())
-    said = [f"{_of('captures', plan.captures)} {near['val']} are kept for choices and {near['test']} for the test "
-            "(sets.photos-captures: val, test).",
-            f"{_of('clean', plan.clean)} {clean} are kept for tests (sets.photos-clean: val, test, holdout).",
+    said = [f"{_of('captures', plan.captures)} Scenes kept from training: {near['val']} to choose a network by, "
+            f"{near['test']} to test it (val, test in sets.photos-captures).",
+            f"{_of('clean', plan.clean)} Scenes kept from training: {clean} (val, test, holdout in "
+            "sets.photos-clean).",
             f"network: {task.arch}; its outputs are " + (f"{scale} times " if scale > 1 else "") + "as large as the captures.",
-            f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with the "
+            f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with "
             "synthetic ones."]
     if plan.truth == "none":
-        said.append("truth: none, so scores that need it are absent. Truth has the names of the captures; give it by "
-                    "--truth DIR, or in a folder `truth` in that of the captures.")
+        said.append("truth: none, so there are no scores that need it, such as PSNR. If you have the perfect versions of the "
+                    "captures, give their folder by --truth. The files have the same names.")
     else:
-        said.append(f"truth: {plan.truth}. It is for scores, and for the oracle, which shows what truth would be worth.")
+        said.append(f"truth: {plan.truth}. It is used for scores, and for the oracle, a network that shows what training with "
+                    "truth would gain.")
     if plan.captures_patches:
         said.append(f"patches: the captures' outputs are {sum(plan.captures.megapixels) * scale**2:,.0f} megapixels, so "
                     f"{PATCHES} patches are cut for training (sets.photos-captures: patches, size). Test images stay whole.")
@@ -133,10 +136,10 @@ def assumptions(plan: Plan) -> list[str]:
                     "for training (sets.photos-clean: patches, size).")
     for what, photos, times in (("captures", plan.captures, scale), ("clean", plan.clean, 1)):
         if (largest := photos.megapixels[-1] * times**2) > LARGEST:
-            said.append(f"warning: the output of the largest of the {what} has {largest:,.0f} megapixels. To score it takes "
-                        "many gigabytes of memory. Reduce large photos, or cut them into files of their own first.")
-    return said + ["time: the trainings take a CPU about an hour. The head of params.yaml says what to change for a GPU. After "
-                   "the first run, vary stage2.lambda first: `dvc exp run -S stage2.lambda=0.008`."]
+            said.append(f"warning: the output of the largest of the {what} has {largest:,.0f} megapixels. Scoring it takes "
+                        "many gigabytes of memory. Make large photos smaller, or cut them into several files first.")
+    return said + ["time: the trainings take about an hour on a CPU. The first lines of params.yaml say what to change for a "
+                   "GPU. The first setting to try afterwards is stage2.lambda: `dvc exp run -S stage2.lambda=0.008`."]
 
 
 def _of(what: str, photos: Photos) -> str:

@@ -47,7 +47,7 @@ def survey(folder: Path, what: str) -> Photos:
         try:
             sizes[name] = (path, *read_size(folder / path, Ingest().max_megapixels))
         except BadImage as error:
-            raise ValueError(f"{where}: {folder / path}: {error}; mend it or take it away") from None
+            raise ValueError(f"{where}: {folder / path}: {error}; repair or remove it") from None
     return Photos(folder, sizes, len({scene_of(name, entry.scene, where) for name in names}))
 
 

@@ -14,15 +14,15 @@ MOIRE = Path("presets/demoire.yaml")
 EMPTY = ("imports", "calibrations", "adabn", "unsharpens", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
          "chains", "ensembles", "far")
 HEAD = """\
-# {title}, by `python -m pipeline init`. docs/params.md says what each key means, and has the defaults of
-# those that are not written here: `-S +stage1.clip=1` adds one. `python -m pipeline preset demo` brings the demo back.
-# The trainings take a CPU about an hour. For a GPU: in stage1 steps 100000, batch 16, lr 0.0002; in stage2 and supervised
+# {title}, written by `python -m pipeline init`. `python -m pipeline preset demo` brings the demo back.
+# docs/params.md says what each key means, and has the defaults of keys that are not written here.
+# The trainings take about an hour on a CPU. For a GPU: in stage1 steps 100000, batch 16, lr 0.0002; in stage2 and supervised
 # steps 10000; in all three precision bf16; in networks blocks 16, features 64.
 seed: 1
-threads: 1  # CPU threads of a training; another count rounds sums differently, so it is part of the result
-ingest: {{max_rejected: 0}}  # damaged files that may be left out before a folder is refused
+threads: 1  # CPU threads of a stage; results with another number differ in the last digits
+ingest: {{max_rejected: 0}}  # how many damaged files are left out before a folder is refused
 
-# Patches are in pixels of the network's input. lambda is the weight of the adversary: 0.0005 is careful, 0.008 bold.
+# Patches are in pixels of the network's input. lambda says how hard stage 2 tries to look clean: 0.0005 little, 0.008 much.
 stage1: {stage1}
 stage2: {stage2}
 supervised: {supervised}
@@ -43,7 +43,7 @@ def params_text(plan: Plan) -> str:
     head = HEAD.format(title=plan.task.title, **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
     lines = [*_sources(plan), *_networks(plan), *_tests(plan)]
     there = {line.partition(":")[0] for line in lines}
-    return head + "\n".join([*lines, "# What else there can be.",
+    return head + "\n".join([*lines, "# Sections that are empty here.",
                              *(f"{section}: {{}}" for section in EMPTY if section not in there)]) + "\n"
 
 
@@ -52,9 +52,9 @@ def _sources(plan: Plan) -> list[str]:
     recipe = task.ranges or yaml.safe_load(MOIRE.read_text(encoding="utf-8"))["recipes"]["moire-native"]
     # patches of large clean images hold a synthetic pair with some choice of its place
     clean_patch = plan.size * 2 if plan.clean.least >= plan.size * 2 else plan.size
-    lines = ["# How clean images become like the captures: the assumption that matters most.",
+    lines = ["# How clean images are made to look like the captures. This is the assumption that matters most.",
              *_section("recipes", {f"photos-{task.recipe}": recipe}),
-             "# Shares of the scenes. photo-view1.jpg and photo-view2.jpg show one scene; any other name is a scene."]
+             "# val, test, holdout: shares of the scenes. photo-view1.jpg and photo-view2.jpg are one scene."]
     sets = {"photos-clean": _set(plan.clean, plan.clean.folder, plan.clean_split, plan.clean_patches, clean_patch),
             "photos-captures": _set(plan.captures, plan.captures.folder, split, plan.captures_patches, plan.cut)}
     if plan.truth_folder:
@@ -72,7 +72,7 @@ def _estimated(plan: Plan) -> list[str]:
         return []
     calibration = {"captures": "photos-captures", "clean": "photos-clean", "scale": 1,
                    "block": smaller(128, min(plan.captures.least, plan.clean.least), 2)}
-    return ["# The camera, estimated: how soft it is, and how much it sharpens, which photos-unsharpen takes back.",
+    return ["# The camera is estimated: how soft it is, and how much it sharpens. photos-unsharpen takes the sharpening back.",
             *_section("calibrations", {"photos": calibration}),
             *_section("unsharpens", {"photos-unsharpen": {"calibration": "photos"}}),
             *_section("chains", {ESTIMATED: {"first": "photos-unsharpen", "then": plan.network}})]
@@ -89,7 +89,7 @@ def _networks(plan: Plan) -> list[str]:
         system |= {"lambda_scale": 0.15, "stage2": {"discriminator": "highpass", "d_lr": 0.001, "d_warmup": 60}}
         oracle |= {"supervised": {"loss": "mse"}}
     return [*_section("networks", {name: network}),
-            f"# {name}-stage2: trained on the captures and what the teacher makes of them, against clean images.",
+            f"# {name}-stage2 learns from the captures and what the teacher makes of them. Clean images keep it sharp.",
             *_section("systems", {name: system}),
             *_section("oracles", {f"{name}-oracle": oracle} if plan.truth != "none" else {})]
 

@@ -15,34 +15,38 @@ CHOICES = Path("metrics/select")
 
 def restore(
     inputs: Annotated[list[Path], typer.Argument(
-        metavar="PHOTO", help="PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif; folders of them, globs in quotes.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, otherwise a folder.")],
+        metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, patterns such as '*.jpg'.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, a folder for several.")],
     model: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="A row of params.yaml, a network below models/, or a file of `export --to safetensors`; a second "
-                             "takes the first one's output.")] = None,
+        metavar="NAME", help="The network: a row of the tables, a folder of models/, or a file of `export --to safetensors`. "
+                             "Given twice, the second restores the output of the first.")] = None,
     system: System = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
-        help="In a folder; by default that of each photo (BMP and HEIC: PNG).")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP; a WebP of 100 is lossless.")] = 95,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over eight flips and turns: 8 times slower.")] = False,
-    precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="bf16 is faster where the hardware has it.")] = "fp32",
-    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(
-        help="By default the first that there is of cuda, mps and cpu.")] = None,
+        help="Format of the files in the output folder. Default: that of each photo; PNG for BMP and HEIC.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100,
+        help="Quality of JPEG and WebP files. A WebP of quality 100 is lossless.")] = 95,
+    ensemble: Annotated[bool, typer.Option("--ensemble",
+        help="Take the mean over the eight flips and quarter turns of the photo. Takes 8 times as long.")] = False,
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option(
+        help="Numbers to compute with. bf16 is faster on hardware that has it.")] = "fp32",
+    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(help="Default: cuda, else mps, else cpu.")] = None,
     tile: Annotated[int | None, typer.Option(
-        min=16, help="Pixels on a side that the network sees at a time; by default as many as memory allows.")] = None,
+        min=16, help="Side in pixels of the squares that a large photo is restored in. Default: what memory allows.")] = None,
     strength: Annotated[float, typer.Option(
-        min=0, max=1.5, help="0 gives the photo as it is, or enlarged; 1 its restoration; 1.5 half as much again.")] = 1,
+        min=0, max=1.5, help="How much to restore. 0 keeps the photo, 1 restores it, up to 1.5 goes beyond.")] = 1,
     blend: Annotated[tuple[str, float] | None, typer.Option(
-        metavar="NAME SHARE", help="Mix in another row: its name, and its share from 0 to 1.")] = None,
+        metavar="NAME SHARE", help="Mix in the result of another network: its name and its share, from 0 to 1.")] = None,
     mask: Annotated[Path | None, typer.Option(
-        exists=True, dir_okay=False, help="A picture of the photo's size. Where it is black the photo stays as it is.")] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Also write each photo and its restoration side by side.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other files too; never an input.")] = False,
-    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos that claim to be larger.")] = 200,
+        exists=True, dir_okay=False,
+        help="A picture of the photo's size. The photo is restored where it is white and kept where it is black.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also write a PNG of photo and restoration side by side.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite",
+        help="Overwrite files that restore did not write. Photos given as input are never overwritten.")] = False,
+    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos with more megapixels.")] = 200,
 ):
-    """Restore photos with a trained network: one by name, or the one that `dvc repro select` chose for a system.
+    """Restore photos with a trained network.
 
-    Photos that were restored already are skipped, so the same command continues after Ctrl-C. See docs/restore.md.
+    Photos that are restored already are skipped, so the same command continues after Ctrl-C. See docs/restore.md.
 
     \b
     Example: python -m pipeline restore photos -o restored --system sr-edsr
@@ -66,7 +70,7 @@ def restore(
     tile = restorer.tile
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
-        typer.echo(f"memory ran out: from then on, tiles of {restorer.tile} pixels instead of {tile}")
+        typer.echo(f"memory ran out, so the rest was restored in tiles of {restorer.tile} pixels instead of {tile}")
     _tell(outcome, len(jobs), passed)
 
 
@@ -88,14 +92,15 @@ def _tell(outcome, photos: int, passed: str) -> None:
 
 def export(
     to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair"], typer.Option(
-        help="onnx: a graph for any program, checked against the network; safetensors: for `restore --model FILE` elsewhere; "
-             "otherwise whose program is to read the weights.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file; .pth, .pt or .safetensors for other projects.")],
+        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights as "
+             "that project names them.")],
+    output: Annotated[Path, typer.Option("-o", "--output",
+        help="The file to write. Weights for another project end in .pth, .pt or .safetensors.")],
     name: Annotated[str | None, typer.Argument(
-        metavar="ROW", help="A row of params.yaml, which may be a chain, or a network below models/.")] = None,
+        metavar="ROW", help="A row of the tables, or a folder of models/. It may be a chain.")] = None,
     system: System = None,
 ):
-    """Write a row as one file for other programs, and beside it FILE.md, its model card. See docs/networks.md.
+    """Write a network to a file for other programs. Its model card is written to FILE.md. See docs/networks.md.
 
     \b
     Example: python -m pipeline export sr-edsr-stage2 --to onnx -o edsr-stage2.onnx
@@ -116,12 +121,14 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="Weights: .pth or .pt of tensors alone, or .safetensors.")],
-    name: Annotated[str, typer.Option("--as", help="What the network is to be called.")],
+    file: Annotated[Path, typer.Argument(
+        help="File of weights: .pth, .pt or .safetensors. A file that holds code is refused.")],
+    name: Annotated[str, typer.Option("--as", help="The name of the network here.")],
 ):
-    """Take somebody else's trained network as stage 1: EDSR-PyTorch's, RCAN's, BasicSR's, KAIR's, or any that spandrel knows.
+    """Use a network that somebody else has trained as stage 1. See docs/networks.md.
 
-    Writes models/NAME and adds the entry NAME to `imports` in params.yaml, from which `dvc repro` makes it again.
+    Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR and
+    KAIR, and with the package spandrel those of many other projects.
 
     \b
     Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official

@@ -12,8 +12,9 @@ from pipeline.core.params import PARAMS_FILE, ParamsError, load, parse
 PRESETS = Path("presets")
 
 
-def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs of entries that are gone.")] = False):
-    """Say whether `dvc repro` can start, what it will run, and what to mend first.
+def check(prune: Annotated[bool, typer.Option("--prune",
+        help="Delete data and networks of entries that params.yaml no longer has.")] = False):
+    """Check whether a run can start: folders, disk, memory, GPU. Show what it would run. Takes some seconds.
 
     \b
     Example: python -m pipeline check
@@ -36,7 +37,7 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
     levels: list[str] = []
     params = load()
     settings.check_names(params)
-    tell(Finding("ok", f"{PARAMS_FILE}: {len(params.tasks)} tasks, {len(params.systems)} systems, {len(params.rows)} rows"))
+    tell(Finding("ok", f"{PARAMS_FILE}: tasks {len(params.tasks)}, systems {len(params.systems)}, rows {len(params.rows)}"))
     for finding in (*findings.folders(params), *findings.machine(params), *findings.trunks(params), findings.device()):
         tell(finding)
     if wrong := lockfile.damage():
@@ -54,19 +55,20 @@ def check(prune: Annotated[bool, typer.Option("--prune", help="Delete the outs o
             tell(findings.what_will_run(changes.pending(index.graph, changed, {"code", "settings"}), changed, times(), trained))
     except DvcException as error:
         fail(f"dvc: {' '.join(str(error).split())}")
-    for path in findings.leftovers(outs):
-        if prune:
+    if left := findings.leftovers(outs):
+        for path in left if prune else ():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        tell(Finding("note", f"{path} is of an entry that is gone: {'deleted' if prune else '--prune deletes it'}"))
+        tell(findings.told(left, prune))
     if "fix" in levels:
         raise typer.Exit(1)
 
 
 def preset(
-    names: Annotated[list[str], typer.Argument(help="Files of presets/, without their ending; in their order.")],
-    show: Annotated[bool, typer.Option("--show", help="Only say what would change.")] = False,
+    names: Annotated[list[str], typer.Argument(
+        help="Files of presets/ without the ending .yaml. They are applied in this order.")],
+    show: Annotated[bool, typer.Option("--show", help="Show what would change, and change nothing.")] = False,
 ):
-    """Merge presets into params.yaml. Comments stay; `git checkout params.yaml` takes it back.
+    """Apply named sets of changes to params.yaml. `git checkout params.yaml` undoes it.
 
     \b
     Example: python -m pipeline preset p2 all
@@ -91,8 +93,9 @@ def preset(
         write(PARAMS_FILE, after)
 
 
-def params(schema: Annotated[bool, typer.Option("--schema", help="A JSON schema, for editors, instead of Markdown.")] = False):
-    """Print what params.yaml may hold: every key, what is allowed and what it means.
+def params(schema: Annotated[bool, typer.Option("--schema",
+        help="Print a JSON schema for editors instead of Markdown.")] = False):
+    """Print what each key of params.yaml means, and what it may be.
 
     \b
     Example: python -m pipeline params --schema > params.schema.json
@@ -105,11 +108,12 @@ def params(schema: Annotated[bool, typer.Option("--schema", help="A JSON schema,
 
 
 def speed(
-    network: Annotated[str, typer.Argument(help="An entry of networks in params.yaml.")],
-    compile: Annotated[bool, typer.Option("--compile", help="Try torch.compile too: a minute or more on a CPU.")] = False,
-    rounds: Annotated[int, typer.Option(min=1, help="Steps of each, after two that warm up.")] = 5,
+    network: Annotated[str, typer.Argument(help="An entry of `networks` in params.yaml.")],
+    compile: Annotated[bool, typer.Option("--compile",
+        help="Try torch.compile too. It takes a minute or more on a CPU.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Training steps to measure for each setting, after two to warm up.")] = 5,
 ):
-    """Measure how fast a network of stage 1 trains on this machine under each of channels_last, precision and compile.
+    """Measure how fast a network trains on this machine. It tries each setting of channels_last, precision and compile.
 
     \b
     Example: python -m pipeline speed sr-edsr
@@ -129,9 +133,12 @@ def speed(
 
 
 def fetch_trunks(
-    source: Annotated[Path | None, typer.Option("--from", help="A folder with the files; otherwise download.")] = None,
+    source: Annotated[Path | None, typer.Option("--from",
+        help="Copy the files from this folder. Default: download them.")] = None,
 ):
-    """Fill data/trunks/: backbones for LPIPS, and from a folder NIQE's published model. No stage ever downloads anything.
+    """Download the networks that LPIPS and SRGAN need. 1.3 GB are downloaded, 150 MB stay in data/trunks/.
+
+    No other command downloads anything. With --from FOLDER, NIQE's published model is copied too if it is there.
 
     \b
     Example: python -m pipeline fetch-trunks --from ~/weights

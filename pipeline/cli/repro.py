@@ -9,17 +9,19 @@ from pipeline.core.params import PARAMS_FILE
 
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(
-        metavar="TARGET", help="As those of `dvc repro`: stages or groups of stages, with all that they need; all by default.",
+        metavar="TARGET",
+        help="A stage or a group of stages, such as evaluate@sr; what it needs runs too. Default: everything.",
         )] = None,
     jobs: Annotated[int, typer.Option(
-        "-j", "--jobs", min=0, help="How many stages run at once. 0: one for each GPU, or without a GPU for each core.")] = 0,
+        "-j", "--jobs", min=0,
+        help="How many stages run at the same time. 0: one for each GPU, or for each CPU core without a GPU.")] = 0,
     gpus: Annotated[str, typer.Option(
-        metavar="0,1", help="Each stage sees one of these GPUs. All are dealt out by default.")] = "",
+        metavar="0,1", help="The GPUs to use; each stage gets one of them. Default: all.")] = "",
     force: Annotated[bool, typer.Option("-f", "--force", help="Run stages that are up to date, too.")] = False,
     report: Annotated[bool, typer.Option(
-        "--report", help="Run nothing; say where the time went when the stages last ran here.")] = False,
+        "--report", help="Run nothing. Show how long the stages took when they last ran here.")] = False,
 ):
-    """Do what `dvc repro` does, but run all stages at once that need nothing that is not there yet.
+    """Run all stages that are not up to date. Stages that do not need each other run at the same time.
 
     \b
     Example: python -m pipeline repro -j 4 evaluate@sr

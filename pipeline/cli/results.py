@@ -10,9 +10,9 @@ from pipeline.core.params import derived, load
 
 
 def page(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the page goes.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path("report.html"),
 ):
-    """Write the report's page with the training times of this machine, which metrics/report/index.html leaves out.
+    """Write the page again, with the training times of this machine. metrics/report/index.html leaves them out.
 
     \b
     Example: python -m pipeline page -o report.html
@@ -25,11 +25,11 @@ def page(
 
 def picture(
     system: Annotated[str, typer.Argument(help="An entry of `systems` in params.yaml.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the PNG goes.")] = Path("comparison.png"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG file to write.")] = Path("comparison.png"),
     scene: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="A scene of the test captures; more may be given.")] = None,
+        metavar="NAME", help="A scene of the test captures. May be given several times.")] = None,
 ):
-    """Draw crops of test captures side by side: input, stage 1, stage 2, truth.
+    """Draw input, stage 1, stage 2 and truth side by side.
 
     \b
     Example: python -m pipeline picture sr-edsr -o comparison.png
@@ -43,14 +43,15 @@ def picture(
 
 def seeds(
     revs: Annotated[list[str], typer.Argument(
-        metavar="REV", help="Commits, DVC experiments or `workspace`: the same params, other seeds.")],
-    task: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A task; all by default. More may be given.")] = None,
+        metavar="REV", help="Commits, DVC experiments or `workspace`, with the same params and different seeds.")],
+    task: Annotated[list[str] | None, typer.Option(metavar="NAME",
+        help="A task. May be given several times. Default: all.")] = None,
     test_set: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="A test set; all but those for choosing by default.")] = None,
-    against: Annotated[str | None, typer.Option(help="A row to compare all rows with, in place of their own stage 1.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A .md file for the tables; a .csv is written beside it.")] = None,
+        metavar="NAME", help="A test set. May be given several times. Default: captures, captures-far and synthetic.")] = None,
+    against: Annotated[str | None, typer.Option(help="A row to compare all rows with. Default: the stage 1 of each.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .md file for the tables. A .csv is written beside it.")] = None,
 ):
-    """Compare trainings of several seeds: mean, spread, and differences with intervals.
+    """Compare trainings with different seeds. Prints mean and spread of each row, and differences with intervals.
 
     \b
     Example: python -m pipeline seeds exp-a exp-b exp-c --test-set captures
@@ -81,13 +82,14 @@ def seeds(
 
 
 def likeness(
-    captures: Annotated[str, typer.Argument(metavar="SET", help="An entry of `sets` in params.yaml: real captures.")],
-    pairs: Annotated[str, typer.Argument(help="An entry of `pairs`: the synthesis to compare with them.")],
-    truth: Annotated[str | None, typer.Option(help="An entry of `sets`: the captures' clean images, if there are any.")] = None,
+    captures: Annotated[str, typer.Argument(metavar="SET", help="An entry of `sets` in params.yaml that holds captures.")],
+    pairs: Annotated[str, typer.Argument(help="An entry of `pairs`, whose inputs are compared with them.")],
+    truth: Annotated[str | None, typer.Option(
+        help="An entry of `sets` that holds the truth of the captures, if you have it.")] = None,
     out: Annotated[Path | None, typer.Option(
-        help="A .md file for the tables; a .json with the numbers and a .png with the curves are written beside it.")] = None,
+        help="A .md file for the tables. A .json with the numbers and a .png with the curves are written beside it.")] = None,
 ):
-    """Compare real captures with synthetic inputs, to tune the ranges of a recipe: see docs/likeness.md.
+    """Compare captures with synthetic inputs. That tells how to tune a recipe to your camera. See docs/likeness.md.
 
     \b
     Example: python -m pipeline likeness sr-captures sr --out likeness.md

@@ -29,5 +29,5 @@ def moved(values: dict) -> list[str]:
                     found.setdefault(WITHIN[key], f"{section}.{name}.{field}")
     said = [f"{where}: {WITHIN.get(text, text)}" for text, where in found.items()]
     if said and (absent := [section for section in NEW_SECTIONS if section not in values]):
-        said.append(f"the sections {', '.join(absent)} are new; they are {{}} where there is nothing to say")
+        said.append(f"the sections {', '.join(absent)} are missing: write {{}} for each that holds nothing")
     return said

@@ -30,9 +30,9 @@ def derived(system: str) -> dict[str, str]:
 
 class Params(Strict):
     seed: WholeNumber = 1
-    """Of the trainings, the synthetic pairs and the patches: all that is drawn at random, but for the built-in data."""
+    """Seed of everything that is drawn at random, except the built-in data and scoring, which have seeds of their own."""
     threads: Count = 1
-    """CPU threads of a training; part of the result, as sums in another order round differently."""
+    """CPU threads of a stage. Another number sums in another order and rounds differently, so it is part of the result."""
     ingest: Ingest = Ingest()
     stage1: Stage1Settings = Stage1Settings()
     stage2: Stage2Settings = Stage2Settings()
@@ -41,6 +41,8 @@ class Params(Strict):
     select: Select = Select()
     builtin: Annotated[dict[Name, Builtin], Field(max_length=1)]
     recipes: dict[Name, Recipe]
+    """What becomes of a clean image, so that it looks like a capture. From a range [low, high] a value is drawn uniformly for
+    each image. From a list of names one is drawn, each with the same chance."""
     sets: dict[Name, Set]
     calibrations: dict[Name, Calibration]
     pairs: dict[Name, Pairs]

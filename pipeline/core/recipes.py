@@ -10,18 +10,21 @@ Light = Literal["coded", "linear"]
 
 
 class Bicubic(Degradation):
-    """MATLAB's antialiased bicubic downscale."""
+    """MATLAB's antialiased bicubic reduction."""
     kind: Literal["bicubic"]
+    """The kind of this recipe."""
     light: Light = "coded"
-    """What is summed up: the values of the file, or the light that they stand for (sRGB's curve taken back), as a sensor does.
-    Noise and JPEG come after the curve."""
+    """What is reduced: the values of the file (coded), or the light that they stand for (linear), as a sensor does."""
 
 
 class UpDown(Degradation):
-    """Antialiased bicubic downscale by a factor drawn from `factors`, then bicubic back: the x1 stand-in for weak optics."""
+    """An antialiased bicubic reduction by a factor drawn from `factors`, then bicubic enlargement to the old size. It imitates
+    soft optics."""
     kind: Literal["updown"]
+    """The kind of this recipe."""
     factors: Literal["estimated"] | tuple[Annotated[float, Field(gt=1)], ...]
-    """estimated: 0.62, 0.77 and 0.93 times the softness of the camera that the entry of pairs names by `calibration`."""
+    """Factors to draw from, such as [2, 2.5, 3]. estimated: 0.62, 0.77 and 0.93 times the softness of the camera that the
+    entry of `pairs` names by `calibration`."""
 
     @property
     def calibrated(self) -> bool:
@@ -29,15 +32,16 @@ class UpDown(Degradation):
 
 
 class Sharpened(Degradation):
-    """As soft as the estimated camera, by the factors of updown's `estimated`, and with its own sharpening, so that a network
-    learns to take that back too. Colours as in kind calibrated."""
+    """As soft as the estimated camera, by the factors of `estimated` in kind updown, and then sharpened as the camera
+    sharpens. A network learns to take both back. Colours are blurred as in kind calibrated."""
     kind: Literal["sharpened"]
+    """The kind of this recipe."""
     sharpening: Range = (0.75, 1.25)
-    """Exponent of the camera's sharpening; 1 as estimated, 0 none."""
+    """Exponent of the camera's sharpening: 1 is as estimated, 0 is none."""
     colour_sd: NonNegative = 0.12
-    """Standard deviation about 1 of the exponent of the transfer function of both chroma channels."""
+    """Spread of the exponent of the chroma's blur: a normal draw about 1 with this standard deviation."""
     noise: Range = (0.5, 1.5)
-    """Factor of the coloured noise of both chroma channels; luma has none."""
+    """Factor of the estimated coloured noise of the chroma. Luma gets none."""
 
     @property
     def calibrated(self) -> bool:
@@ -45,40 +49,44 @@ class Sharpened(Degradation):
 
 
 class Random(Degradation):
-    """Randomised degradation: blur, resize, noise, JPEG, each drawn per image."""
+    """Blur, resize, noise and JPEG with values drawn for each image."""
     kind: Literal["random"]
+    """The kind of this recipe."""
     light: Light = "coded"
-    """As in kind bicubic."""
+    """What is blurred and reduced: the values of the file (coded), or the light that they stand for (linear), as a sensor
+    does. Noise and JPEG come after the sRGB curve in either case."""
     blur_sigma: Range
-    """Gaussian sigma in pixels of the clean image."""
+    """Sigma of a Gaussian blur along its long axis, in pixels of the clean image."""
     blur_ratio: span(0, 1)
-    """Short axis over long axis of the Gaussian; 1 is isotropic."""
+    """Short axis over long axis of the blur; 1 is round."""
     resize: span(0.05, 20)
-    """Factor of a detour resize before the final downscale; 1 is none."""
+    """Factor of a resize before the reduction to the input's size; 1 is none."""
     sharpen: Range = (0, 0)
-    """Amount of an unsharp mask on the reduced image, as cameras sharpen; 0 is none."""
+    """Amount of sharpening after the reduction, an unsharp mask as in cameras; 0 is none."""
     sharpen_sigma: span(0.3, 10) = (1, 1)
-    """Sigma of its Gaussian in pixels of the reduced image."""
+    """Sigma of this unsharp mask, in pixels of the reduced image."""
     noise_sigma: Range
-    """White noise in 8-bit levels."""
+    """Standard deviation of white noise, in 8-bit levels."""
     jpeg_quality: span(1, 100)
+    """Quality of the JPEG file, from 1 to 100."""
 
 
 class Calibrated(Degradation):
-    """Around a camera estimated from captures (params calibrations), drawn anew for each image."""
+    """What an estimated camera does (see `calibrations`), varied anew for each image."""
     kind: Literal["calibrated"]
+    """The kind of this recipe."""
     light: Light = "coded"
-    """As in kind bicubic; of the reduction alone."""
+    """What is reduced where `scale` is above 1: the values of the file (coded), or the light that they stand for (linear)."""
     bump: Range
-    """Exponent of the camera's own sharpening; 1 as estimated, 0 none."""
+    """Exponent of the camera's sharpening: 1 is as estimated, 0 is none."""
     tail_sd: NonNegative
-    """Standard deviation about 1 of the exponent of the loss of high frequencies."""
+    """Spread of the exponent of the loss of high frequencies: a normal draw about 1 with this standard deviation."""
     stretch_sd: NonNegative
-    """Standard deviation of the logarithm by which each axis of the transfer function is stretched."""
+    """Spread of the width of the blur along each axis: the standard deviation of the logarithm of a factor."""
     noise: Range
-    """Factor of the coloured noise."""
+    """Factor of the estimated coloured noise."""
     white: Range
-    """Standard deviation of white noise added to the captures' own, in 8-bit levels."""
+    """Standard deviation of white noise on top of the captures' own, in 8-bit levels."""
 
     @property
     def calibrated(self) -> bool:
@@ -88,14 +96,16 @@ class Calibrated(Degradation):
 class Blur(Degradation):
     """One fixed blur and white noise, at the same size."""
     kind: Literal["blur"]
+    """The kind of this recipe."""
     light: Light = "coded"
-    """As in kind bicubic."""
+    """What is blurred: the values of the file (coded), or the light that they stand for (linear), as a sensor does. Noise
+    comes after the sRGB curve in either case."""
     shape: Literal["gaussian", "box", "disk"]
-    """Of the kernel (degrade/basics.py, `fixed_kernel`)."""
+    """Shape of the blur. The sigma of a gaussian follows from `size`: 0.3 ((size - 1) / 2 - 1) + 0.8 pixels."""
     size: Annotated[int, Field(ge=3)]
-    """Side of the kernel in pixels, odd."""
+    """Side of the blur's kernel in pixels, odd. It is the diameter of a disk."""
     snr_db: Annotated[float, Field(ge=0, le=120)] | None
-    """Blurred signal to noise ratio in dB (degrade/basics.py); null: no noise."""
+    """Signal to noise ratio of the blurred image in dB. null: no noise."""
 
     @model_validator(mode="after")
     def _odd(self):
@@ -105,16 +115,17 @@ class Blur(Degradation):
 
 
 class Unknown(Degradation):
-    """A hidden camera: drawn once from these ranges by `seed`, then the same for every image."""
+    """A hidden camera: one set of values is drawn from the ranges and is the same for every image."""
     kind: Literal["unknown"]
+    """The kind of this recipe."""
     seed: WholeNumber
-    """Of the camera. Apart from the seed of the trainings, so that these can differ on the same test sets."""
+    """Seed of the draw. It is not the seed of the trainings, so that trainings of other seeds have the same test sets."""
     psf_sigma: Range
-    """Gaussian sigma along the long axis, in pixels of the clean image."""
+    """Sigma of the lens's Gaussian blur along its long axis, in pixels of the clean image."""
     psf_ratio: span(0, 1)
-    """Short axis over long axis."""
+    """Short axis over long axis of this blur; 1 is round."""
     read_sigma: Range
-    """White noise in 8-bit levels."""
+    """Standard deviation of white noise, in 8-bit levels."""
 
 
 Recipe = Annotated[Bicubic | UpDown | Sharpened | Random | Calibrated | Blur | Unknown | Moire, Field(discriminator="kind")]

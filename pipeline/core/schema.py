@@ -6,11 +6,20 @@ from pipeline.core.params import Params
 
 INTRODUCTION = """# params.yaml
 
-Every key, what it may be and what it means. `python -m pipeline params > docs/params.md` writes this file,
-`python -m pipeline params --schema > params.schema.json` the JSON schema that editors complete and check with: VS Code's YAML
-extension reads it where the first line of params.yaml is `# yaml-language-server: $schema=params.schema.json`.
-All sections have to be there, `{}` where there is nothing to say. In them, keys with a default may be left out.
-Names that point at other entries, and what several keys allow only together, are checked when a stage reads the file.
+`params.yaml` holds every setting of the pipeline. This page says of each key what it may be and what it means. A section either
+has keys of its own, or it holds entries whose names you choose:
+
+    stage2:
+      lambda: 0.002                                   # a key of the section stage2
+    chains:
+      map-then-enlarge: {first: map, then: enlarge}   # an entry of the section chains, with two keys
+
+A section of entries must be there, as `chains: {}` where it holds none. A key with a default may be left out. An unknown key or
+an impossible value is an error that names the key. Terms are explained in the [glossary](glossary.md).
+
+`python -m pipeline params > docs/params.md` writes this page. `python -m pipeline params --schema > params.schema.json` writes
+a JSON schema, with which an editor completes and checks keys. In VS Code the YAML extension reads it when the first line of
+`params.yaml` is `# yaml-language-server: $schema=params.schema.json`.
 """
 
 
@@ -31,16 +40,17 @@ def params_markdown() -> str:
         if not names:
             plain.append((key, value))
             continue
-        lines += [f"## {key}", "", "Entries by name." if entries else "One mapping.", ""]
+        about = " ".join(value.get("description", "").split())
+        lines += [f"## {key}", "", *([about, ""] if about else []), *(["Holds entries.", ""] if entries else [])]
         for name in names:
             lines += [f"### {name}", ""] if len(names) > 1 else []
             lines += _table(kinds[name])
         told |= set(names)
     for name in kinds.keys() - told:
         plain.append((name, None))
-    head = [f"- `{key}`: {_kind(value)}. {value.get('description', '')}".rstrip() for key, value in plain if value]
+    head = _table({"properties": {key: value for key, value in plain if value}})
     rest = [line for name, value in sorted(plain) if value is None for line in (f"## {name}", "", *_table(kinds[name]))]
-    return "\n".join([lines[0], *head, "", *lines[1:], *rest]).rstrip() + "\n"
+    return "\n".join([lines[0], *head, *lines[1:], *rest]).rstrip() + "\n"
 
 
 def _table(schema: dict) -> list[str]:
@@ -50,7 +60,8 @@ def _table(schema: dict) -> list[str]:
     for key, value in schema["properties"].items():
         default = f"; {_shown(value['default'])} by default" if "default" in value else ""
         meaning = " ".join(value.get("description", "").split())
-        lines.append(f"| `{key}` | {_kind(value)}{default} | {meaning} |".replace("|  |", "| |"))
+        cells = (cell.replace("|", r"\|") for cell in (f"`{key}`", f"{_kind(value)}{default}", meaning))
+        lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 

@@ -10,52 +10,68 @@ from pipeline.core.moire import Moire
 
 
 class Ingest(Strict):
+    """How image files are read."""
     max_rejected: WholeNumber = 0
-    """Files that may be refused (damaged, fake, too large) before a set is refused as a whole."""
+    """How many files of a set may be refused (damaged, fake, too large). With more, the set is refused as a whole."""
     max_megapixels: Positive = 200
-    """A file whose header claims more is refused before it is decoded."""
+    """A file whose header claims more megapixels is refused before it is decoded."""
     face_margin: NonNegative = 0.15
-    """What the square around a face shows on each side of the detected box, as a share of the box's side."""
+    """How much a face crop shows on each side of the detected box, as a share of the box's side."""
     face_neighbours: Count = 5
-    """How many overlapping windows of the detector make a face; with more, fewer faces are found, and fewer that are none."""
+    """How many overlapping windows of the detector make a face. With more, fewer faces are found, and fewer that are none."""
 
 
 class Camera(Strict):
-    """Ranges of the proxy camera (degrade/camera.py). Lengths in pixels of the scene; shot_variance is variance over signal in
-    linear light of full scale 1, read_sigma in 8-bit levels after the sRGB curve."""
+    """Ranges of the proxy camera (pipeline/degrade/camera.py), which photographs the built-in scenes. A value is drawn from
+    each range for each photograph."""
     psf_sigma: Range
+    """Sigma of the lens's Gaussian blur along its long axis, in pixels of the scene."""
     psf_ratio: span(0, 1)
+    """Short axis over long axis of this blur; 1 is round."""
     shot_variance: Range
+    """Variance of the photon noise over the signal, in linear light of full scale 1."""
     read_sigma: Range
+    """Standard deviation of the noise that is added after the sRGB curve, in 8-bit levels."""
     jpeg_quality: span(1, 100)
+    """Quality of the JPEG file, from 1 to 100."""
     motion_length: Range = (0, 0)
+    """Length of a straight camera shake in pixels of the scene; 0 is none."""
     sharpen: Range = (0, 0)
-    """Amount of the unsharp mask after demosaicking."""
+    """Amount of the camera's own sharpening, an unsharp mask; 0 is none."""
     sharpen_sigma: Positive = 1
-    """Its Gaussian's sigma in pixels of the capture."""
+    """Sigma of this unsharp mask, in pixels of the capture."""
     mosaic: bool = False
+    """Whether the sensor sees one colour at each pixel (a Bayer filter), so that the two others are interpolated."""
 
 
 class Builtin(Strict):
-    """Numbers of rendered scenes; the bundled photographs come on top. Half of the captured scenes are screens."""
+    """The built-in data: rendered scenes, and photographs that come with scikit-image. Some scenes are clean images; others
+    are captured by a proxy camera and by a camera in front of a screen."""
     seed: WholeNumber
-    """Of scenes and cameras. Apart from the seed of the trainings, so that these can differ on the same test sets."""
+    """Seed of scenes and cameras. It is not the seed of the trainings, so that trainings of other seeds have the same test
+    sets."""
     natural_scenes: Count
+    """Rendered scenes among the clean images that look like nature."""
     screen_scenes: Count
+    """Rendered scenes among the clean images that look like a computer's screen."""
     capture_scenes: Count
+    """Rendered scenes that are captured; half of them look like screens."""
     far_scenes: Count
+    """Rendered scenes for the second set of captures; half of them look like screens."""
     size: Annotated[int, Field(ge=64, multiple_of=16)]
-    """Side of a scene in pixels, rendered or cut from a photograph."""
+    """Side of a scene in pixels."""
     scale: Annotated[int, Field(ge=1, le=4)]
-    """The captures have 1/scale of the scene's pixels on each side."""
+    """How many times larger a scene is than a capture of it, on each side."""
     shots: Count
-    """Captures per scene, each with its own draw of the camera."""
+    """Captures of each scene. Each has its own draw of the camera."""
     camera: Camera
+    """The camera of `sr-captures`."""
     far_camera: Camera
+    """The camera of `sr-far`. It is worse, in ways that no recipe of params.yaml imitates."""
     screen: Moire
-    """The screens that show the same scenes for demoireing, and who photographs them."""
+    """The screen and camera of `demoire-captures`, with the keys of a recipe of kind moire."""
     far_screen: dict[str, Any]
-    """What differs in `screen` from further away."""
+    """The keys of `screen` that are different for `demoire-far`, which is taken from further away."""
 
     def from_further_away(self) -> Moire:
         return override(self.screen, self.far_screen, "far_screen")
@@ -71,30 +87,37 @@ TRUTH = "truth"
 
 
 class Set(Strict):
+    """A set of images: the files of a folder, split into train, val, test and holdout."""
     folder: str
-    """A folder of images, or data/none: the set does not exist. A folder `truth` in it holds the truth of its images, under
-    their names; the set KEY/truth are these, split and cut as the images are."""
+    """A folder of images. data/none says that the set does not exist. A folder `truth` in it holds the truth of its images
+    under the same names; the set KEY/truth is made of these and split as the images are."""
     include: str = "**"
-    """Which files, as a pattern on the path below `folder` without its ending; what the stars match is the image's name."""
+    """Which files belong to the set: a pattern on the path below `folder` without its ending. `*` stands for anything within a
+    folder, `**` for anything. What the stars match is the image's name."""
     views: tuple[str, ...] = ()
-    """Endings of names: each image is there once for each of them, as the truth of several captures of it. () for once."""
+    """Endings of names. Each image is in the set once for each ending, as the truth of several captures. [] has each image
+    once."""
     scene: str = "(.+?)(-view[0-9]+)?"
-    """A regular expression on the name whose first group is the scene; views of one scene stay in one split. By default
+    """A regular expression on the name. Its first group is the scene, and images of one scene are in one split. By default
     photo-view1.jpg and photo-view2.jpg are one scene, and any other name is a scene of its own."""
     val: Fraction | str = 0.1
+    """The scenes that training curves and choices are made on: a share of all scenes, or a pattern on the path."""
     test: Fraction | str = 0.2
+    """The scenes that rows are scored on: a share or a pattern."""
     holdout: Fraction | str = 0.0
-    """Each a share of the scenes, or a pattern on the path; the rest is `train`."""
+    """The scenes that are the reference of SWD, the critic and NIQE: a share or a pattern. All scenes that are left train
+    (split `train`)."""
     patches: WholeNumber = 0
-    """0 keeps images whole; otherwise so many random patches are cut from the train and val images."""
+    """How many random patches are cut from the train images. A val image gives as many as a train image. 0 keeps images
+    whole."""
     size: Count = 128
-    """Side of a patch in pixels."""
+    """Side of a patch in pixels, a multiple of 8."""
     video_every: WholeNumber = 0
-    """Every so many frames of a video file one is an image of the set, from the first on; 0 passes over video files. All frames
-    of a file are of one scene."""
+    """Take every so many frames of a video file, from the first on. 0 leaves video files out. All frames of a file are one
+    scene."""
     faces: Annotated[tuple[Count, ...], Field(max_length=2)] = ()
-    """[least, largest] side in pixels: squares around the faces of this size take the place of the images and frames they are
-    found in (images/faces.py), as they are. [] keeps images whole."""
+    """[least, largest] side in pixels: square crops around faces of this size take the place of the images. They are not
+    resized. [] keeps images whole."""
 
     @property
     def takes_truth(self) -> bool:
@@ -119,30 +142,40 @@ class Set(Strict):
 
 
 class Calibration(Strict):
-    """Estimate a camera from unpaired captures and clean images of the same domain (degrade/calibrate.py)."""
+    """An estimate of the camera behind captures, from captures and clean images of the same kind of scenes. They need not
+    pair."""
     captures: Name
+    """The set of captures, of which the train images are used."""
     clean: Name
-    """The train images of both are used, no others."""
+    """The set of clean images, of which the train images are used."""
     scale: Annotated[int, Field(ge=1, le=4)]
-    """How many times larger a clean image is than a capture of it."""
+    """How many times larger a clean image is than a capture of it, on each side."""
     block: Annotated[int, Field(ge=16, multiple_of=2)] = 32
-    """Side of the blocks of the spectra in pixels of the captures."""
+    """Side in pixels of the capture of the blocks whose spectra are averaged."""
     fit: span(0.05, 1) = (0.5, 0.95)
-    """Where the falling transfer function is fitted, as [least, largest] gain; below, the power is not taken for detail."""
+    """[low, high]: between these gains the estimate follows the measured ratio. What is left at lower gains counts as
+    noise."""
 
 
 class Pairs(Strict):
+    """Synthetic pairs: what a recipe makes of the train, val and test images of a set of clean images, and these images."""
     clean: Name
+    """The set of clean images."""
     recipe: Name
+    """The entry of `recipes`."""
     calibration: Name
-    """The estimated camera of a calibrated recipe; none for the others."""
+    """The entry of `calibrations` that a recipe of kind calibrated or sharpened, or with `factors: estimated`, goes by; none
+    for all others."""
     scale: Annotated[int, Field(ge=1, le=4)]
+    """How many times larger a target is than its input, on each side."""
     patches: WholeNumber = 0
-    """0 degrades each image whole, once; otherwise so many random crops of the train images are degraded, each anew."""
+    """How many random crops of the train images are degraded, each with a draw of its own. 0 degrades each image as a whole,
+    once."""
     size: Annotated[int, Field(ge=8)] = 128
     """Side of such a crop in pixels of the clean image; a multiple of `scale`."""
     multiple: Count = 1
-    """Whole images are cropped to a multiple of this too: that of x2 inputs which are the targets of x4 ones is 4."""
+    """The sides of whole images are cropped to a multiple of `scale` and of this. It is 4 where the inputs of a scale of 2 are
+    the targets of a scale of 4."""
 
     @property
     def step(self) -> int:

@@ -38,30 +38,32 @@ def conventions(bench: Bench, counts: dict, computed=(), tests: Sequence[Tests] 
     """Lines that say how the numbers of the metrics `computed` were made on all the `tests`, as a Markdown list."""
     reference = counts.get("reference", {"images": 0, "scenes": 0})
     names = dict.fromkeys(entry.reference for entry in tests if entry.reference != "none")
-    whose = f", those of {' and '.join(f'`sets.{name}`' for name in names)}," if names else ""
+    whose = f", {' and '.join(f'`sets.{name}`' for name in names)}" if names else ""
     luma = "the Y channel (BT.601, rounded to 8 bits)" if bench.round_luma else "the Y channel (BT.601, not rounded)"
     channels = " and on ".join({"rgb": "RGB", "y": luma}[channel] for channel in bench.channels)
     backbones = ", ".join(METRICS[f"lpips_{net}"].title.removeprefix("LPIPS-") for net in bench.lpips)
     items = [
-        "↑ higher is better, ↓ lower is better; **bold** is the best row but for oracles, which were trained with the "
-        "truth. metrics/tables/*.csv hold every metric, metrics/images/*.csv a line per image.",
-        f"Outputs are rounded to 8 bits first. PSNR and SSIM on {channels}, {bench.border} pixels cut from each side; SSIM "
-        "with an 11x11 Gaussian window of sigma 1.5. "
-        + (f"LPIPS v0.1 on whole images, backbone {backbones}. " if backbones else "")
-        + "Each is the mean over the images.",
-        f"SWD (x1000) and NIQE compare with {count(reference)} of clean reference{whose} that no training has seen. SWD is the "
-        f"mean over the band-pass levels of a Laplacian pyramid, {bench.swd_patches} patches, {bench.swd_projections} "
-        f"directions. NIQE is fitted in patches of {bench.niqe_patch} pixels, so it does not compare with published "
-        "values; NIQE-published, of the authors' model, does.",
-        f"Critic AUC: how well a classifier that has seen {bench.critic_steps} batches of outputs and clean reference "
-        "tells patches of other scenes; 0.5 when it cannot, 1 when it always can.",
+        "↑: higher is better. ↓: lower is better. **Bold**: the best row. Oracles, which were trained with truth, take no part "
+        "in that. metrics/tables/*.csv hold every metric, and metrics/images/*.csv a line for each image. docs/glossary.md "
+        "explains the terms.",
+        f"Outputs are rounded to 8 bits before they are scored. PSNR and SSIM are computed on {channels}, after {bench.border} "
+        "pixels are cut from each side. SSIM has an 11x11 Gaussian window of sigma 1.5. "
+        + (f"LPIPS is version 0.1, on whole images, with the backbone {backbones}. " if backbones else "")
+        + "Each value is the mean over the images.",
+        f"SWD and NIQE compare outputs with clean images that no training has seen: {count(reference)}{whose}. SWD is "
+        "multiplied by 1000. It is the mean over the band-pass levels of a Laplacian pyramid, with "
+        f"{bench.swd_patches} patches and {bench.swd_projections} directions. NIQE is fitted in patches of {bench.niqe_patch} "
+        "pixels, so its values cannot be compared with published ones. Those of NIQE-published, with its authors' model, can.",
+        f"Critic AUC says how well a classifier tells outputs from clean images: 0.5 not at all, 1 always. It has seen "
+        f"{bench.critic_steps} batches of both, and is tested on other scenes.",
         *(metric.about for metric in METRICS.values() if metric.about and metric.name in computed),
-        "`+sharpen30+noise3` is the stage-1 output after an unsharp mask of 30 % and white noise of 3 levels, `+input50` its "
-        "mean with the input"
-        + (", `+blur1` it or the input after a Gaussian of 1 pixel" if any(entry.blur for entry in tests) else "")
-        + (", `+tone` it or the input with mean and deviation of the clean reference's colours"
-           if any(entry.match_tone for entry in tests) else "")
-        + ": controls that learn nothing. A gain that they reach too is no restoration.",
+        "Rows with a `+` are controls, which learn nothing. A gain that a control reaches too is not restoration. "
+        "`+sharpen30+noise3` is the output of stage 1, sharpened by 30 % (unsharp mask), with white noise of 3 levels. "
+        "`+input50` is its mean with the input."
+        + (" `+blur1` is the output of stage 1 or the input, after a Gaussian of 1 pixel." if any(entry.blur for entry in tests)
+           else "")
+        + (" `+tone` is either, with the mean and the deviation of the colours of the clean images."
+           if any(entry.match_tone for entry in tests) else ""),
     ]
     return [*map(note, items)]
 
@@ -76,8 +78,8 @@ def task_markdown(title: str, scores: dict[str, Scores], bench: Bench, entries: 
     for group in list(scores.values())[:1]:
         lines += conventions(bench, group.counts, computed_metrics(scores), [entries[tests] for tests in scores])
         if any(group.published for group in scores.values()):
-            lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. They compare "
-                          "with each other; what to look for is whether their order is that of ours.")
+            lines += item(f"`paper`: the figures of {source}, measured on other data and with larger networks. Compare them "
+                          "with each other: is their order the same as ours?")
         lines += [line for group in scores.values() for text in reached(group) for line in item(text)]
         lines.append("")
     for tests, group in scores.items():
@@ -97,7 +99,7 @@ def reached(scores: Scores) -> list[str]:
     for row, how in scores.oracles.items():
         if how and row in scores.networks:
             rows.setdefault(how, []).append(f"`{row}`")
-    return [f"Truth reached {', '.join(names)} by {how}: oracles too." for how, names in rows.items()]
+    return [f"Truth reached {', '.join(names)} by {how}: these are oracles, too." for how, names in rows.items()]
 
 
 def _table(scores: Scores, test_set: str) -> list[str]:
@@ -133,12 +135,12 @@ def _joined(items: list[dict], key: str, everything: list[str]) -> str:
 def choices_markdown(choices: dict[str, dict], settings: Select) -> str:
     """The networks that were chosen without truth, a table for each system; `choices` of metrics/select/<task>.json."""
     title = METRICS[settings.metric].title
-    rule = (f"The lowest {title} among the networks whose drift is at most {settings.max_drift:g} and whose residual is at "
-            f"most {settings.max_residual:g} levels above stage 1's. No truth takes part, so captures of your own are treated "
-            "alike.")
-    meaning = ("Drift and residual are rms differences from the input in 8-bit levels: drift of the mean colours of blocks of "
-               "32 pixels, residual of the output reduced to the input's size, both low-passed by a Gaussian of 1 pixel. "
-               "Sharpness is the energy of the finest Laplacian band, 1 for the clean reference.")
+    rule = (f"Chosen is the network with the lowest {title} of those whose drift is at most {settings.max_drift:g} and whose "
+            f"residual is at most {settings.max_residual:g} levels above stage 1's. Truth is not used, so the same can be done "
+            "with captures of your own.")
+    meaning = ("Drift and residual are rms differences from the input in 8-bit levels. Drift is that of the mean colours of "
+               "blocks of 32 pixels. Residual is that of the output reduced to the input's size, both smoothed by a Gaussian "
+               "of 1 pixel. Sharpness is the energy of the finest details; it is 1 for clean images.")
     lines = [f"## Chosen on {CHOICE_SET}", "", *item(rule), *item(meaning), ""] if choices else []
     for system, choice in choices.items():
         lines += [f"### {system}: {choice.get('chosen', 'no choice')} ({count(choice)})", ""]

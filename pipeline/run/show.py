@@ -68,12 +68,12 @@ class Show:
 
     def stopping(self, jobs: Iterable[Job]) -> None:
         self.stopped = True
-        self.line(f"stopping {', '.join(job.stage for job in jobs)}; once more kills them", "yellow")
+        self.line(f"stopping {', '.join(job.stage for job in jobs)}; press Ctrl-C again to kill them", "yellow")
 
     def mended(self, missing: str | None) -> None:
         """`missing` was what dvc.lock lacked, if it lacked anything."""
         if missing:
-            self.line(f"dvc.lock was cut off: {missing}. It has been mended.", "yellow")
+            self.line(f"dvc.lock was cut off: {missing}. It has been repaired.", "yellow")
 
     def end(self, not_run: list[str], failed: list[str]) -> None:
         if failed and not self.stopped:

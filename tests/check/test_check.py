@@ -109,9 +109,9 @@ def test_the_plan_tells_what_changed_from_what_may_follow():
     trained = {"stage1@a": "a", "stage1@b": "b", "stage2@a": "a-stage2", "oracle@a": "a-oracle"}
     stages = ["stage1@a", "stage1@b", "stage2@a", "evaluate"]
     words = findings.what_will_run(stages, {"stage1@a", "stage1@b"}, times, trained).text
-    assert words.endswith(": 2 stage1; then, where these come out other than they were: stage2, evaluate; of its trainings, "
-                          "3, 2 took 1.5 minutes when they last ran here")
-    assert "1, none has run here yet" in findings.what_will_run(["oracle@a"], {"oracle@a"}, {}, trained).text
+    assert words.endswith(": 2 stage1; and if these give another result than before: stage2, evaluate; 3 of these stages "
+                          "train a network, and 2 took 1.5 minutes when they last ran here")
+    assert "1 of these stages train a network, none" in findings.what_will_run(["oracle@a"], {"oracle@a"}, {}, trained).text
     assert findings.what_will_run(["evaluate"], {"evaluate"}, {}, trained).text.endswith(": evaluate")
     assert findings.what_will_run([], set(), {}, trained).text.startswith("nothing to run")
 
@@ -215,12 +215,12 @@ def test_the_command_says_what_to_mend_and_prunes_when_told(project):
     run = CliRunner().invoke
     first = run(app, ["check"])
     assert first.exit_code == 0, first.output
-    assert "ok    to run, but for what DVC's cache holds: make\n" in first.output
-    assert "note  models/old is of an entry that is gone: --prune deletes it" in first.output
+    assert "ok    will run, unless DVC's cache has the result: make\n" in first.output
+    assert "models/old" in first.output and "--prune` deletes" in first.output
     change("sets", "sr-truth", folder="nowhere")
     second = run(app, ["check", "--prune"])
     assert second.exit_code == 1 and "fix   sets.sr-truth.folder: wanted a folder of images" in second.output
-    assert "to run, but" not in second.output and not Path("models/old").exists() and Path("models/kept").exists()
+    assert "will run" not in second.output and not Path("models/old").exists() and Path("models/kept").exists()
     Path("params.yaml").write_text("seed: one\n")
     assert "error: params.yaml: seed: got 'one'" in run(app, ["check"]).output
 
@@ -246,6 +246,6 @@ def test_a_dvc_lock_that_was_cut_off_is_told_and_how_to_mend_it(project):
         Path("dvc.lock").write_text(cut)
         result = CliRunner().invoke(app, ["check"])
         assert result.exit_code == (level == "fix ")
-        assert f"{level}  dvc.lock was cut off" in result.output and "`python -m pipeline repro` mends" in result.output
+        assert f"{level}  dvc.lock is cut off" in result.output and "`python -m pipeline repro` repairs" in result.output
     Path("dvc.lock").write_text(text)
     assert "dvc.lock" not in CliRunner().invoke(app, ["check"]).output

@@ -212,8 +212,8 @@ def test_photos_of_one_scene_count_once(project):
 def test_it_says_what_it_assumed_and_what_to_change(project):
     said = " ".join(written("x4").split())
     for words in ("10 images of 10 scenes, 120x80", "12 images of 12 scenes, 320x400", "4 times as large",
-                  "recipes.photos-random", "sets.photos-captures: val, test", "truth: none", "a CPU about an hour",
-                  "stage2.lambda", "dvc repro"):
+                  "recipes.photos-random", "val, test in sets.photos-captures", "truth: none", "about an hour on a CPU",
+                  "stage2.lambda", "make repro"):
         assert words in said
     head = Path("params.yaml").read_text()[:1500]
     assert "GPU" in head and "preset demo" in head
@@ -232,7 +232,7 @@ def test_folders_without_images_are_refused(project):
 def test_a_damaged_file_is_refused_by_name(project):
     Path("captures/003.png").write_text("no picture")
     assert refusal("x4") == (f"--captures: {project}/captures/003.png: not a PNG, JPEG, TIFF, WebP or BMP image; "
-                             "mend it or take it away")
+                             "repair or remove it")
 
 
 @pytest.mark.parametrize("task, folder, size, wanted", [
@@ -284,7 +284,7 @@ def test_one_folder_for_two_things_is_refused(project):
 def test_changes_that_are_not_committed_are_not_written_over(project):
     with open("params.yaml", "a") as handle:
         handle.write("# mine\n")
-    assert refusal("x4") == "params.yaml has changes that are not committed; commit it, or write over it with --force"
+    assert refusal("x4") == "params.yaml has changes that are not committed; commit it, or overwrite it with --force"
     written("x4", "--force")
     assert "# mine" in Path("presets/demo.yaml").read_text()
     assert init("x2").exit_code == 1  # as what was written is not committed either

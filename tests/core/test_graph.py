@@ -15,7 +15,6 @@ import pytest
 import yaml
 from conftest import ROOT, with_presets
 from dvc.repo import Repo
-from dvc.utils.hydra import apply_overrides
 
 from pipeline.core import entries, settings
 from pipeline.core.graph import graph
@@ -373,14 +372,6 @@ def test_what_tests_ask_of_the_scores_is_in_the_settings_of_all_rows(tmp_path, m
         assert asked <= found[sections.SETTINGS / f"{name}.json"].keys()
     assert found[sections.SETTINGS / "bench/demoire-input.json"]["match_tone"] is True
     assert "tests" in sections.READ_OF_A_TASK["evaluate"]
-
-
-def test_the_overrides_of_the_readme_are_accepted(tmp_path):
-    wanted = re.findall(r"-S '?(\+?\w[\w.-]*=[^\s'`]+)", (ROOT / "README.md").read_text())
-    assert len(wanted) > 8
-    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
-    apply_overrides(tmp_path / "params.yaml", [override.split(",")[0] for override in wanted])
-    load(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("make, found", [(None, "nothing"), (Path.touch, "a file")])

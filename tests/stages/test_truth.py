@@ -183,7 +183,7 @@ def test_what_truth_reached_is_an_oracle_everywhere(way, depth, tmp_path, monkey
     best = cells(group, "captures")[1]["psnr"]
     assert set(best.index[best]) == {"fair-row"}
     text = " ".join(task_markdown("x", {"sr": group}, params.bench, params.tests).split())
-    assert f"Truth reached `leak`, `leak-chain`, `leak-mean` by {lineage.truth(leak)}: oracles too." in text
+    assert f"Truth reached `leak`, `leak-chain`, `leak-mean` by {lineage.truth(leak)}: these are oracles, too." in text
 
     # the page
     kind = kinds(lineage, "sr", "sr", group)
