@@ -39,13 +39,13 @@ def _enlarged(scale: int, blur: float, patch: int, cut: int) -> InitTask:
     return InitTask(
         f"Super-resolution x{scale}", scale, "edsr", {"scale": scale, "blocks": 6, "features": 32, "start": "bilinear"},
         "random",
-        {"kind": "random", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2], "noise_sigma": [0, 6],
-         "jpeg_quality": [60, 97]},
+        {"kind": "random", "light": "linear", "blur_sigma": [0.2, blur], "blur_ratio": [0.6, 1.0], "resize": [0.7, 1.2],
+         "sharpen": [0, 0.6], "sharpen_sigma": [1, 3], "noise_sigma": [0, 6], "jpeg_quality": [60, 97]},
         24, 128, cut,
         {"steps": 4000, "batch": 8, "patch": patch, "lr": 0.001, "loss": "l1", "validate_every": 250},
         {"steps": 300, "batch": 8, "patch": patch, "lr": 0.0001, "lambda": 0.002, "d_features": 8, "validate_every": 50},
-        "The captures are assumed to be blurred, noisy and compressed, within the ranges of recipes.photos-random. If yours "
-        "are worse, widen the ranges.")
+        "The captures are assumed to be blurred, sharpened, noisy and compressed, within the ranges of recipes.photos-random. "
+        "If yours are worse, widen the ranges.")
 
 
 TASKS = {

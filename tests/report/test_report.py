@@ -445,6 +445,8 @@ def test_a_reference_of_another_kind_than_the_captures_is_told():
     values = yaml.safe_load(with_presets("optics", "city100"))
     for key, entry in values["sets"].items():
         entry["folder"] = "/City100" if key.startswith("optics") else "/photos"
+    assert of_another_kind(parse(values), "optics") == ""
+    values["tests"]["optics"]["reference"] = "clean"
     text = of_another_kind(parse(values), "optics")
     assert "sets.clean" in text and "calibrations.optics" in text and "sets.optics-clean" in text
     values["tests"]["optics"]["reference"] = "optics-clean"
