@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.core.vision import mend_torchvision
+
 SMALL = 16  # elements of a tensor that is described by its values
 RADIUS = 64  # input pixels; nobody tells how far such a network sees, so in tiles it is not exact
 
@@ -67,6 +69,7 @@ def build(shapes: dict[str, list[int]], values: dict) -> Foreign:
 
 def _describe(state: dict[str, torch.Tensor]):
     try:
+        mend_torchvision()  # spandrel imports it
         from spandrel import ModelLoader
     except ImportError as error:
         raise ValueError("none of the layouts that can be read without the optional package spandrel, which knows more: "

@@ -6,11 +6,10 @@ from threading import Lock
 import numpy as np
 import torch
 
+from pipeline.core.vision import mend_torchvision
+
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # sides below these leave nothing for the deepest layer
-SCHEMAS = {"nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-           "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"}
-_library = torch.library.Library("torchvision", "FRAGMENT")  # the schemas live as long as this object
 
 
 class MissingTrunk(FileNotFoundError):
@@ -64,16 +63,7 @@ def _load_trunk(trunk: torch.nn.Module, weights: dict, path: Path) -> None:
 
 
 def import_lpips():
-    """The package `lpips`, also beside a torch build that torchvision's compiled part does not fit.
-
-    `lpips` needs torchvision for the layout of its backbones only. The package index serves torchvision for CUDA: beside a CPU
-    build of torch its operators cannot be loaded, and its Python part then stops for want of two of their schemas. Declaring
-    these two is enough; no operator is ever called.
-    """
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        for name in (name for name in SCHEMAS if not hasattr(torch.ops.torchvision, name)):
-            _library.define(SCHEMAS[name])
+    """The package `lpips`, which needs torchvision for the layout of its backbones only."""
+    mend_torchvision()
     import lpips
     return lpips
