@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.core.params import ParamsError
 from pipeline.nets import build
 
-KINDS = {"int": int, "float": (int, float), "bool": bool, "str": str}
+KINDS = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": (list, tuple)}
 """Annotation of an option -> the types that it allows."""
 
 

@@ -91,7 +91,8 @@ def _tell(outcome, photos: int, passed: str) -> None:
 
 
 def export(
-    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair"], typer.Option(
+    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
+                          "uhdm"], typer.Option(
         help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights as "
              "that project names them.")],
     output: Annotated[Path, typer.Option("-o", "--output",
@@ -127,8 +128,8 @@ def import_(
 ):
     """Use a network that somebody else has trained as stage 1. See docs/networks.md.
 
-    Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR and
-    KAIR, and with the package spandrel those of many other projects.
+    Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR,
+    KAIR, Real-ESRGAN (compact), NAFNet and UHDM, and with the package spandrel those of many other projects.
 
     \b
     Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official

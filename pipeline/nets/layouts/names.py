@@ -12,6 +12,8 @@ from torch import Tensor
 State = dict[str, Tensor]
 WIDE = 256  # features from which EDSR's authors scale the residuals, and by how much
 WIDE_SCALE = 0.1
+COMPACT_BODY = r"body\.(\d+)\.weight"
+NAFNET_WINDOW = 384  # pixels; one and a half times the training patches of NAFNet's authors
 
 
 class Layout(NamedTuple):
@@ -23,6 +25,8 @@ class Layout(NamedTuple):
     """Patterns of the beginning of our names, and what their files have in its place; None where they lack the weight."""
     wrapper: str | None = None
     """The key below which their own programs look for the weights."""
+    fits: Callable[[State], bool] = lambda state: True
+    """Whether a file with these keys is such a network, where other networks have the same keys."""
 
     def name(self, ours: str) -> str | None:
         """Their name of one of our weights, None when their files lack it."""
@@ -84,6 +88,47 @@ def dncnn(state: State) -> dict:
             "channels": channels}
 
 
+def rgb(key: str) -> Callable[[State], bool]:
+    """Whether the convolution `key` takes one or three channels. KAIR's other networks that are a row of layers take more:
+    FFDNet, FDnCNN, SRMD."""
+    return lambda state: state[key].ndim == 4 and state[key].shape[1] in (1, 3)
+
+
+def compact(state: State) -> dict:
+    place = how_many(state, COMPACT_BODY) - 1
+    return {"scale": math.isqrt(shape(state, f"body.{place}.weight")[0] // 3), "layers": place // 2 - 1,
+            "features": shape(state, "body.0.weight")[0]}
+
+
+def is_compact(state: State) -> bool:
+    """From RGB to RGB, x1 to x4, with PReLU: a slope for each feature stands behind the first convolution."""
+    first, slopes = state["body.0.weight"], state["body.1.weight"]
+    last = state.get(f"body.{how_many(state, COMPACT_BODY) - 1}.weight", first)
+    return (first.shape[1:] == (3, 3, 3) and slopes.shape == first.shape[:1]
+            and last.shape[:1] in [(3 * factor**2,) for factor in (1, 2, 3, 4)])
+
+
+def nafnet(state: State) -> dict:
+    levels = how_many(state, r"downs\.(\d+)\.")
+    encoder, decoder = ([how_many(state, rf"{side}\.{level}\.(\d+)\.") for level in range(levels)]
+                        for side in ("encoders", "decoders"))
+    return {"features": shape(state, "intro.weight")[0], "encoder": encoder,
+            "middle": how_many(state, r"middle_blks\.(\d+)\."), "decoder": decoder, "window": NAFNET_WINDOW}
+
+
+def is_nafnet(state: State) -> bool:
+    """From RGB to RGB."""
+    return state["intro.weight"].shape[1:] == (3, 3, 3) and state["ending.weight"].shape[:1] == (3,)
+
+
+def esdnet(state: State) -> dict:
+    first = "coder_1.rdb.conv_layers.0.conv.0.weight"
+    return {"features": shape(state, "encoder.conv_first.0.weight")[0], "inner": shape(state, f"encoder.en{first}")[0],
+            "decoder_features": shape(state, "decoder.preconv_3.conv.0.weight")[0],
+            "decoder_inner": shape(state, f"decoder.de{first}")[0],
+            "sams": how_many(state, r"encoder\.encoder_1\.sam_blocks\.(\d+)\.")}
+
+
 BASICSR_ENDS = ((r"(sub|add)_mean\.", None), (r"head\.0\.", "conv_first."), (r"tail\.0\.", "upsample."),
                 (r"tail\.1\.", "conv_last."))
 BASICSR_EDSR = (*BASICSR_ENDS, (r"body\.(\d+)\.body\.0\.", r"body.\1.conv1."), (r"body\.(\d+)\.body\.2\.", r"body.\1.conv2."),
@@ -114,7 +159,12 @@ LAYOUTS: dict[tuple[str, str], Layout] = {  # (project, our architecture)
     ("kair", "msrresnet"): Layout(
         ("conv_first.weight", "recon_trunk.0.conv1.weight", "HRconv.weight"), msrresnet(r"recon_trunk\.(\d+)\."),
         ((r"body\.", "recon_trunk."), (r"conv_hr\.", "HRconv."))),
-    ("kair", "dncnn"): Layout(("model.0.weight", "model.2.weight"), dncnn),
+    ("kair", "dncnn"): Layout(("model.0.weight", "model.2.weight"), dncnn, fits=rgb("model.0.weight")),
+    ("realesrgan", "compact"): Layout(("body.0.weight", "body.1.weight", "body.2.weight"), compact, (), "params", is_compact),
+    ("nafnet", "nafnet"): Layout(
+        ("intro.weight", "ending.weight", "middle_blks.0.conv2.weight", "middle_blks.0.sca.1.weight"), nafnet, (), "params",
+        is_nafnet),
+    ("uhdm", "esdnet"): Layout(("encoder.conv_first.0.weight", "decoder.preconv_3.conv.0.weight"), esdnet),
 }
 
 
@@ -124,11 +174,8 @@ def recognise(state: State) -> tuple[str, str, dict] | None:
     Raises ValueError, naming the key, when the options cannot be told.
     """
     for (project, arch), layout in LAYOUTS.items():
-        if not all(mark in state for mark in layout.marks):
-            continue
-        if arch == "dncnn" and not (state["model.0.weight"].ndim == 4 and state["model.0.weight"].shape[1] in (1, 3)):
-            continue  # KAIR's other networks that are a row of layers take more: FFDNet, FDnCNN, SRMD
-        return project, arch, layout.options(state)
+        if all(mark in state for mark in layout.marks) and layout.fits(state):
+            return project, arch, layout.options(state)
     return None
 
 
@@ -145,4 +192,7 @@ def remarks(project: str, arch: str, options: dict) -> list[str]:
     if arch == "dncnn" and options["layers"] == 7 and not options["batch_norm"]:
         said.append("if this is KAIR's IRCNN, it comes out wrong: its keys and shapes are those of seven layers of DnCNN, but "
                     "its convolutions are dilated")
+    if arch == "nafnet":
+        said.append(f"window is not in such files; taken as {options['window']}, with which its authors test what they trained "
+                    "on patches of 256 pixels: for means over the whole image, set the entry's options.window to 0")
     return said
