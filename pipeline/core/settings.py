@@ -49,8 +49,9 @@ class Training(Strict):
 
 class Stage1Settings(Training):
     """Stage 1: a network is trained on synthetic pairs."""
-    loss: Literal["l1", "mse"] = "l1"
-    """What is made small: the mean absolute (l1) or the mean squared (mse) difference from the target."""
+    loss: Literal["l1", "mse", "charbonnier", "fourier"] = "l1"
+    """What is made small: the mean absolute (l1) or the mean squared (mse) difference from the target; charbonnier: an absolute
+    one that is smooth at 0; fourier: l1 plus the mean modulus of the Fourier transform of the differences."""
 
 
 class SupervisedSettings(Stage1Settings):

@@ -37,14 +37,14 @@ def test_what_the_document_adds_runs(clone, tmp_path):
     gamma = block("class Gamma(Degradation)").partition("\nRecipe")[0]
     edit(recipes, "Recipe = Annotated[", f"{gamma}\n\nRecipe = Annotated[Gamma | ")
     edit(methods, "METHODS = {",
-         'from pipeline.train.methods.charbonnier import Charbonnier\n\nMETHODS = {"charbonnier": Charbonnier, ')
+         'from pipeline.train.methods.huber import Huber\n\nMETHODS = {"huber": Huber, ')
     values = yaml.safe_load((clone / "params.yaml").read_text())
     for text in (block("recipes:\n"), block("networks:\n"), block("finetunes:\n"), block("sets:\n")):
         for section, entries in yaml.safe_load(text.partition("\n\n")[0]).items():
             values[section] |= entries
     values["pairs"]["sr-dark"] |= {"patches": 6, "size": 64}
     values["networks"]["sr-plain"]["stage1"] = {"steps": 10}
-    values["finetunes"]["sr-charbonnier"]["overrides"] = {"steps": 5}
+    values["finetunes"]["sr-huber"]["overrides"] = {"steps": 5}
     for k in range(3):
         photo = smooth_image(np.random.default_rng(k), 24 + k, 31)
         write_png(tmp_path / f"other/{k}.png", photo)
@@ -52,8 +52,8 @@ def test_what_the_document_adds_runs(clone, tmp_path):
     values["sets"]["sr-other"]["folder"] = str(tmp_path / "other")
     (clone / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
-    output = sh("dvc repro synthesize@sr-dark finetune@sr-charbonnier bench@sr-plain", clone)
-    assert {"synthesize@sr-dark", "stage1@sr-plain", "finetune@sr-charbonnier", "far@sr", "bench@sr-plain"} <= ran(output)
+    output = sh("dvc repro synthesize@sr-dark finetune@sr-huber bench@sr-plain", clone)
+    assert {"synthesize@sr-dark", "stage1@sr-plain", "finetune@sr-huber", "far@sr", "bench@sr-plain"} <= ran(output)
     assert "stage1@sr-edsr" not in ran(output)  # what is there already is not trained again
     draws = json.loads((clone / "data/pairs/sr-dark/inputs/train/draws.json").read_text())
     assert len(draws) == 6 and all(1.2 <= draw["gamma"] <= 2.2 for draw in draws)

@@ -3,18 +3,18 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pipeline.core.settings import Training
 from pipeline.train import ranks
 from pipeline.train.crops import Crops
+from pipeline.train.distances import DISTANCES
 from pipeline.train.method import Method, adam, update
 
 
 class Supervised(Method):
-    """L1 or MSE between the network's outputs and the targets, or the network's own way to apply them (`fidelity`; Liu et al.,
-    eq. 8). `crops` gives batches of (input, target), `val` the same of the val split, or is None when that is empty. `network`
-    ends as its moving average if `settings.ema`."""
+    """A distance between the network's outputs and the targets (train/distances.py), or the network's own way to apply it
+    (`fidelity`; Liu et al., eq. 8). `crops` gives batches of (input, target), `val` the same of the val split, or is None when
+    that is empty. `network` ends as its moving average if `settings.ema`."""
 
     def __init__(self, settings: Training, network: nn.Module, crops: Crops, val: Crops | None, device: torch.device):
         super().__init__(settings, network, crops, [crops], device)
@@ -23,7 +23,7 @@ class Supervised(Method):
         self.averaged = [[value.data for value in kept.parameters()] for kept in (self.average, network)]
         self.parts |= {"average": self.average, "optimizer": self.optimizer}
         self.fidelity = getattr(network, "fidelity", None)
-        self.distance = {"l1": F.l1_loss, "mse": F.mse_loss}[getattr(settings, "loss", "mse")]  # stage 2 has MSE alone
+        self.distance = DISTANCES[getattr(settings, "loss", "mse")]  # stage 2 has MSE alone
         self.training_mode()
         self.forward = ranks.data_parallel(network)
         if settings.compile:
