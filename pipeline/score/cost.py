@@ -1,4 +1,6 @@
 """What a training costs, apart from the machine it runs on."""
+from math import lcm
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -12,5 +14,7 @@ def training_flop(arch: str, options: dict) -> int:
     loss and the optimizer. A multiplication and its addition are two.
     """
     with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes alone, nothing is computed
-        build(arch, options).eval()(torch.empty(1, 3, SIDE, SIDE)).sum().backward()
-    return round(counter.get_total_flops() / SIDE**2)
+        network = build(arch, options).eval()
+        side = lcm(SIDE, getattr(network, "multiple", 1))  # on others the network would pad the patch
+        network(torch.empty(1, 3, side, side)).sum().backward()
+    return round(counter.get_total_flops() / side**2)

@@ -59,9 +59,17 @@ def test_flop_are_those_of_the_convolutions():
 @pytest.mark.parametrize("arch, options", [
     ("rcan", {"scale": 1, "groups": 1, "blocks": 1, "features": 16}), ("dmnet", {"blocks": 1, "features": 4, "layers": 2}),
     ("srresnet", {"scale": 4, "blocks": 1, "features": 4}), ("dncnn", {}), ("rednet", {"layers": 4}),
-    ("msrresnet", {"scale": 2, "blocks": 1, "features": 4}), ("resnet", {"blocks": 1, "features": 4}), ("zssr", {})])
+    ("msrresnet", {"scale": 2, "blocks": 1, "features": 4}), ("resnet", {"blocks": 1, "features": 4}), ("zssr", {}),
+    ("compact", {"scale": 2}), ("nafnet", {"features": 4}), ("esdnet", {"features": 4})])
 def test_every_architecture_can_be_counted(arch, options):
     assert training_flop(arch, options) > 0
+
+
+def test_what_a_network_pads_a_patch_with_is_not_counted():
+    """ESDNet rounds sides up to multiples of 32, so that 48 pixels would count as 64."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        build("esdnet", {"features": 8}).eval()(torch.empty(1, 3, 320, 320)).sum().backward()
+    assert training_flop("esdnet", {"features": 8}) == pytest.approx(counter.get_total_flops() / 320**2, rel=0.01)
 
 
 def test_what_a_chain_was_given_is_counted_apart():
