@@ -69,6 +69,8 @@ def _forwards(network: nn.Module, keep: Region) -> dict[nn.Module, Callable[[tor
         case "msrresnet":
             after = network.radius - _reach(network.conv_first, network.body)
             return {network.body: partial(_trimmed, network.body, keep, after)}
+        case "compact":
+            return {network.body: partial(_trimmed, network.body, keep, 0)}
         case "dncnn":
             return {network.model: partial(_trimmed, network.model, keep, 0)}
         case "dmnet":

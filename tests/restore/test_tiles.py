@@ -29,13 +29,16 @@ SMALL = {
     "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 6, "reduction": 2},
     "msrresnet": {"scale": 2, "blocks": 1, "features": 6}, "resnet": {"blocks": 1, "features": 4}, "zssr": {},
-    "unsharpen": {"size": 9}}
-GLOBAL = {"rcan": "ChannelAttention", "resnet": "InstanceNorm2d"}
+    "unsharpen": {"size": 9}, "compact": {"scale": 2, "layers": 2, "features": 6},
+    "nafnet": {"features": 4, "encoder": [1], "middle": 1, "decoder": [1]},
+    "esdnet": {"features": 4, "inner": 2, "decoder_features": 4, "decoder_inner": 2}}
+GLOBAL = {"rcan": "ChannelAttention", "resnet": "InstanceNorm2d", "nafnet": "AdaptiveAvgPool2d", "esdnet": "AdaptiveAvgPool2d"}
 TRIMMED = [("edsr", {"scale": 2, "blocks": 3, "features": 6, "res_scale": 0.3}),
         ("edsr", {"scale": 1, "blocks": 3, "features": 6, "unshuffle": 2}), ("edsr", {"scale": 4, "blocks": 1, "features": 4}),
         ("srresnet", {"scale": 3, "blocks": 2, "features": 4}), ("dncnn", {"layers": 6, "features": 6}),
         ("dncnn", {"layers": 6, "features": 6, "channels": 1}), ("msrresnet", {"scale": 2, "blocks": 3, "features": 6}),
-        ("dmnet", {"blocks": 2, "features": 6, "layers": 4, "fine_features": 4})]
+        ("dmnet", {"blocks": 2, "features": 6, "layers": 4, "fine_features": 4}),
+        ("compact", {"scale": 2, "layers": 4, "features": 6})]
 
 
 def restored(model: Model, image: np.ndarray, tile: int, dtype=np.uint16) -> np.ndarray:
