@@ -50,8 +50,8 @@ def deps_of(group: str) -> list[str]:
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
     "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "registered", "swd")} | {
-        "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/degrade/bicubic.py", "pipeline/images/look_alike.py",
-        "pipeline/images/shards.py"}
+        "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/core/vision.py", "pipeline/degrade/bicubic.py",
+        "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
@@ -140,7 +140,8 @@ def unedited() -> dict[Path, dict[str, str]]:
     ("degrade/moire/geometry.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
     ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/project.py", set()),
     ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
-    ("nets/blocks.py", {"nets/edsr", "nets/rcan", "nets/srresnet", "nets/msrresnet", "nets/dmnet"}),
+    ("nets/blocks.py", {f"nets/{arch}" for arch in (
+        "compact", "dmnet", "edsr", "esdnet", "msrresnet", "nafnet", "rcan", "srresnet")}),
     ("report/web/page.css", set())])
 @pytest.mark.parametrize("text", ["\n", "\n)"])
 def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):

@@ -33,7 +33,10 @@ SMALL = {
     "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4},
     "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
-    "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1}}
+    "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1},
+    "compact": {"scale": 4, "layers": 2, "features": 6},
+    "nafnet": {"features": 4, "encoder": [1, 1], "middle": 1, "decoder": [1, 1], "window": 13},
+    "esdnet": {"features": 4, "inner": 2, "decoder_features": 4, "decoder_inner": 2}}
 MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}
 LARGER = {"scale": 2, "blocks": 1, "features": 4}
 SETTINGS = {"steps": 500, "lr": 0.5}
