@@ -28,7 +28,8 @@ MEMORY = 2 * 2**30  # bytes
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of WSL, of AMD
 PLACES = ("data/sets/*", "data/contents/*", "data/pairs/*", "data/labels/*", "data/calibrations/*", "data/tests/*",
           "data/bench/*/*", "data/blind/*/*", "data/crops/*/*", "data/index/*", "models/*", "metrics/*.json",
-          "metrics/calibrations/*", "metrics/curves/*", "metrics/images/*", "metrics/select/*", "metrics/tables/*")
+          "metrics/calibrations/*", "metrics/fits/*", "metrics/curves/*", "metrics/images/*", "metrics/select/*",
+          "metrics/tables/*")
 """Where the entries of params.yaml have outs of their own."""
 
 

@@ -11,7 +11,7 @@ from pipeline.cli.init_plan import ESTIMATED, PATCHES, Photos, Plan, smaller
 
 WIDTH = 128
 MOIRE = Path("presets/demoire.yaml")
-EMPTY = ("imports", "calibrations", "adabn", "unsharpens", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
+EMPTY = ("imports", "calibrations", "fits", "adabn", "unsharpens", "labels", "finetunes", "cyclegans", "rbsr", "srgan", "zssr",
          "chains", "ensembles", "far")
 HEAD = """\
 # {title}, written by `python -m pipeline init`. `python -m pipeline preset demo` brings the demo back.

@@ -89,7 +89,7 @@ class Graph:
             return f"recipes.{entry.recipe}, whose ranges were fitted with truth"
         sets = [entry.clean]
         if entry.calibration != "none":
-            calibration = self.params.calibrations[entry.calibration]
+            calibration = (self.params.calibrations | self.params.fits)[entry.calibration]
             sets += [calibration.captures, calibration.clean]
         return next((self.truths[name] for name in sets if name in self.truths), "")
 

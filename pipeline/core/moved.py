@@ -12,7 +12,7 @@ WITHIN = {
     **dict.fromkeys(["rows.first", "rows.second", "rows.third"],
                     "a row names one `network`; a chain of several is an entry of chains: {first, then}"),
 }
-NEW_SECTIONS = ("oracles", "unsharpens", "chains", "ensembles", "far")
+NEW_SECTIONS = ("oracles", "fits", "unsharpens", "chains", "ensembles", "far")
 
 
 def moved(values: dict) -> list[str]:

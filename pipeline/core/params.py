@@ -16,7 +16,7 @@ from pipeline.core.reading import ParamsError, read_yaml
 from pipeline.core.recipes import Recipe
 from pipeline.core.references import check_references
 from pipeline.core.settings import Bench, Select, Stage1Settings, Stage2Settings, SupervisedSettings
-from pipeline.core.sources import Builtin, Calibration, Ingest, Pairs, Set
+from pipeline.core.sources import Builtin, Calibration, Fit, Ingest, Pairs, Set
 
 PARAMS_FILE = Path("params.yaml")
 DERIVED = ("gan", "stage2")
@@ -45,6 +45,7 @@ class Params(Strict):
     each image. From a list of names one is drawn, each with the same chance."""
     sets: dict[Name, Set]
     calibrations: dict[Name, Calibration]
+    fits: dict[Name, Fit]
     pairs: dict[Name, Pairs]
     networks: dict[Name, entries.Network]
     imports: dict[Name, entries.Import]

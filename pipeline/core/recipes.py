@@ -70,6 +70,11 @@ class Random(Degradation):
     jpeg_quality: span(1, 100)
     """Quality of the JPEG file, from 1 to 100."""
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The ranges in which there is something to draw, by name."""
+        return {name: value for name, value in self if isinstance(value, tuple) and value[0] < value[1]}
+
 
 class Calibrated(Degradation):
     """What an estimated camera does (see `calibrations`), varied anew for each image."""

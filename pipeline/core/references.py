@@ -11,6 +11,7 @@ def check_references(params) -> None:
                     there = ", ".join(sorted(names))
                     raise ValueError(f"{section}.{key}.{field}: {value!r} names nothing; there are {there}")
     _check_that_names_differ(params)
+    _check_fits(params)
     _check_recipes(params)
     for key, entry in params.networks.items():
         _check_cuts(params, f"networks.{key}", entry.inputs, entry.targets)
@@ -37,7 +38,9 @@ def _allowed(params) -> dict[str, dict[str, set[str]]]:
     starts = params.trained() | set(params.imports)
     return {
         "calibrations": {"captures": sets, "clean": sets},
-        "pairs": {"clean": sets, "recipe": set(params.recipes), "calibration": set(params.calibrations) | {"none"}},
+        "fits": {"recipe": set(params.recipes), "captures": sets, "clean": sets},
+        "pairs": {"clean": sets, "recipe": set(params.recipes),
+                  "calibration": set(params.calibrations) | set(params.fits) | {"none"}},
         "networks": {"inputs": inputs, "targets": inputs},
         "systems": {"task": set(params.tasks), "start": stage1, "teacher": networks - set(params.oracles),
                     "pairs": set(params.pairs), "captures": sets, "clean": sets},
@@ -77,13 +80,31 @@ def _check_that_names_differ(params) -> None:
         raise ValueError(f"labels.{key}: the surrogates of systems.{key} have this name; choose another")
 
 
+def _check_fits(params) -> None:
+    for key, fit in params.fits.items():
+        if key in params.calibrations:
+            raise ValueError(f"fits.{key}: an entry of calibrations has this name, and data/calibrations/{key}; choose another")
+        recipe = params.recipes[fit.recipe]
+        if recipe.kind != "random":
+            raise ValueError(f"fits.{key}.recipe: {fit.recipe!r} is {recipe.kind}, wanted a recipe of kind random")
+        for place, name in enumerate(fit.parameters):
+            if name not in recipe.ranges:
+                raise ValueError(f"fits.{key}.parameters.{place}: {name!r} is no range of recipes.{fit.recipe} that could be "
+                                 f"narrowed; there are {', '.join(recipe.ranges)}")
+
+
 def _check_recipes(params) -> None:
     for key, entry in params.pairs.items():
         recipe = params.recipes[entry.recipe]
         what = f"but the recipe {entry.recipe!r} is {recipe.kind}"
-        if recipe.calibrated != (entry.calibration != "none"):
+        if fit := params.fits.get(entry.calibration):
+            if (fit.recipe, fit.scale) != (entry.recipe, entry.scale):
+                raise ValueError(f"pairs.{key}: recipe {entry.recipe!r} at scale {entry.scale}, but fits.{entry.calibration} "
+                                 f"is of recipe {fit.recipe!r} at scale {fit.scale}")
+        elif recipe.calibrated != (entry.calibration != "none"):
             raise ValueError(f"pairs.{key}.calibration: {entry.calibration!r}, {what}: calibrated and sharpened recipes, and "
-                             "those with factors: estimated, name an entry of calibrations, others none")
+                             "those with factors: estimated, name an entry of calibrations, others none; recipes of kind "
+                             "random may name an entry of fits")
         same_size = recipe.kind in ("moire", "blur", "sharpened") or recipe.kind == "updown" and recipe.calibrated
         if same_size and entry.scale != 1:
             raise ValueError(f"pairs.{key}.scale: {entry.scale}, {what}: allowed is 1")

@@ -157,6 +157,24 @@ class Calibration(Strict):
     noise."""
 
 
+class Fit(Strict):
+    """Ranges of a recipe of kind random, narrowed to captures by simulated crops. No pairs of captures and clean images are
+    needed. An entry of `pairs` names it by `calibration`."""
+    recipe: Name
+    """The entry of `recipes` whose ranges are narrowed."""
+    captures: Name
+    """The set of captures. The ranges come from its train images, the check of them from its val images."""
+    clean: Name
+    """The set of clean images, of the same kind of scenes as the captures: softer scenes are taken for blur. Its train and
+    val images are used."""
+    scale: Annotated[int, Field(ge=1, le=4)]
+    """How many times larger a clean image is than a capture of it, on each side."""
+    parameters: Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]
+    """The ranges to narrow, at most 5 of the recipe's. The others stay as they are."""
+    crops: Annotated[int, Field(ge=200)] = 4000
+    """How many crops of clean images are degraded by the recipe, to be compared with the captures."""
+
+
 class Pairs(Strict):
     """Synthetic pairs: what a recipe makes of the train, val and test images of a set of clean images, and these images."""
     clean: Name
@@ -164,8 +182,8 @@ class Pairs(Strict):
     recipe: Name
     """The entry of `recipes`."""
     calibration: Name
-    """The entry of `calibrations` that a recipe of kind calibrated or sharpened, or with `factors: estimated`, goes by; none
-    for all others."""
+    """The entry of `calibrations` that a recipe of kind calibrated or sharpened, or with `factors: estimated`, goes by. With a
+    recipe of kind random, an entry of `fits`: its ranges are then used. none for all others."""
     scale: Annotated[int, Field(ge=1, le=4)]
     """How many times larger a target is than its input, on each side."""
     patches: WholeNumber = 0

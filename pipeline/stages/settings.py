@@ -22,7 +22,7 @@ SETTINGS = Path("data/settings")
 TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
 MADE = [*TRAINED, "imports", "adabn", "unsharpens", "chains", "ensembles", "labels", "zssr"]
 """Sections whose entries are networks, or what networks are made of."""
-GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "sets", "tests", "far", "rows"]
+GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "fits", "sets", "tests", "far", "rows"]
 """What core/graph.py is made from."""
 READ = {
     "folders": ["sets", "builtin"],
@@ -52,6 +52,7 @@ GROUPS: dict[str, tuple[str, Callable[[Params, str], dict]]] = {
     "builtin": ("builtin", lambda p, key: p.builtin[key].resolved()),
     "ingest": ("sets", lambda p, key: p.sets[key].resolved() | {"ingest": p.ingest.resolved()}),
     "calibrate": ("calibrations", lambda p, key: p.calibrations[key].resolved()),
+    "fit": ("fits", lambda p, key: p.fits[key].resolved() | {"recipe": p.recipes[p.fits[key].recipe].resolved()}),
     "synthesize": ("pairs", lambda p, key: p.pairs[key].resolved() | {"recipe": p.recipes[p.pairs[key].recipe].resolved()}),
     "stage1": ("networks", lambda p, key: p.networks[key].resolved() | {"stage1": p.stage1_of(key).resolved()}),
     "convert": ("imports", lambda p, key: p.imports[key].resolved()),

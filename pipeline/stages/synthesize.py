@@ -16,7 +16,8 @@ from pipeline.core.edge import run_stage
 from pipeline.core.files import need_space, read_json, write_json
 from pipeline.core.params import load
 from pipeline.core.progress import track
-from pipeline.core.recipes import Recipe
+from pipeline.core.reading import read_yaml
+from pipeline.core.recipes import Random, Recipe
 from pipeline.core.sources import Pairs
 from pipeline.degrade.calibrate import Estimate, Measured
 from pipeline.degrade.pairs import is_cropped, make_pairs
@@ -82,7 +83,7 @@ def synthesize_split(clean: Path, output: Path, entry: Pairs, recipe: Recipe, ca
 def synthesize(key: str, entry: Pairs, recipe: Recipe, seed: int, jobs: int | None = None) -> dict[str, dict]:
     """Make all pairs of the entry `pairs.key`; returns the manifest's word on each split."""
     clean, output = DATA / "sets" / entry.clean, DATA / "pairs" / key
-    camera = None if entry.calibration == "none" else measured(entry.calibration, recipe)
+    camera = measured(entry.calibration, recipe) if recipe.calibrated else None
     splits = {split: synthesize_split(clean / split, output, entry, recipe, camera, seed, key, split, jobs)
               for split in SPLITS}
     made = {"pairs": entry.model_dump(), "recipe": recipe.model_dump(mode="json"), "seed": seed, "splits": splits}
@@ -103,10 +104,22 @@ def measured(calibration: str, recipe: Recipe) -> Measured:
     return Measured(Estimate(**read_json(folder / "estimate.json")), transfer)
 
 
+def narrowed(fit: str, recipe: Random) -> Random:
+    """The recipe with the ranges of an entry of fits. Raises ValueError, with the reason, where these were refused."""
+    path = DATA / "calibrations" / fit / "ranges.yaml"
+    found = read_yaml(path)
+    if found["refused"]:
+        raise ValueError(f"fits.{fit}: {found['refused']}. `calibration: none` takes the recipe's own ranges")
+    return Random.model_validate(recipe.model_dump() | found["ranges"])
+
+
 def main(key: str) -> None:
     params = load()
     entry = params.entry("pairs", key)
-    splits = synthesize(key, entry, params.recipes[entry.recipe], params.seed)
+    recipe = params.recipes[entry.recipe]
+    if entry.calibration in params.fits:
+        recipe = narrowed(entry.calibration, recipe)
+    splits = synthesize(key, entry, recipe, params.seed)
     counts = ", ".join(f"{made.get('pairs', 'no')} {split}" for split, made in splits.items())
     print(f"synthesize@{key}: {counts} pairs")
 

@@ -350,11 +350,13 @@ def test_dvc_reads_the_graph():
     ("tests", "sr", "captures", "truth", "tests/sr"),
     ("far", "sr", "captures", "truth", "far/sr"),
     ("calibrations", "sr", "captures", "clean", "calibrate/sr"),
+    ("fits", "fit", "captures", "clean", "fit/fit"),
 ])
 def test_an_order_that_deps_cannot_tell_is_in_the_settings(tmp_path, monkeypatch, section, key, one, other, file):
     """DVC compares deps as a set: swapping two of an entry's names changes none of them."""
     monkeypatch.chdir(tmp_path)
-    values = VALUES | {"ensembles": {"mean": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}}}
+    fit = {"recipe": "random", "captures": "sr-captures", "clean": "clean", "scale": 4, "parameters": ["blur_sigma"]}
+    values = VALUES | {"ensembles": {"mean": {"first": "sr-edsr", "second": "sr-edsr-bicubic"}}, "fits": {"fit": fit}}
     entry = values[section][key]
     found = []
     for first, second in ((one, other), (other, one)):

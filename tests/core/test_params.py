@@ -144,7 +144,7 @@ def test_a_file_of_the_first_edition_is_told_what_moved_where(values, wanted):
         params.parse(values, "params.yaml")
     text = str(error.value)
     assert text.startswith("params.yaml is of an earlier edition of Restage: ") and wanted in text and "\n" not in text
-    assert text.endswith("the sections oracles, unsharpens, chains, ensembles, far are missing: write {} for each that "
+    assert text.endswith("the sections oracles, fits, unsharpens, chains, ensembles, far are missing: write {} for each that "
                          "holds nothing")
 
 
@@ -154,7 +154,7 @@ def test_each_kind_of_move_is_told_once_and_files_of_today_are_told_none():
     with pytest.raises(params.ParamsError) as error:
         params.parse({"rows": rows, "tests": tests, "chains": {}, "far": {}})
     assert str(error.value).count("a row names one `network`") == str(error.value).count("second test set") == 1
-    assert str(error.value).endswith("the sections oracles, unsharpens, ensembles are missing: write {} for each that "
+    assert str(error.value).endswith("the sections oracles, fits, unsharpens, ensembles are missing: write {} for each that "
                                      "holds nothing")
     assert moved(DEFAULTS) == []
 

@@ -71,6 +71,7 @@ def named(folder, include="**", **fields):
 ON_CAPTURES = {"inputs": "sets/sr-captures"}
 SRGAN = {"start": "fair", **PAIRS, "clean": "sr-truth", "backbone": "vgg16", "layer": "relu2_2", "content": 1}
 IMPORT = {"file": "x.pth", "layout": "edsr-pytorch", "arch": "edsr", "options": {}}
+FIT = {"recipe": "random", "captures": "sr-captures", "clean": "clean", "scale": 4, "parameters": ["blur_sigma"]}
 WAYS = {  # what differs from the defaults, and the first network that truth reaches
     "a set": (on_sets("sr-truth"), "net"),
     "the truth of far captures": (on_sets("sr-far-truth"), "net"),
@@ -89,6 +90,10 @@ WAYS = {  # what differs from the defaults, and the first network that truth rea
                                 "calibrations": {"sr": {"clean": "sr-truth"}}}, "net"),
     "captures of a calibration": ({"pairs": {"sr": {"recipe": "calibrated", "calibration": "sr"}},
                                    "calibrations": {"sr": {"captures": "sr-truth"}}}, "net"),
+    "captures of a fit": ({"pairs": {"sr": {"recipe": "random", "calibration": "fit"}},
+                           "fits": {"fit": FIT | {"captures": "sr-truth"}}}, "net"),
+    "clean of a fit": ({"pairs": {"sr": {"recipe": "random", "calibration": "fit"}},
+                        "fits": {"fit": FIT | {"clean": "sr-truth"}}}, "net"),
     "a fitted recipe": ({"recipes": {"random": {"fitted_with_truth": True}}}, "net"),
     "clean of stage 2": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-stage2"),
     "clean of the GAN": ({"systems": {"t": {"clean": "sr-truth"}}}, "t-gan"),
