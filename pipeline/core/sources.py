@@ -163,10 +163,10 @@ class Fit(Strict):
     recipe: Name
     """The entry of `recipes` whose ranges are narrowed."""
     captures: Name
-    """The set of captures. The ranges come from its train images, the check of them from its val images."""
+    """The set of captures, of which the train images are used."""
     clean: Name
-    """The set of clean images, of the same kind of scenes as the captures: softer scenes are taken for blur. Its train and
-    val images are used."""
+    """The set of clean images, of which the train images are used. They have to be of the captures' kind: softer scenes are
+    taken for blur."""
     scale: Annotated[int, Field(ge=1, le=4)]
     """How many times larger a clean image is than a capture of it, on each side."""
     parameters: Annotated[tuple[Name, ...], Field(min_length=1, max_length=5)]

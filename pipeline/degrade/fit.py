@@ -64,8 +64,6 @@ def search(bank: Bank, captures: np.ndarray, recipe: Random, parameters: tuple[s
     middle, deviation = bank.statistics.mean(axis=0), bank.statistics.std(axis=0) + 1e-6
     known, asked = (np.clip((one - middle) / deviation, -CUT, CUT) for one in (bank.statistics, captures))
     fold = folds(bank.scenes, FOLDS, seed)
-    if len(np.unique(fold)) < FOLDS:
-        raise ValueError(f"the clean images are of {len(np.unique(bank.scenes))} scenes, wanted at least {FOLDS}")
     told, of_captures = np.empty_like(values), np.empty((FOLDS, len(captures), values.shape[1]))
     for k in range(FOLDS):
         predict = ridge(known[fold != k], values[fold != k])
@@ -88,8 +86,10 @@ def search(bank: Bank, captures: np.ndarray, recipe: Random, parameters: tuple[s
 
 
 def folds(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """A number below `count` for each entry, the same within a group."""
-    _, place = np.unique(groups, return_inverse=True)
+    """A number below `count` for each entry, the same within a group. Raises ValueError for fewer groups than that."""
+    names, place = np.unique(groups, return_inverse=True)
+    if len(names) < count:
+        raise ValueError(f"a fit needs images of at least {count} scenes on each side, and found {len(names)}")
     return rng(seed, "fit/folds", count).permutation(place.max() + 1)[place] % count
 
 
@@ -127,16 +127,18 @@ def ranges(recipe: Random, parameters: tuple[str, ...], ends: np.ndarray) -> dic
     return found
 
 
-def told_apart(crops: np.ndarray, captures: np.ndarray, other_crops: np.ndarray, other_captures: np.ndarray) -> float:
-    """AUC in [0, 1] of a linear classifier learnt from the first two and tried on the last two, all (n, statistics).
+def told_apart(crops: Bank, captures: np.ndarray, scenes: np.ndarray, seed: int) -> float:
+    """Mean AUC in [0, 1] of linear classifiers that tell captures, (m, statistics) of `scenes` (m,), from simulated crops.
 
-    0.5: it cannot tell captures from simulated crops.
+    Each is tried on scenes of both sides that it has not seen. 0.5: it cannot tell them. Raises ValueError below 4 scenes.
     """
-    middle, deviation = crops.mean(axis=0), crops.std(axis=0) + 1e-6
-    sides = [np.clip((one - middle) / deviation, -CUT, CUT) for one in (crops, captures, other_crops, other_captures)]
-    repeated = np.concatenate([sides[0], np.repeat(sides[1], max(1, round(len(crops) / len(captures))), axis=0)])
-    labels = (np.arange(len(repeated)) >= len(crops)).astype(float)[:, None]
-    predict = ridge(repeated, labels)
-    simulated, real = predict(sides[2]).ravel(), predict(sides[3]).ravel()
-    higher = real[:, None] - simulated
-    return float(((higher > 0) + (higher == 0) / 2).mean())
+    middle, deviation = crops.statistics.mean(axis=0), crops.statistics.std(axis=0) + 1e-6
+    simulated, real = (np.clip((one - middle) / deviation, -CUT, CUT) for one in (crops.statistics, captures))
+    of_crops, of_captures, areas = folds(crops.scenes, FOLDS, seed), folds(scenes, FOLDS, seed), []
+    for k in range(FOLDS):
+        learnt, seen = simulated[of_crops != k], real[of_captures != k]
+        both = np.concatenate([learnt, np.repeat(seen, max(1, round(len(learnt) / len(seen))), axis=0)])
+        predict = ridge(both, (np.arange(len(both)) >= len(learnt)).astype(float)[:, None])
+        higher = predict(real[of_captures == k]) - predict(simulated[of_crops == k]).T
+        areas.append(((higher > 0) + (higher == 0) / 2).mean())
+    return float(np.mean(areas))

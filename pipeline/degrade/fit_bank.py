@@ -32,14 +32,17 @@ def side_of(captures: Shard, clean: Shard, scale: int) -> int:
     return side
 
 
-def of_captures(shard: Shard, side: int) -> np.ndarray:
-    """(m, statistics): the middle crop of each image, or of 300 evenly spread ones, along the 8x8 grid of their JPEG."""
+def of_captures(shard: Shard, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """(m, statistics), and the scenes (m,): of the middle crop of each image, or of 300 evenly spread ones.
+
+    Crops lie along the 8x8 grid of their image's JPEG.
+    """
     chosen = np.unique(np.linspace(0, len(shard) - 1, min(len(shard), CAPTURES)).astype(int))
     found = []
     for i in chosen:
         top, left = ((length - side) // 16 * 8 for length in shard[i].shape[:2])
         found.append(statistics(np.asarray(shard[i])[top : top + side, left : left + side]))
-    return np.array(found)
+    return np.array(found), np.array(shard.scenes)[chosen]
 
 
 def simulate(clean: Path, recipe: Random, parameters: tuple[str, ...], scale: int, side: int, count: int, seed: int,

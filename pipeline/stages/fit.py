@@ -6,6 +6,7 @@ pairs are made of it.
 """
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from pipeline.core import params
@@ -19,7 +20,7 @@ from pipeline.images.shards import Shard
 from pipeline.report.fit import draw_fit
 
 SETS = Path("data/sets")
-TRIED = 800  # simulated crops that a classifier learns from
+TRIED = 1000  # simulated crops that a classifier is given
 HEAD = """\
 # Ranges of recipes.{recipe}, narrowed to the captures of sets.{captures}. An entry of pairs is drawn from them by
 # `calibration: {key}`. metrics/fits/{key}.json says how sure they are.
@@ -33,20 +34,12 @@ def halves(bank: Bank, captures, recipe: Random, entry: Fit, seed: int) -> list[
     return [ranges(recipe, entry.parameters, one.ends) for one in found]
 
 
-def auc(entry: Fit, recipe: Random, narrowed: Random, side: int, seed: int, key: str) -> dict[str, float] | None:
-    """How well val captures are told from crops simulated by the recipe's own ranges and by the narrowed ones; None without
-    val images."""
-    shards = [Shard(SETS / entry.captures / split) for split in ("train", "val")]
-    clean = [SETS / entry.clean / split for split in ("train", "val")]
-    if not len(shards[1]) or not len(Shard(clean[1])):
-        return None
-    seen, held_out = (of_captures(shard, side) for shard in shards)
-    found = {}
-    for name, drawn_by in (("before", recipe), ("after", narrowed)):
-        crops, others = (simulate(folder, drawn_by, (), entry.scale, side, TRIED, seed, f"fits/{key}/{name}/{folder.name}")
-                         for folder in clean)
-        found[name] = round(told_apart(crops.statistics, seen, others.statistics, held_out), 3)
-    return found
+def auc(bank: Bank, captures, scenes, entry: Fit, narrowed: Random, side: int, seed: int, key: str) -> dict[str, float]:
+    """How well captures are told from crops simulated by the recipe's own ranges, and by the narrowed ones."""
+    clean = SETS / entry.clean / "train"
+    after = simulate(clean, narrowed, (), entry.scale, side, TRIED, seed, f"fits/{key}/after")
+    tried = {"before": bank.part(np.arange(min(TRIED, entry.crops))), "after": after}
+    return {name: round(told_apart(crops, captures, scenes, seed), 3) for name, crops in tried.items()}
 
 
 def numbers(found: Found, narrowed: dict, recipe: Random, entry: Fit, counts: dict) -> dict:
@@ -65,12 +58,13 @@ def main(key: str) -> None:
         if not len(shard):
             raise ValueError(f"the set {name} has no train images to fit ranges to ({shard.absent or 'empty'})")
     side = side_of(captures, clean, entry.scale)
-    described = of_captures(captures, side)
+    described, scenes = of_captures(captures, side)
     bank = simulate(clean.folder, recipe, entry.parameters, entry.scale, side, entry.crops, seed, f"fits/{key}")
     found = search(bank, described, recipe, entry.parameters, seed)
     narrowed = ranges(recipe, entry.parameters, found.ends)
     both = halves(bank, described, recipe, entry, seed)
-    tried = auc(entry, recipe, Random.model_validate(recipe.model_dump() | narrowed), side, seed, key)
+    after = Random.model_validate(recipe.model_dump() | narrowed)
+    tried = auc(bank, described, scenes, entry, after, side, seed, key)
     told = numbers(found, narrowed, recipe, entry, {"auc": tried, "halves": both, "captures": len(described),
                                                     "crops": entry.crops, "side": side})
     values = yaml.safe_dump({"ranges": narrowed, "refused": found.refused}, sort_keys=False, default_flow_style=None)
@@ -81,7 +75,7 @@ def main(key: str) -> None:
     for name, one in told["parameters"].items():
         print(f"fit@{key}: {name}: {one['own']} -> {one['narrowed']} (R2 {one['r2']:.2f})")
     print(f"fit@{key}: " + (f"refused: {found.refused}" if found.refused else
-                            f"{found.ess:.0f} simulated crops count for a capture; AUC {tried or 'unknown: no val images'}"))
+                            f"{found.ess:.0f} simulated crops count for a capture; AUC {tried['before']} -> {tried['after']}"))
 
 
 if __name__ == "__main__":

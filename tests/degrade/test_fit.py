@@ -85,10 +85,14 @@ def test_ranges_of_a_simulated_camera_are_found_from_other_scenes(folder, bank):
 
 def test_a_classifier_tells_what_differs_and_not_what_does_not():
     random = np.random.default_rng(0)
-    same, shifted = random.standard_normal((4, 300, 10)), np.array([2.0] + 9 * [0])
-    assert fit.told_apart(same[0], same[1], same[2], same[3]) == pytest.approx(0.5, abs=0.08)
-    # two Gaussians two deviations apart: the area is Phi(2 / sqrt(2))
-    assert fit.told_apart(same[0], same[1] + shifted, same[2], same[3] + shifted) == pytest.approx(0.921, abs=0.04)
+    crops, real = random.standard_normal((2, 600, 10))
+    scenes = np.arange(600) // 10
+    bank = fit.Bank(crops, np.empty((600, 0)), scenes)
+    assert fit.told_apart(bank, real, scenes, 1) == pytest.approx(0.5, abs=0.06)
+    real[:, 0] += 2  # two Gaussians two deviations apart: the area is Phi(2 / sqrt(2))
+    assert fit.told_apart(bank, real, scenes, 1) == pytest.approx(0.921, abs=0.03)
+    with pytest.raises(ValueError, match="at least 4 scenes on each side, and found 3"):
+        fit.told_apart(bank, real[:30], scenes[:30], 1)
 
 
 def test_statistics_are_finite_and_tell_the_quality_of_jpeg():
@@ -111,7 +115,7 @@ def test_the_side_is_what_all_images_hold(tmp_path):
     write_shard(tmp_path / "clean", {"b": np.zeros((90, 97, 3), np.uint8)})
     captures, clean = Shard(tmp_path / "captures"), Shard(tmp_path / "clean")
     assert side_of(captures, clean, 1) == 48 and side_of(captures, clean, 2) == 40
-    assert of_captures(captures, 48).shape == (1, 136)
+    assert of_captures(captures, 48)[0].shape == (1, 136)
     with pytest.raises(ValueError, match="clean hold no crop of 32x32"):
         side_of(captures, clean, 3)
 
