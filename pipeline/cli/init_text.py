@@ -27,7 +27,6 @@ stage1: {stage1}
 stage2: {stage2}
 supervised: {supervised}
 bench: {bench}
-
 builtin: {{}}
 """
 
