@@ -39,7 +39,7 @@ def of_blind(p: Params, task: str) -> list[str]:
 
 
 def of_page(p: Params) -> list[str]:
-    found = [*of_curves(p), *(f"data/calibrations/{key}/transfer.json" for key in sorted(p.calibrations))]
+    found = [*of_curves(p), *(f"data/calibrations/{key}" for key in sorted(p.calibrations))]
     for task in sorted(p.tasks):
         found += [*of_bench(p, task), f"metrics/select/{task}.json"]
         for key in entries(p, task):
