@@ -213,7 +213,7 @@ MOIRE = {"synthesize/demoire", "builtin/demo", "folders"} | MADE
 
 
 @pytest.mark.parametrize("file, old, new, files", [
-    ("settings", '    """Liu et al., eq. 6', '    clip: NonNegative = 0.25\n    """Liu et al., eq. 6', STAGE2 | MADE),
+    ("settings", '    """Stage 2: a network', '    clip: NonNegative = 0.25\n    """Stage 2: a network', STAGE2 | MADE),
     ("settings", "    d_real: Annotated[float, Field(gt=0.5, le=1)] = 0.9", "    d_real: float = 0.8\n    d_new: int = 1",
      STAGE2 | MADE),
     ("settings", "    betas: tuple[Fraction, Fraction] = (0.9, 0.99)", "    betas: tuple[Fraction, Fraction] = (0.9, 0.9)",
