@@ -9,7 +9,7 @@ from pipeline.cli.init import init
 from pipeline.cli.networks import export, import_, restore
 from pipeline.cli.project import check, fetch_trunks, params, preset, speed
 from pipeline.cli.repro import repro
-from pipeline.cli.results import likeness, page, picture, seeds
+from pipeline.cli.results import likeness, page, picture, seeds, tensorboard
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"max_content_width": 110},
@@ -24,5 +24,5 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 for command in (init, repro, restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds,
-                likeness):
+                likeness, tensorboard):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(in_one_line(command))

@@ -58,10 +58,12 @@ def _run(found, jobs: int, gpus: list[str], force: bool) -> int:
     with ThreadPoolExecutor(shared.jobs) as executor:
         run = Run(found, executor, shared, Show(found, shared.jobs), force)
         code = run()
-    if not code and "report" in run.ran:
+    if not code and "report" in found.stages:
+        from pipeline.check.elsewhere import on_another_machine
         from pipeline.stages import report
 
-        report.show()
+        typer.echo()
+        report.show(*filter(None, [on_another_machine()]))
     return code
 
 

@@ -8,6 +8,8 @@ from pipeline.cli import PIPED_WIDTH, fail, times
 from pipeline.core.files import write, write_json
 from pipeline.core.params import derived, load
 
+RELOAD = 5  # seconds between two looks at curves that grow
+
 
 def page(
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path("report.html"),
@@ -21,6 +23,37 @@ def page(
 
     write_page(output, times())
     typer.echo(output)
+
+
+def tensorboard(
+    port: Annotated[int, typer.Option(help="Of the page that TensorBoard shows, on this machine alone.")] = 6006,
+    once: Annotated[bool, typer.Option("--once", help="Write the event files, to .work/tensorboard, and stop.")] = False,
+):
+    """Show the training curves in TensorBoard, also those of trainings that run; Ctrl-C ends it.
+
+    \b
+    Example: python -m pipeline tensorboard
+    """
+    import time
+
+    from pipeline.report.board import Board
+
+    folder = Path(".work/tensorboard")
+    try:
+        from tensorboard import program
+
+        board = Board(Path("metrics/curves"), folder)
+    except ModuleNotFoundError as error:
+        fail(f"TensorBoard is not installed ({error}): pip install tensorboard -c constraints.txt")
+    typer.echo(f"{board.update()} curves of metrics/curves are in {folder}")
+    if once:
+        return
+    server = program.TensorBoard()
+    server.configure(argv=["", "--logdir", str(folder), "--port", str(port), "--reload_interval", str(RELOAD)])
+    typer.echo(f"TensorBoard: {server.launch()}")
+    while True:
+        time.sleep(RELOAD)
+        board.update()
 
 
 def picture(

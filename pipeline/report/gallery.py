@@ -1,8 +1,7 @@
-"""Comparison pictures of the crops that bench has cut: as PNG inside the page, of scenes that are picked by a rule; and for
+"""Comparison pictures of the crops that bench has cut: as PNG inside the page, at places that are picked by a rule; and for
 `dvc plots` a file for each row, of the first scenes."""
 import base64
 import io
-import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 from pipeline.compare.paired import Paired
 from pipeline.images.encode import write_png
 from pipeline.images.shards import Shard
-from pipeline.score.registry import METRICS, of_family
+from pipeline.report.crops import DETAIL, RANDOM
+from pipeline.report.places import LEAST, SIDE, Place, gains, places
+from pipeline.score.registry import METRICS
 
 CONTACTS = 12  # scenes of a contact sheet
 STRIPS = 4  # scenes of a picture for `dvc plots`
@@ -24,7 +25,7 @@ INPUT, TRUTH = "capture", "truth"
 
 class Figure(NamedTuple):
     title: str
-    kind: str
+    role: str  # what it is among those that are compared first; empty for others
     source: str  # a data: address
     side: int  # pixels of the output that it shows; an input has fewer of its own
     note: str
@@ -32,30 +33,29 @@ class Figure(NamedTuple):
 
 
 class Scene(NamedTuple):
-    what: str
-    name: str
-    gain: str
-    figures: list[Figure]
+    title: str
+    note: str
+    figures: list[Figure]  # what is to be compared first
+    others: list[Figure]
 
 
 @dataclass
 class Gallery:
     test_set: str = ""
-    row: str = ""
-    base: str = ""
+    left: str = ""  # the figures that the slider begins with
+    right: str = ""
     rule: str = ""
     scenes: list[Scene] = field(default_factory=list)
     contacts: list[Scene] = field(default_factory=list)  # of captures without truth
     notes: list[str] = field(default_factory=list)
-    truth: bool = False
 
 
 class Cut:
-    """The crops of one entry of `tests`: scene -> name of the image, crops by row."""
+    """The crops of one entry of `tests`: square -> scene -> crops by row, and the name of each scene's image."""
 
     def __init__(self, folders: list[Path], order: list[str]):
         self.images: dict[str, str] = {}
-        self.crops: dict[str, dict[str, np.ndarray]] = {}
+        self.crops: dict[str, dict[str, dict[str, np.ndarray]]] = {DETAIL: {}, RANDOM: {}}
         self.test_set, self.absent = "", ""
         for folder in folders:
             for name, what in (("inputs", INPUT), ("targets", TRUTH), ("outputs", "")):
@@ -65,65 +65,114 @@ class Cut:
                 for entry, crop in zip(shard.images, shard):
                     self.test_set = entry["test_set"]
                     self.images[entry["scene"]] = entry["name"]
-                    self.crops.setdefault(entry["scene"], {})[what or f"row {entry['row']}"] = crop
+                    scenes = self.crops[entry["place"]]
+                    scenes.setdefault(entry["scene"], {})[what or f"row {entry['row']}"] = crop
         self.order = [INPUT, *(f"row {row}" for row in order), TRUTH]
 
-    def figures(self, scene: str, names: list[str] | None = None) -> dict[str, np.ndarray]:
-        """Name -> crop, in reading order; all, or those named."""
-        return {name: self.crops[scene][name] for name in self.order
-                if name in self.crops[scene] and (names is None or name in names)}
+    def figures(self, place: str, scene: str) -> dict[str, np.ndarray]:
+        """Name -> crop, in reading order."""
+        found = self.crops[place][scene]
+        return {name: found[name] for name in self.order if name in found}
 
 
-def gallery(folders: list[Path], kinds: dict[str, str], row: str, base: str, pairs: dict[str, Paired], budget: int) -> Gallery:
+class Shown(NamedTuple):
+    """The rows that pictures compare; each but the first may be empty."""
+    row: str
+    input: str
+    control: str
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each is, as they are read, the row last; the capture stands in for an input that is no row."""
+        return {f"row {self.input}" if self.input else INPUT: "what came in"} | (
+            {f"row {self.control}": "best plain filter"} if self.control else {}) | {f"row {self.row}": "best network"}
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.roles]
+
+
+@dataclass
+class Panels:
+    """Makes figures of crops, with what the whole image scored in a metric."""
+    cut: Cut
+    roles: dict[str, str]  # of what is compared first
+    scores: dict[str, dict[tuple[str, str], dict[str, float]]]  # row -> (scene, image) -> metric -> score
+    metric: str
+
+    def figures(self, scene: str, crops: dict[str, np.ndarray], names: list[str]) -> list[Figure]:
+        """The crops of these names, in this order."""
+        found, side = [], max(crop.shape[1] for crop in crops.values())
+        for name in (name for name in names if name in crops):
+            title = name.removeprefix("row ")
+            scores = self.scores.get(title, {}) if name.startswith("row ") else {}
+            score = scores.get((scene, self.cut.images[scene]), {}).get(self.metric)
+            note = "" if score is None else f"{METRICS[self.metric].title} {METRICS[self.metric].text(score)}"
+            found.append(Figure(title, self.roles.get(name, ""), png(crops[name]), side, note, f"{title} of scene {scene}"))
+        return found
+
+    def scene(self, place: Place, gain: dict[str, float], first: list[str], others: list[str]) -> Scene:
+        squares = self.cut.figures(place.square, place.scene)
+        crops = {name: place.of(crop, squares) for name, crop in squares.items()}
+        notes = [f"differs by {place.difference:.1f} levels"]
+        if place.scene in gain:
+            about = METRICS[self.metric]
+            notes.append(f"{about.title} {about.text(gain[place.scene], '+')} in this scene (positive: better)")
+        return Scene(f"{place.what}: scene {place.scene}", ", ".join(notes), self.figures(place.scene, crops, first),
+                     self.figures(place.scene, crops, others))
+
+    def contact(self, scene: str, names: list[str]) -> Scene:
+        return Scene(scene, "", self.figures(scene, self.cut.figures(RANDOM, scene), names), [])
+
+
+def gallery(folders: list[Path], kinds: dict[str, str], shown: Shown, pairs: dict[str, Paired], seed: int,
+            budget: int) -> Gallery:
     """The pictures of one entry of `tests` in at most about `budget` bytes.
 
-    `folders` are those of data/crops; `row` is shown against `base` (which may be empty); `pairs` holds the scores per image of
-    each test set. Where all does not fit, the controls go first, then the median and the best scene; the notes say so.
+    `folders` are those of data/crops; `pairs` holds the scores per image of each test set; `seed` is of the random places.
+    Where all does not fit, rows that are not compared first are left out, then all but one place of a kind; the notes say so.
     """
     cut = Cut(folders, list(kinds))
     if not cut.test_set:
         return Gallery(notes=[f"No pictures: {cut.absent or 'nothing was scored'}."])
     rows = {name: pairs[cut.test_set].scores(name) for name in pairs[cut.test_set].rows[0]}
-    found = Gallery(cut.test_set, row, base, truth=any(TRUTH in crops for crops in cut.crops.values()))
-    measured = gains(rows.get(row, {}), rows.get(base) if base else None, list(cut.crops))
-    if measured is None:
-        metric, chosen = "", [("", scene, "") for scene in list(cut.crops)[:3]]
-        found.rule = "The first scenes, as no score of single images tells them apart."
-    else:
-        metric, gain = measured
-        about = METRICS[metric]
-        chosen = [(pick.what, pick.scene, about.text(pick.gain, "+")) for pick in picks(gain)]
-        over = f" over {base}" if base else ""
-        found.rule = (f"The worst, the median and the best of {len(gain)} scenes by what {row} gains in {about.title}{over} "
-                      "(positive: better), whatever they look like. Of each scene the first image, and of that the square "
-                      f"with most detail in {'the truth' if found.truth else 'the input'}.")
-    if not found.truth:
-        names = [INPUT, f"row {base}", f"row {row}"]
-        scenes = list(cut.crops)
+    metric, gain = gains(rows.get(shown.row, {}), rows.get(shown.input) if shown.input else None, list(cut.images))
+    panels = Panels(cut, shown.roles, rows, metric)
+    picked = places(cut.crops, shown.names, gain, seed)
+    found = Gallery(cut.test_set, shown.names[0].removeprefix("row "), shown.row, _rule(shown, picked, metric, len(cut.images)))
+    if not any(TRUTH in crops for crops in cut.crops[DETAIL].values()):
+        scenes = list(cut.images)
         spread = [scenes[i * len(scenes) // CONTACTS] for i in range(CONTACTS)] if len(scenes) > CONTACTS else scenes
-        found.contacts = [_scene(cut, "", scene, "", metric, kinds, rows, names) for scene in spread]
-        budget -= sum(len(figure.source) for scene in found.contacts for figure in scene.figures)
-    plain = [name for name in cut.order if kinds.get(name.removeprefix("row ")) != "control"]
-    for names, wanted, left_out in ((None, chosen, ""), (plain, chosen, "Controls"),
-                                    (plain, chosen[:1], "Controls and all scenes but the worst")):
-        found.scenes = [_scene(cut, *each, metric, kinds, rows, names) for each in wanted]
+        found.contacts = [panels.contact(scene, shown.names) for scene in spread]
+        budget -= size_of(found.contacts)
+    first = [*shown.names, TRUTH]
+    twice = [INPUT] if any(np.array_equal(crops[INPUT], crops.get(first[0])) for crops in cut.crops[DETAIL].values()) else []
+    plain = [name for name in cut.order if name not in (*first, *twice) and kinds.get(name.removeprefix("row ")) != "control"]
+    one_each = [*{place.what: place for place in reversed(picked)}.values()][::-1]
+    for wanted, others, left_out in ((picked, plain, ""), (picked, [], "Other rows"),
+                                     (one_each, [], "Other rows and all but one place of a kind")):
+        found.scenes = [panels.scene(place, gain, first, others if place in one_each else []) for place in wanted]
         found.notes = [f"{left_out} are left out of the pictures, to keep the page small."] if left_out else []
-        if sum(len(figure.source) for scene in found.scenes for figure in scene.figures) <= budget:
+        if size_of(found.scenes) <= budget:
             break
     return found
 
 
-def _scene(cut: Cut, what: str, scene: str, gain: str, metric: str, kinds: dict[str, str], rows: dict[str, dict],
-           names: list[str] | None) -> Scene:
-    crops, figures = cut.figures(scene, names), []
-    side = max(crop.shape[1] for crop in crops.values())
-    for name, crop in crops.items():
-        title = name.removeprefix("row ")
-        score = rows.get(title, {}).get((scene, cut.images[scene]), {}).get(metric) if name.startswith("row ") else None
-        note = "" if score is None else f"{METRICS[metric].title} {METRICS[metric].text(score)}"
-        kind = kinds[title] if name.startswith("row ") else name
-        figures.append(Figure(title, kind, png(crop), side, note, f"{title} of scene {scene}"))
-    return Scene(what, scene, gain, figures)
+def size_of(scenes: list[Scene]) -> int:
+    """Bytes of their pictures."""
+    return sum(len(figure.source) for scene in scenes for figure in (*scene.figures, *scene.others))
+
+
+def _rule(shown: Shown, picked: list[Place], metric: str, scenes: int) -> str:
+    """How the places were picked, in words."""
+    names = [name if name == INPUT else f"`{name.removeprefix('row ')}`" for name in shown.names[:-1]]
+    nearer = ", whichever is nearer," if len(names) > 1 else ""
+    said = [f"Each square has {SIDE} pixels on a side, and a rule picked its place, whatever it looks like. The first image of "
+            f"each of {scenes} scenes takes part. **Most different**: the places of three scenes where `{shown.row}` differs "
+            f"most from {' and '.join(names)}{nearer} by the mean absolute difference in 8-bit levels."]
+    if any(place.what == LEAST for place in picked):
+        said.append(f"**Least gain**: that place of the scene where `{shown.row}` gains least in {METRICS[metric].title}.")
+    return " ".join([*said, "**Random**: scenes and places that were drawn before anything was scored."])
 
 
 def png(image: np.ndarray) -> str:
@@ -133,42 +182,6 @@ def png(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(handle.getvalue()).decode()
 
 
-class Pick(NamedTuple):
-    what: str  # worst, median or best; both or all where there are too few scenes
-    scene: str
-    gain: float  # positive where the row is better than the base, whichever way the metric runs
-
-
-def gains(images: dict[tuple[str, str], dict[str, float]], base: dict[tuple[str, str], dict[str, float]] | None,
-          scenes: list[str]) -> tuple[str, dict[str, float]] | None:
-    """The first of LPIPS, PSNR and NIQE that both have, and what the row gains in it over the base: a mean over the images of
-    each of the `scenes`.
-
-    `images` and `base` are (scene, image) -> metric -> score; without a base, it is the score itself with the sign that makes
-    more the better. None when no metric is there.
-    """
-    for metric in (*of_family("perceptual"), *of_family("fidelity"), *of_family("blind")):
-        sign = 1 if METRICS[metric].better == "up" else -1
-        found: dict[str, list[float]] = {}
-        for (scene, image), scores in images.items():
-            other = {metric: 0.0} if base is None else base.get((scene, image), {})
-            if scene in scenes and metric in scores and metric in other:
-                found.setdefault(scene, []).append(sign * (scores[metric] - other[metric]))
-        if found:
-            return metric, {scene: statistics.fmean(values) for scene, values in found.items()}
-    return None
-
-
-def picks(gain: dict[str, float]) -> list[Pick]:
-    """The worst, the median (the lower one of an even number) and the best scene, each once; equal ones by name."""
-    order = sorted(gain, key=lambda scene: (gain[scene], scene))
-    places = {"worst": 0, "median": (len(order) - 1) // 2, "best": len(order) - 1}
-    found: dict[int, list[str]] = {}
-    for what, place in places.items():
-        found.setdefault(place, []).append(what)
-    return [Pick(" and ".join(names), order[place], gain[order[place]]) for place, names in found.items()] if order else []
-
-
 def write_strips(crops: list[Path], rows: list[str], folder: Path) -> None:
     """A PNG in `folder` for each of `rows` that has outputs: the capture, the output and the truth. `crops` are of data/crops.
 
@@ -176,8 +189,9 @@ def write_strips(crops: list[Path], rows: list[str], folder: Path) -> None:
     """
     cut = Cut(crops, rows)
     for row in rows:
-        shown = [cut.figures(scene, [INPUT, f"row {row}", TRUTH]) for scene in list(cut.crops)[:STRIPS]]
-        lines = []
+        names, lines = (INPUT, f"row {row}", TRUTH), []
+        shown = [{name: crop for name, crop in cut.figures(RANDOM, scene).items() if name in names}
+                 for scene in list(cut.images)[:STRIPS]]
         for line in (line for line in shown if f"row {row}" in line):  # all at the size of the largest, by repeating pixels
             side = max(crop.shape[0] for crop in line.values())
             lines.append({name.removeprefix("row "): crop.repeat(side // len(crop), axis=0).repeat(side // len(crop), axis=1)

@@ -21,8 +21,10 @@ from pipeline.compare.seeds import Section, minus, sections
 from pipeline.compare.seeds_text import Comparison
 from pipeline.compare.text import count, heading
 from pipeline.core.graph import Graph
-from pipeline.report import costs
-from pipeline.report.gallery import gallery
+from pipeline.report import costs, summary
+from pipeline.report.camera import cameras
+from pipeline.report.gallery import Shown, gallery
+from pipeline.report.lines import Curve, plot
 from pipeline.report.reference import of_another_kind
 from pipeline.report.svg import chart
 from pipeline.report.tables import cells, conventions, figures, not_computed, reached, scored
@@ -45,21 +47,24 @@ class Sources:
     images: dict[str, Images]  # entry of systems or rows -> scores of each image
     choices: dict[str, dict]  # task -> system -> what `select` chose
     crops: Path  # data/crops
+    calibrations: Path  # data/calibrations
     curves: Path  # metrics/curves
     times: dict[str, dict] = field(default_factory=dict)
     """Network -> device and seconds of its training on this machine; empty in the stage, as they differ from run to run."""
 
 
-def render_page(sources: Sources) -> str:
-    """The page."""
+def render_page(sources: Sources) -> tuple[str, dict]:
+    """The page, and metrics/report/summary.json: `groups`, an entry for each entry of `tests`, and what is `missing`."""
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)
     environment.filters["prose"] = prose
     groups = sum(len(found) for found in sources.scores.values())
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.graph.params.tasks]
-    made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for task in tasks for group in task["groups"])
-    return environment.get_template("page.html").render(
+    shown = [group for task in tasks for group in task["groups"]]
+    made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for group in shown)
+    text = environment.get_template("page.html").render(
         tasks=tasks, levels=LEVELS, metrics=METRICS, seed=sources.graph.params.seed, timed=bool(sources.times), made_up=made_up)
+    return text, {"groups": [group["summary"] for group in shown], "missing": summary.missing(sources.scores)}
 
 
 def prose(text: str) -> Markup:
@@ -98,7 +103,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
         found = decide(sources.graph, task, tests, group, pairs[where], where, sources.choices[task])
     row = found.row or next(iter([*group.networks, *group.rows]), "")
     chain = group.networks.get(found.row, [])
-    captures = params.tests[tests].captures
+    captures, several = params.tests[tests].captures, len(sources.scores[task]) > 1
     tables = [_score_table(group, pairs[name], name, kind) for name in scored]
     comparison = Comparison(params, [params.seed], None, compared)
     differences = [(block, comparison.notes(section)) for section in compared for block in [*comparison.blocks(section)][1:]]
@@ -109,11 +114,14 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
             "strengths": _strengths(group, found.row),
+            "summary": summary.entry(params.tasks[task].title, tests if several else "", found, group),
+            "cameras": cameras(params, captures, sources.calibrations),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],
-            "gallery": gallery([sources.crops / task / key for key in keys], kind, row, found.base, pairs, budget)}
+            "gallery": gallery([sources.crops / task / key for key in keys], kind, Shown(row, found.input, found.control),
+                               pairs, params.bench.seed, budget)}
 
 
-def _strengths(group: Scores, row: str) -> list[tuple[str, Markup]]:
+def _strengths(group: Scores, row: str) -> list[tuple[str, str]]:
     """Of each metric that was measured at several strengths of a row: where it is best, in words, and its curve."""
     found = []
     for name, values in group.strengths.get(row, {}).items():
@@ -121,7 +129,9 @@ def _strengths(group: Scores, row: str) -> list[tuple[str, Markup]]:
         best, value = (max if metric.better == "up" else min)(points, key=lambda point: point[1])
         text = f"{metric.title} is best at {best:g}: {metric.text(value)}"
         text += "." if best == 1 else f"; at 1 it is {metric.text(dict(points)[1])}."
-        found.append((text, Markup(chart({metric.title: points}, metric.title, "strength {:g}"))))
+        better = "more" if metric.better == "up" else "less"
+        found.append((text, plot([Curve("", points, 1)], "strength", f"{metric.title}, {better} is better",
+                                 f"{metric.title} by strength", at=1)))
     return found
 
 

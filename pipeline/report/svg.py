@@ -41,21 +41,24 @@ class Axis:
     digits: int
 
 
+class Frame(NamedTuple):
+    """The ends of the axes, in units of the picture."""
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 def scatter(points: list[Point], paths: list[Path], x: Axis, y: Axis, title: str, description: str) -> str:
     """Points with their names, where there is room for them; every name is a tooltip too."""
-    to_x = _scale([point.x for point in points], LEFT, WIDTH - RIGHT, x.better == "down")
-    to_y = _scale([point.y for point in points], HEIGHT - BOTTOM, TOP, y.better == "down")
+    to_x = scale([point.x for point in points], LEFT, WIDTH - RIGHT, x.better == "down")
+    to_y = scale([point.y for point in points], HEIGHT - BOTTOM, TOP, y.better == "down")
     parts = [f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
              f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"]
-    for value in _ticks([point.x for point in points]):
-        parts.append(f'<path class="grid" d="M{to_x(value):.1f},{TOP}V{HEIGHT - BOTTOM}"/><text class="tick" '
-                     f'x="{to_x(value):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{value:.{x.digits}f}</text>')
-    for value in _ticks([point.y for point in points]):
-        parts.append(f'<path class="grid" d="M{LEFT},{to_y(value):.1f}H{WIDTH - RIGHT}"/><text class="tick" x="{LEFT - 6}" '
-                     f'y="{to_y(value) + 4:.1f}" text-anchor="end">{value:.{y.digits}f}</text>')
-    parts.append(f'<text class="axis" x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}, '
-                 f'better to the right</text><text class="axis" transform="translate(14 {HEIGHT / 2 - 10}) rotate(-90)" '
-                 f'text-anchor="middle">{escape(y.title)}, better to the top</text>')
+    frame = Frame(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
+    parts += axes(frame, to_x, to_y, [point.x for point in points], [point.y for point in points],
+                  f"{x.title}, better to the right", f"{y.title}, better to the top",
+                  f"{{:.{x.digits}f}}", f"{{:.{y.digits}f}}")
     for path in paths:
         line = "L".join(f"{to_x(a):.1f},{to_y(b):.1f}" for a, b in path.points)
         parts.append(f'<path class="line c{path.colour % COLOURS}{" dashed" if path.dashed else ""}" d="M{line}"/>')
@@ -71,12 +74,26 @@ def scatter(points: list[Point], paths: list[Path], x: Axis, y: Axis, title: str
     return "".join([*parts, "</svg>"])
 
 
+def axes(frame: Frame, to_x, to_y, xs: list[float], ys: list[float], x: str, y: str, form_x: str, form_y: str) -> list[str]:
+    """A grid at round numbers within the values, with these numbers and the titles of the axes."""
+    parts = []
+    for value in ticks(xs):
+        parts.append(f'<path class="grid" d="M{to_x(value):.1f},{frame.top}V{frame.bottom}"/><text class="tick" '
+                     f'x="{to_x(value):.1f}" y="{frame.bottom + 15}" text-anchor="middle">{form_x.format(value)}</text>')
+    for value in ticks(ys):
+        parts.append(f'<path class="grid" d="M{frame.left},{to_y(value):.1f}H{frame.right}"/><text class="tick" '
+                     f'x="{frame.left - 6}" y="{to_y(value) + 4:.1f}" text-anchor="end">{form_y.format(value)}</text>')
+    return [*parts, f'<text class="axis" x="{(frame.left + frame.right) / 2}" y="{frame.bottom + 33}" text-anchor="middle">'
+            f'{escape(x)}</text><text class="axis" transform="translate(12 {(frame.top + frame.bottom) / 2}) rotate(-90)" '
+            f'text-anchor="middle">{escape(y)}</text>']
+
+
 def chart(curves: dict[str, list[tuple[float, float]]], title: str, end: str = "{:g} steps") -> str:
     """A small plot of curves over training steps, or of what `end` names; of each the first and the last value are told."""
     width, height, left, top = 250, 120, 8, 22
     values = [b for points in curves.values() for _, b in points]
-    to_x = _scale([a for points in curves.values() for a, _ in points], left, width - 8, False, 0)
-    to_y = _scale(values, height - 16, top, False)
+    to_x = scale([a for points in curves.values() for a, _ in points], left, width - 8, False, 0)
+    to_y = scale(values, height - 16, top, False)
     words = ", ".join(f"{name} {points[0][1]:.4g} to {points[-1][1]:.4g}" for name, points in curves.items())
     parts = [f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}: {escape(words)}">',
              f'<title>{escape(title)}: {escape(words)}</title><text class="tick" x="{left}" y="12">{escape(title)}</text>']
@@ -89,7 +106,7 @@ def chart(curves: dict[str, list[tuple[float, float]]], title: str, end: str = "
     return "".join(parts)
 
 
-def _scale(values: list[float], first: float, last: float, turned: bool, margin: float = 0.06):
+def scale(values: list[float], first: float, last: float, turned: bool, margin: float = 0.06):
     """A function from a value to its place between `first` and `last`, or the other way round."""
     low, high = min(values), max(values)
     room = margin * (high - low) or 0.5
@@ -97,7 +114,7 @@ def _scale(values: list[float], first: float, last: float, turned: bool, margin:
     return lambda value: first + (last - first) * (value - low) / (high - low)
 
 
-def _ticks(values: list[float]) -> list[float]:
+def ticks(values: list[float]) -> list[float]:
     """Some five round numbers within the values."""
     span = max(values) - min(values)
     if span == 0:

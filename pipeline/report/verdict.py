@@ -6,7 +6,7 @@ several systems the one with the lowest score. Neither controls, which are no ne
 from dataclasses import dataclass, field
 
 from pipeline.compare.choice import BOUNDED
-from pipeline.compare.kinds import first_stages, input_of
+from pipeline.compare.kinds import first_stages, input_of, kinds
 from pipeline.compare.paired import Difference, Paired
 from pipeline.compare.scores import Scores
 from pipeline.compare.seeds import beyond, controls, minus
@@ -27,6 +27,9 @@ LEVELS = {
     "none": "no answer",
 }
 
+Filters = dict[str, dict[str, float]]
+"""Row that is a control -> metric -> its score."""
+
 
 @dataclass
 class Verdict:
@@ -34,8 +37,11 @@ class Verdict:
     test_set: str = ""
     metric: str = ""  # what it was decided by; empty when nothing could be
     row: str = ""
-    base: str = ""  # what the row is compared with in pictures: its stage 1, or the input; empty when there is neither
-    gain: str = ""  # what it gains over the input; empty when that was not measured
+    input: str = ""  # the row of the input itself; empty where it was not scored
+    control: str = ""  # the best plain filter that was scored here; empty where none was
+    nearest: str = ""  # the best that the input is without learning: itself, blurred or with another tone
+    gain: str = ""  # what it gains over that; empty when it was not measured
+    beyond: str = ""  # what it gains over the plain filters; empty when that was not measured
     ties: list[str] = field(default_factory=list)  # the rows that cannot be told from it
     reasons: list[str] = field(default_factory=list)  # sentences
 
@@ -51,14 +57,16 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
                                                   *reached(group)])
     scores = {row: group.rows[row][test_set] for row in usable}
     own, inputs = first_stages(graph, task, group), input_of(graph, task, tests, group, test_set)
+    kind = kinds(graph, task, tests, group)
+    filters = {row: sets[test_set] for row, sets in group.rows.items() if test_set in sets and kind[row] == "control"}
     metric = next((name for name in (*of_family("perceptual"), *of_family("fidelity"))
                    if any(name in values for values in scores.values())), None)
     if metric is None:
         alone = {group.networks[row][0]: row for row in usable if len(group.networks[row]) == 1}
-        return _blind(params, alone, own, inputs, test_set, choices, paired)
+        return _blind(params, alone, own, inputs, test_set, choices, paired, filters)
     ranked = best_first(metric, {row: values[metric] for row, values in scores.items() if metric in values})
     row = ranked[0]
-    found = Verdict("clear", test_set, metric, row, base_of(row, own, inputs, ranked))
+    found = Verdict("clear", test_set, metric, row, inputs or "")
     rivals = {other: minus(paired, other, row, [metric]).get(metric) for other in ranked[1:]}
     found.ties = [other for other, difference in rivals.items() if not apart(difference)]
     if found.ties:
@@ -73,17 +81,14 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
     if METRICS[metric].family == "fidelity":
         found.reasons.append("LPIPS was not computed, so this is by PSNR alone, which likes smooth pictures better than "
                              "people do.")
-    _against_controls(params, tests, found, own, paired)
+    start = own.get(row, "")
+    names = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
+    _against_controls(found, start if names else "", names or [*filters], filters, paired)
     _against_input(found, nearest_input(params, tests, group, test_set, inputs, metric), paired)
     if len(paired.scenes) < FEW_SCENES:
         found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")
     found.reasons += _other_sides(scores, found, paired)
     return found
-
-
-def base_of(row: str, own: dict[str, str], inputs: str | None, rows: list[str]) -> str:
-    """What to hold a row against: its stage 1 if that is another row with scores, otherwise the input."""
-    return own[row] if own.get(row) in rows else inputs or ""
 
 
 def nearest_input(params: Params, tests: str, group: Scores, test_set: str, inputs: str | None, metric: str) -> str | None:
@@ -141,7 +146,7 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
     if difference is None:
         found.reasons.append("Whether it beats the input itself was not measured.")
         return
-    found.gain = words = interval_in_words(found.metric, difference)
+    found.nearest, found.gain = base, (words := interval_in_words(found.metric, difference))
     changed = "+" in base
     what = f"`{base}`, the best that the input is without any learning" if changed else "the input itself"
     if gained(found.metric, difference):
@@ -157,24 +162,24 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
     found.reasons.append(reason)
 
 
-def _against_controls(params: Params, tests: str, found: Verdict, own: dict[str, str], paired: Paired) -> None:
-    """Whether its gain is more than what the controls, changes of its stage 1 that learn nothing, reach at its PSNR."""
-    start = own.get(found.row)
-    scored = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
-    if not scored:  # a network whose stage 1 has no row of its own
-        return
-    difference = beyond(paired, found.row, scored, [found.metric], []).get(found.metric)
+def _against_controls(found: Verdict, start: str, names: list[str], filters: Filters, paired: Paired) -> None:
+    """Whether its gain is more than what plain filters reach at its PSNR: those on `start`, its stage 1, and that stage 1
+    itself; or without one all that were scored here."""
+    difference = beyond(paired, found.row, names, [found.metric], []).get(found.metric) if names else None
     if difference is None:
         return
     better = gained(found.metric, difference)
-    found.level = found.level if better else "control"
-    found.reasons.append(f"It is {'better' if better else 'no better'} than plain filters on `{start}`, the stage 1 it came "
-                         "from (sharpening, noise or the like, which learn nothing): "
-                         f"{interval_in_words(found.metric, difference)}.")
+    found.level, found.beyond = found.level if better else "control", interval_in_words(found.metric, difference)
+    found.control = next(iter(best_first(found.metric, {name: filters[name][found.metric] for name in names if name in filters
+                                                        and found.metric in filters[name]})), "")
+    on = f" on `{start}`, the stage 1 it came from" if start else f", of which `{found.control}` is the best here"
+    at = "" if found.metric == "psnr" else " of at least its PSNR"
+    found.reasons.append(f"It is {'better' if better else 'no better'} than plain filters{at}{on} (sharpening, noise or the "
+                         f"like, which learn nothing): {found.beyond}.")
 
 
 def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: str | None, test_set: str,
-           choices: dict[str, dict], paired: Paired) -> Verdict:
+           choices: dict[str, dict], paired: Paired, filters: Filters) -> Verdict:
     """Without truth: what `select` chose; `usable` is network -> the row that scores it alone."""
     metric = params.select.metric
     lines = {usable[choice["chosen"]]: line for choice in choices.values() if choice.get("chosen") in usable
@@ -183,16 +188,22 @@ def _blind(params: Params, usable: dict[str, str], own: dict[str, str], inputs: 
         return Verdict("none", test_set, reasons=["There is no truth to measure with, and `select` chose nothing: look at the "
                                                   "pictures, and at the scores that need no truth."])
     row = min(lines, key=lambda name: lines[name][metric])
-    found = Verdict("unproven", test_set, metric, row, base_of(row, own, inputs, [*usable.values()]))
+    found = Verdict("unproven", test_set, metric, row, inputs or "")
     bounds = " and ".join(name for name in BOUNDED if name in lines[row])
     others = f", lower than the other systems' {_names([name for name in lines if name != row])}" if len(lines) > 1 else ""
     title = METRICS[metric].title
     found.reasons.append(f"These captures have no truth. On captures-val it has the lowest {title} of what `select` may "
                          f"choose, {lines[row][metric]:g}{others}; bounds on {bounds} keep it near the input. "
                          f"{title} is fooled by sharpening and noise, so trust the pictures more.")
-    if found.base and metric in paired.metrics:
-        if difference := minus(paired, row, found.base, [metric]).get(metric):
-            found.reasons.append(f"On the test captures, minus `{found.base}`: {interval_in_words(metric, difference)}.")
+    start = own.get(row) if own.get(row) in usable.values() else None
+    for base in dict.fromkeys(filter(None, (inputs, start))):
+        if metric in paired.metrics and (difference := minus(paired, row, base, [metric]).get(metric)):
+            found.nearest, found.gain = found.nearest or base, found.gain or interval_in_words(metric, difference)
+            found.reasons.append(f"On the test captures, minus `{base}`: {interval_in_words(metric, difference)}.")
+    ranked = best_first(metric, {name: values[metric] for name, values in filters.items() if metric in values})
+    if ranked and metric in paired.metrics and (difference := minus(paired, row, ranked[0], [metric]).get(metric)):
+        found.control, found.beyond = ranked[0], interval_in_words(metric, difference)
+        found.reasons.append(f"On the test captures, minus `{found.control}`, the best of the plain filters: {found.beyond}.")
     return found
 
 

@@ -33,7 +33,6 @@ class Run:
         self.ready: list[str] = []
         self.running: dict[Future, Job] = {}
         self.done: set[str] = set()
-        self.ran: set[str] = set()
         self.failed: list[str] = []
         self.started = False
 
@@ -110,7 +109,6 @@ class Run:
     def finish(self, job: Job, outcome: Outcome) -> None:
         if outcome.code == 0:
             if outcome.how == "ran":
-                self.ran.add(job.stage)
                 times.record(outcome)
             self.dag.done(job.stage)
             self.done.add(job.stage)

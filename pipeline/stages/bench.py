@@ -115,7 +115,7 @@ def bench(lineage: Graph, key: str, rows: list[TableRow], tests: Path,
     strengths: dict[str, dict] = {}
     params, result, parameters, scale = lineage.params, Result(), {}, scale_of_tests(tests)
     device = pick(params.threads)
-    reference, crops = Shard(tests / "reference"), SceneCrops(tests, scale)
+    reference, crops = Shard(tests / "reference"), SceneCrops(tests, scale, params.bench.seed)
     entry = params.tests[tests.name]
     for name in entry.metrics:
         check_metric(f"tests.{tests.name}.metrics", name, asked_for())

@@ -2,7 +2,7 @@
 
     python -m pipeline.stages.index curves       metrics/curves
     python -m pipeline.stages.index tasks TASK   data/contents, and of a task data/bench and data/blind
-    python -m pipeline.stages.index page         data/contents, data/bench, data/crops and metrics/{curves,images,select}
+    python -m pipeline.stages.index page         data/{contents,bench,crops,calibrations} and metrics/{curves,images,select}
 
 Writes data/index/TASK/{bench,blind}.json and data/index/{curves,page}.json. These folders also hold what is left of entries
 that are gone, and DVC hashes a folder as a whole. Stages that join what many entries have written depend on these lists
@@ -39,7 +39,7 @@ def of_blind(p: Params, task: str) -> list[str]:
 
 
 def of_page(p: Params) -> list[str]:
-    found = of_curves(p)
+    found = [*of_curves(p), *(f"data/calibrations/{key}" for key in sorted(p.calibrations))]
     for task in sorted(p.tasks):
         found += [*of_bench(p, task), f"metrics/select/{task}.json"]
         for key in entries(p, task):

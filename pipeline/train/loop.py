@@ -6,6 +6,7 @@ with the same bits as one that was not.
 import math
 import os
 import time
+from collections.abc import Callable
 
 from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
@@ -25,15 +26,18 @@ class Diverged(ValueError):
     """A loss or a gradient is not finite."""
 
 
-def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str) -> list[dict]:
-    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps. Raises Diverged,
-    and SystemExit when asked to stop; the checkpoint then holds the state to go on from."""
+def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoint, title: str,
+          watch: Callable[[list[dict]], None]) -> list[dict]:
+    """Take the method's warm-up and then `steps` steps. Returns the curve: a row every `validate_every` steps. `watch` is given
+    what there is of it whenever it has a new row. Raises Diverged, and SystemExit when asked to stop; the checkpoint then holds
+    the state to go on from."""
     step, curve, window, unread, note = 0, [], [], [], ""
     warmup, on_gpu = method.warmup, method.device.type == "cuda"
     if (saved := ranks.broadcast(checkpoint.load() if ranks.first() else None)) is not None:
         step, curve, window = saved["step"], saved["curve"], saved["window"]
         method.load_state_dict(saved["method"])
         print(f"{title}: resuming at step {step - warmup}", flush=True)
+        watch(curve)
     saved_at = time.monotonic()
     with Stop() as stop, progress(title, steps + warmup, step) as bar:
         while step < steps + warmup:
@@ -53,6 +57,7 @@ def train(method: Method, steps: int, validate_every: int, checkpoint: Checkpoin
                 curve.append({"step": done, "lr": method.learning_rate(done - 1), **record_means(window),
                               **method.summary(window)})
                 window = []
+                watch(curve)
             note = "discriminator warm-up" if done <= 0 else f"loss {record['loss']:.5f}"
             bar.advance(note)
             asked = ranks.gather((stop.asked(), time.monotonic() - saved_at > CHECKPOINT_SECONDS))
@@ -88,4 +93,4 @@ def divergence_report(title: str, step: int, values: str, names: list[str], chec
     if last := checkpoint.load():
         kept = f"the last good checkpoint, after {last['step']} batches, is {checkpoint.path}"
     return (f"{title} diverged at step {step}: {values}. The batch holds {', '.join(sorted(set(names)))}; {kept}. "
-            f"A smaller lr, d_lr or clip usually helps; nothing was written.")
+            f"A smaller lr, d_lr or clip usually helps; no network was written.")

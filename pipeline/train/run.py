@@ -2,7 +2,7 @@
 import csv
 import inspect
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ VAL_CROPS = 64
 def train_network(name: str, settings, seed: int, threads: int, arch: str, options: dict, make, sources: dict,
                   also: list) -> None:
     """Train the network `name` by the method that `make(device)` gives; write it to models/ and its curve to metrics/curves/.
+    The curve is there from its first row on, for whoever watches it.
 
     `sources` are hashes and names of what the training is given, for the manifest. They, the arguments before them and `also`
     are all that shapes the training beside the code.
@@ -54,12 +55,19 @@ def train_network(name: str, settings, seed: int, threads: int, arch: str, optio
     with only_one(folder) if first else nullcontext():
         checkpoint = Checkpoint(folder)
         started = time.monotonic()
-        curve = train(method, settings.steps, settings.validate_every, checkpoint, name)
+        table = Path("metrics/curves", f"{name}.csv")
+
+        def watch(rows: list[dict]) -> None:
+            with suppress(PermissionError):  # of Windows, while somebody reads it
+                if first and rows:
+                    write_curve(table, rows)
+
+        curve = train(method, settings.steps, settings.validate_every, checkpoint, name, watch)
         ranks.leave()
         if not first:
             return
         save_network(Path("models", name), method.finish(), arch, options, made)
-        write_curve(Path("metrics/curves", f"{name}.csv"), curve)
+        write_curve(table, curve)
         seconds = round(time.monotonic() - started, 1)
         write_json(work_folder() / "times" / f"{name}.json", {"device": device.type, "seconds": seconds})
         checkpoint.remove()

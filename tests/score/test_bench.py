@@ -153,11 +153,12 @@ def test_crops_of_what_was_scored_are_kept_for_the_report(project):
         (row, scene) for row in scores("sr-edsr")["rows"] for scene in ("captures0", "captures1")}
     assert {entry["test_set"] for entry in found["outputs"].images} == {"captures"}
     whole = Shard(side("inputs", "captures"))
-    for i in range(2):  # the smaller side of the truth, of 50 pixels, is all there
-        small, large = found["inputs"][i], other["outputs"][i]
+    assert [entry["place"] for entry in found["inputs"].images] == ["detail", "random"] * 2  # of two scenes
+    for i in range(4):  # the smaller side of the truth, of 50 pixels, is all there
+        small, large, image = found["inputs"][i], other["outputs"][i], whole[i // 2]
         assert small.shape == (25, 25, 3) and large.shape == found["targets"][i].shape == (50, 50, 3)
-        enlarged = resize_uint8(whole[i], 2 * whole[i].shape[0], 2 * whole[i].shape[1])
-        top = next(y for y in range(whole[i].shape[0]) if (whole[i][y : y + 25] == small).all())
+        enlarged = resize_uint8(image, 2 * image.shape[0], 2 * image.shape[1])
+        top = next(y for y in range(image.shape[0] - 24) if (image[y : y + 25] == small).all())
         assert (large == enlarged[2 * top : 2 * top + 50]).all() and (other["inputs"][i] == small).all()
     assert set(scores("sr-edsr")["manifests"]) == {"sr-edsr", "sr-edsr-gan", "sr-edsr-stage2"}
 

@@ -49,6 +49,7 @@ def project(tmp_path, monkeypatch):
         absent = {"sr-edsr-bicubic-oracle": no_truth, "sr-edsr": no_trunk}.get(key, ())
         write_json(tmp_path / f"data/bench/sr/{key}.json", file(rows, absent))
     write_json(tmp_path / "metrics/select/sr.json", {})
+    write_json(tmp_path / "metrics/report/summary.json", {"groups": [], "missing": []})  # tests/report/test_summary.py has more
     return tmp_path
 
 
@@ -187,7 +188,7 @@ def test_entries_scored_on_several_tests_get_tables_of_their_own(project):
     text = (project / "metrics/tables/sr.md").read_text()
     assert "## sr: captures (4 images of 2 scenes)" in text and "## other: captures (4 images of 2 scenes)" in text
     assert set(read_csv(project / "metrics/tables/sr.csv")) == {"sr", "other"}
-    assert text.count("Not computed:") == 1 and "##" not in text.partition("Not computed:")[2]  # the report prints what follows
+    assert text.count("Not computed:") == 1 and "##" not in text.partition("Not computed:")[2]
 
 
 def test_figures_of_a_paper_stand_beside_ours(project):
@@ -208,16 +209,16 @@ def test_figures_of_a_paper_stand_beside_ours(project):
         evaluate.main("sr")
 
 
-def test_the_report_joins_the_tables_and_prints_captures_and_synthetic(project, capsys):
+def test_the_report_joins_the_tables_and_says_where_they_are(project, capsys):
     evaluate.main("sr")
+    capsys.readouterr()
     report.main()
     assert (project / "metrics/report/tables.md").read_text() == (project / "metrics/tables/sr.md").read_text()
     printed = capsys.readouterr().out
-    assert "captures (4 images of 2 scenes)" in printed and "sr-edsr-stage2" in printed and "21.12" in printed
-    assert max(map(len, printed.splitlines())) <= 100 and "\x1b" not in printed
+    assert "metrics/report/tables.md" in printed and "metrics/report/index.html" in printed and "\x1b" not in printed
 
 
-def test_the_report_says_what_was_chosen(project, capsys):
+def test_the_report_says_what_was_chosen(project):
     evaluate.main("sr")
     candidate = {"network": "sr-edsr", "niqe": 7.0, "verdict": "chosen: nothing else is"}
     write_json(project / "metrics/select/sr.json", {"sr-edsr": {
@@ -226,7 +227,6 @@ def test_the_report_says_what_was_chosen(project, capsys):
     text = (project / "metrics/report/tables.md").read_text()
     assert text.startswith((project / "metrics/tables/sr.md").read_text())
     assert "- sr-edsr is chosen: nothing else is" in text
-    assert "sr-edsr: sr-edsr is chosen without truth; niqe 7 is the lowest" in capsys.readouterr().out
 
 
 def test_a_task_without_entries_gives_an_empty_table(project):

@@ -30,7 +30,7 @@
     });
   }
 
-  // controls: folded in a group's tables and pictures until asked for
+  // controls: folded in a group's tables until asked for
   for (const button of all(".fold")) {
     button.addEventListener("click", () => {
       const group = button.closest(".group");
@@ -50,12 +50,17 @@
 
   // the slider lays two of a scene's pictures over each other; it borrows them from the figures below it
   for (const slider of all(".slider")) {
-    const scenes = all(":scope > .scene", slider.parentElement);
-    const [which, left, right, range] = [".which", ".left", ".right", "input"].map((name) => slider.querySelector(name));
+    const scenes = all(".scene", slider.parentElement).filter((scene) => !scene.closest(".contacts"));
+    const [which, left, right, range] = [".which", "select.left", "select.right", "input"].map((name) => slider.querySelector(name));
     const stack = slider.querySelector(".stack");
     const [under, over] = [new Image(), new Image()];
+    const names = ["left", "right"].map((side) => {
+      const name = document.createElement("span");
+      name.className = `name ${side}`;
+      return name;
+    });
     over.className = "over";
-    stack.append(under, over);
+    stack.append(under, over, ...names);
     under.draggable = over.draggable = false;
     const pictures = () => all("img", scenes[which.selectedIndex]);
     const offer = (select, wanted) => {
@@ -66,11 +71,12 @@
     const show = () => {
       const [a, b] = [pictures()[left.selectedIndex], pictures()[right.selectedIndex]];
       [over.src, over.alt, under.src, under.alt] = [a.src, a.alt, b.src, b.alt];
+      names.forEach((name, i) => { name.textContent = [a, b][i].dataset.row; });
       slider.style.setProperty("--side", b.parentElement.style.getPropertyValue("--side"));
       slider.style.setProperty("--cut", `${range.value}%`);
       range.setAttribute("aria-valuetext", `left ${range.value} %: ${a.dataset.row}, right: ${b.dataset.row}`);
     };
-    which.append(...scenes.map((scene) => new Option(scene.querySelector("h5").textContent)));
+    which.append(...scenes.map((scene) => new Option(scene.dataset.title)));
     offer(left, slider.dataset.left);
     offer(right, slider.dataset.right);
     which.addEventListener("change", () => {
