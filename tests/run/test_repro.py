@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +19,7 @@ import psutil
 import pytest
 from conftest import ROOT
 from dvc.repo import Repo
+from filelock import FileLock, Timeout
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -30,7 +31,7 @@ from pipeline.run import times
 from pipeline.run.execute import Run
 from pipeline.run.show import Show
 from pipeline.run.slots import Slots, slots
-from pipeline.run.stage import Job, log_of
+from pipeline.run.stage import HELD, RUNNING, Job, log_of, only_command
 
 # `wait` waits for the file go, which nothing depends on, and says who waits
 STAGES = """
@@ -163,6 +164,9 @@ def test_killed_it_leaves_nothing_behind_and_the_next_call_resumes(project, expe
         assert command.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     shells = [psutil.Process(int(path.read_text())) for path in running]
+    for path in [HELD, *(RUNNING / path.name.replace("shell-", "part@") for path in running)]:
+        with pytest.raises(Timeout):  # so another command waits
+            FileLock(path.with_suffix(".lock")).acquire(blocking=False)
     if killed == "interrupted":
         command.send_signal(signal.SIGINT)
     elif killed == "command":
@@ -188,6 +192,20 @@ def test_killed_it_leaves_nothing_behind_and_the_next_call_resumes(project, expe
     again = ran(repro())
     assert "first" not in again and "join" in again
     assert lock() == expected
+
+
+def test_a_command_waits_for_the_one_before_and_for_stages_that_it_left(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    RUNNING.mkdir(parents=True)
+    for path, holder in ((HELD, "another `python -m pipeline repro`"), (RUNNING / "part@x.lock", "part@x")):
+        with ThreadPoolExecutor() as executor:
+            with FileLock(path):
+                entered = executor.submit(lambda: only_command().__enter__() or time.monotonic())
+                while f"waiting for {holder}" not in capsys.readouterr().out:
+                    assert not entered.done()
+                    time.sleep(0.01)
+                released = time.monotonic()
+            assert entered.result(30) >= released
 
 
 def test_a_dvc_lock_that_was_cut_off_is_mended(project):
