@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import warm
 import yaml
 from conftest import ROOT, with_presets
 from dvc.repo import Repo
@@ -199,7 +200,8 @@ def contents_of(folder: Path) -> dict[str, dict]:
     """What the stage `settings` of the code in a folder writes of the params.yaml there."""
     script = ("import json; from pipeline.stages.settings import contents; "
               "print(json.dumps({str(path): value for path, value in contents().items()}))")
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(["python", "-c", script], cwd=folder, check=True, capture_output=True, text=True,
+                          env=os.environ | warm.environment())
     return json.loads(done.stdout)
 
 
@@ -334,8 +336,8 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
 
 
 def test_dvc_reads_the_graph():
-    listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=ROOT,
-                             capture_output=True, text=True)
+    listing = subprocess.run(["dvc", "stage", "list", "--name-only"], cwd=ROOT, capture_output=True, text=True,
+                             env=os.environ | warm.environment())
     assert listing.returncode == 0, listing.stderr
     assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "select@sr", "report"} <= set(listing.stdout.split())
 
@@ -383,8 +385,8 @@ def test_a_missing_folder_names_the_param(tmp_path, make, found):
         entry["folder"] = str(tmp_path)
     values["sets"]["sr-captures"]["folder"] = str(tmp_path / "photos")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.stages.folders"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    command = ["python", "-m", "pipeline.stages.folders"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and not (tmp_path / "data").exists()
     assert done.stderr.startswith("folders: sets.sr-captures.folder: wanted a folder of images, or data/none;")

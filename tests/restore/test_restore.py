@@ -5,7 +5,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT, smooth_image
 from networks import in_one_pass
@@ -468,7 +468,7 @@ def test_the_example_of_the_docs_runs(project):
     for name, ours in names.items():
         assert name in code
         code = code.replace(name, ours)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    done = subprocess.run(["python", "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (read("restored.png") == wanted(RGB)).all()

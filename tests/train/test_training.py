@@ -2,13 +2,13 @@ import csv
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT, change
 from typer.testing import CliRunner
@@ -261,15 +261,15 @@ def test_a_mistake_ends_in_one_line(tiny_project, mistake, message):
     text = Path("params.yaml").read_text()
     at = text.index("stage1:")
     Path("params.yaml").write_text(text[:at] + text[at:].replace(mistake, {"loss: l1": "loss: l3"}.get(mistake, "batch: 0"), 1))
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    done = subprocess.run(["python", "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"stage1 sr-edsr: params.yaml: {message}")
 
 
 def test_a_name_that_is_no_entry_is_said(tiny_project):
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    command = ["python", "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("stage2 gan sr-edrs: systems.sr-edrs: no such entry, there are ") and "sr-edsr" in done.stderr
