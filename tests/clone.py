@@ -16,7 +16,7 @@ ENV = {key: value for key, value in os.environ.items() if not key.startswith("DV
 def sh(command: str, folder: Path, ok: bool = True, env: dict[str, str] | None = None) -> str:
     """What a command prints. `env`: what to add to the environment; by default that in which Python need not import anew."""
     env = ENV | (warm.environment() if env is None else env)
-    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=540)
+    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
     assert (done.returncode == 0) == ok, f"{command}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
 

@@ -29,7 +29,7 @@ IMPORTED = (
     "dvc.repo.reproduce", "dvc.rwlock", "dvc.scm", "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
     "imagecodecs", "jinja2", "joblib", "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "psutil", "pydantic.fields",
     "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch", "scipy.ndimage",
-    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "tifffile", "torch", "torch.distributed.run",
+    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "tifffile", "torch", "torch._dynamo", "torch.distributed.run",
     "torch.utils.flop_counter", "typer", "yaml")
 
 
