@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -77,6 +78,7 @@ def serve(folder: Path) -> list[str] | None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while True:
             if sys.stdin in select([listener, sys.stdin], [], [])[0]:
+                shutil.rmtree(folder, ignore_errors=True)
                 return None
             connection, _ = listener.accept()
             if os.fork() == 0:
