@@ -180,7 +180,7 @@ def test_mistakes_of_the_user_end_in_one_line(project):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     run, env = ["python", "-m", "pipeline.stages.synthesize"], warm.environment() | {"PYTHONPATH": str(ROOT)}
     for key, message in (("nonsense", "pairs.nonsense: no such entry"),
-                         ("sr-bicubic", "pairs.sr-bicubic.size: no train image")):
+                         ("sr", "pairs.sr.size: no train image")):
         done = subprocess.run([*run, key], env=env, cwd=project, capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
 
