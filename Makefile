@@ -13,8 +13,9 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1
 repro: .venv/installed
 	$(IN_VENV) python -m pipeline repro
 
+# each of the two processes of the tests has one core
 test: .venv/installed lint
-	$(IN_VENV) python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(IN_VENV) OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(IN_VENV) ruff check pipeline tests bench

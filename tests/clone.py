@@ -5,14 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import warm
+
 BIN = Path(sys.executable).parent
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("DVC")} | {
     "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
 
 
-def sh(command: str, folder: Path, ok: bool = True) -> str:
-    done = subprocess.run(command, shell=True, cwd=folder, env=ENV, capture_output=True, text=True, timeout=540)
+def sh(command: str, folder: Path, ok: bool = True, env: dict[str, str] | None = None) -> str:
+    """What a command prints. `env`: what to add to the environment; by default that in which Python need not import anew."""
+    env = ENV | (warm.environment() if env is None else env)
+    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
     assert (done.returncode == 0) == ok, f"{command}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
 
@@ -30,5 +34,6 @@ def build(project: Path, folder: Path) -> None:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(project / file, folder / file)
     (folder / "dvc.lock").unlink(missing_ok=True)
-    sh("git init -q && git add -A && git commit -qm start && python -m pipeline preset smoke", folder)
-    sh("python -m pipeline repro -j 2 && git add -A && git commit -qm baseline", folder)
+    with warm.anew() as env:
+        sh("git init -q && git add -A && git commit -qm start && python -m pipeline preset smoke", folder, env=env)
+        sh("python -m pipeline repro -j 2 && git add -A && git commit -qm baseline", folder, env=env)

@@ -12,7 +12,7 @@ from conftest import REAL, ROOT
 def run(tmp_path):
     """Runs one test that uses the data folder, from elsewhere and under the project's settings."""
     (tmp_path / "tests").mkdir()
-    for name in ("conftest.py", "clone.py"):
+    for name in ("conftest.py", "clone.py", "warm.py"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     (tmp_path / "tests/test_real.py").write_text("def test_real(data_folder):\n    assert data_folder.is_absolute()\n")
 

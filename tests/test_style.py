@@ -20,3 +20,8 @@ def test_a_file_has_250_lines_and_a_function_60(file):
 
 def test_the_change_log_begins_with_the_version():
     assert re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == __version__
+
+
+def test_a_test_file_has_300_lines():
+    lengths = {file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines()) for file in (ROOT / "tests").rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}

@@ -26,16 +26,15 @@ def repro(
     \b
     Example: python -m pipeline repro -j 4 evaluate@sr
     """
-    import fcntl
-
     from dvc.exceptions import DvcException
 
     from pipeline.run import dag
-    from pipeline.run.stage import held
+    from pipeline.run.stage import FORKABLE, only_command
 
+    if not FORKABLE:
+        fail("`python -m pipeline repro` needs processes that fork, which Windows has only in WSL; `dvc repro` makes the same")
     try:
-        with held(fcntl.LOCK_EX) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)  # as the stages hold it
+        with only_command():
             found = dag.read(targets or [])
             if not report:
                 raise typer.Exit(_run(found, jobs, gpus.split(",") if gpus else [], force))

@@ -4,27 +4,29 @@ The processes are forked from one that has imported DVC, as the import takes lon
 of processes, to which all that it starts belongs, so that they stop together: when they are told to, and when the process that
 waits for them has gone.
 """
-import fcntl
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing import connection
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock, Timeout
+
 from pipeline.check import lockfile
 
-LOGS, HELD = Path(".work/logs"), Path(".work/repro.lock")
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([
+LOGS, HELD, RUNNING = Path(".work/logs"), Path(".work/repro.lock"), Path(".work/running")
+FORKABLE = "forkserver" in multiprocessing.get_all_start_methods()
+"""Whether stages can run in forked processes. Windows has none."""
+PRELOADED = [
     "pipeline.run.stage", "dvc.cli.parser", "dvc.data_cloud", "dvc.parsing.context", "dvc.repo.artifacts", "dvc.repo.datasets",
     "dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.rwlock", "dvc.scm",
-    "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "scmrepo.git"])
+    "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "scmrepo.git"]
 PATIENCE = 10
 """Seconds that stages have to stop after SIGINT, which lets dvc tidy up. A shell may miss it; then comes SIGTERM."""
 END_SECONDS = 60  # what is left of a stage may take so long to save its state; then it is killed
@@ -54,6 +56,14 @@ class Outcome(NamedTuple):
     """Bytes of memory that the largest process of the command took at most."""
 
 
+@cache
+def _forks():
+    """What makes processes, each forked from one that has imported DVC."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
 def log_of(stage: str) -> Path:
     """The file that has what a stage printed."""
     return LOGS / f"{stage.replace('/', '_')}.log"
@@ -65,8 +75,8 @@ def run_stage(job: Job) -> Outcome:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     start = time.time()
-    receiver, sender = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=_reproduce, args=(job, sender), name=job.stage)
+    receiver, sender = _forks().Pipe(duplex=False)
+    process = _forks().Process(target=_reproduce, args=(job, sender), name=job.stage)
     try:
         process.start()
         sender.close()
@@ -89,20 +99,30 @@ def signal_all(number: int) -> None:
 
 
 @contextmanager
-def held(mode: int):
-    """Hold the folder's lock: fcntl.LOCK_EX, which waits until no stage of an earlier command runs any more, or LOCK_SH."""
-    HELD.parent.mkdir(exist_ok=True)
-    with open(HELD, "w", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, mode | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for stages of another `python -m pipeline repro` in this folder to end", flush=True)
-            fcntl.flock(handle, mode)
-        yield handle
+def only_command():
+    """Hold the folder's lock, once no other command runs in it, nor any stage that an earlier one left behind."""
+    with _locked(HELD, "another `python -m pipeline repro` in this folder"):
+        for path in RUNNING.glob("*.lock"):
+            with _locked(path, f"{path.stem}, a stage of an earlier `python -m pipeline repro`,"):
+                pass
+        yield
+
+
+def _locked(path: Path, holder: str):
+    """A context manager that holds a lock, which this call waits for. The system lets go of it when the process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        print(f"waiting for {holder} to end", flush=True)
+        return lock.acquire()
 
 
 def _reproduce(job: Job, sender: connection.Connection) -> None:
     """In the process of the stage."""
+    import resource
+
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts commands in the background that ignore it
     with open(log_of(job.stage), "wb") as log:
@@ -114,7 +134,7 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    with held(fcntl.LOCK_SH):
+    with _locked(RUNNING / f"{log_of(job.stage).stem}.lock", job.stage):
         code = main(["--wait-for-lock", "repro", "--single-item", *(["--force"] if job.force else []), job.stage])
         if code == 0:  # so DVC has read dvc.lock
             with suppress(LockError), Repo(".").lock:  # where it is held for long, the next stage does it

@@ -1,6 +1,4 @@
-import os
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -9,6 +7,7 @@ import networkx
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT
 from dvc.repo import Repo
@@ -157,7 +156,8 @@ stages:
 def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
     """The stages code and settings as they are, before some that make one small file each, whatever their code and params."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    for name, value in warm.environment().items():
+        monkeypatch.setenv(name, value)
     shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".dvcignore", ".")
     Path("params.yaml").write_text(yaml.safe_dump(yaml.safe_load((ROOT / "params.yaml").read_text())))

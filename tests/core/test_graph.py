@@ -1,17 +1,15 @@
 """dvc.yaml against the code: a stage depends on exactly the modules it imports and the params it reads."""
-import ast
 import inspect
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-from contextlib import chdir
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import warm
 import yaml
 from conftest import ROOT, with_presets
 from dvc.repo import Repo
@@ -21,21 +19,10 @@ from pipeline.core.graph import graph
 from pipeline.core.imports import imported
 from pipeline.core.params import Params, load
 from pipeline.images import test_sets
-from pipeline.nets.build import architectures
 from pipeline.stages import code, index
 from pipeline.stages import settings as sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-# prints each script and the files of the pipeline that importing it, into a process that has none of them, loads
-LOADED = """
-import importlib, os, sys
-for script in sorted(name[:-3] for name in os.listdir("pipeline/stages") if name[0] != "_" and name.endswith(".py")):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
-        del sys.modules[name]
-    importlib.import_module(f"pipeline.stages.{script}")
-    files = [os.path.relpath(module.__file__) for name, module in sys.modules.items() if name.partition(".")[0] == "pipeline"]
-    print(script, *(file for file in files if not file.endswith("__init__.py")))
-"""
 
 
 def script_of(group: str) -> str:
@@ -45,13 +32,6 @@ def script_of(group: str) -> str:
 
 def deps_of(group: str) -> list[str]:
     return GRAPH[group].get("do", GRAPH[group])["deps"]
-
-
-# what the metrics of the registry import when they are computed
-COMPUTING = {f"pipeline/score/{name}.py" for name in (
-    "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "registered", "swd")} | {
-        "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/core/vision.py", "pipeline/degrade/bicubic.py",
-        "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 
 
 @pytest.mark.parametrize("group", sorted(GRAPH.keys() - {"code"}))
@@ -86,73 +66,6 @@ def test_dvc_names_no_field_that_has_a_default():
         named = set(re.findall(r"\$\{item\.(\w+)\}", yaml.safe_dump(stage)))
         for field in named:
             assert entry_of(stage["foreach"].strip("${}")).model_fields[field].is_required(), (group, field)
-
-
-def test_what_data_code_lists_is_what_a_stage_loads(monkeypatch):
-    """The other way round: what Python has loaded once it has imported the script, and what is imported in functions."""
-    monkeypatch.chdir(ROOT)
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
-    loaded = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
-    later = {"ingest": {"pipeline/images/faces.py"}}
-    later |= dict.fromkeys(("bench", "evaluate", "page", "report", "settings"), COMPUTING)
-    listed = {path.stem: set(value) for path, value in code.contents().items() if path.parent == code.CODE}
-    unlisted = {path.as_posix() for path in code.NOT_TRACKED}
-    params = {path.as_posix() for path in code.PARAMS}
-    assert listed == {script: files - (unlisted - params if script == "settings" else unlisted) | later.get(script, set())
-                      for script, files in loaded.items()}
-    assert params <= loaded["settings"]  # none is left out of all stages
-
-
-def test_data_code_lists_each_architecture_with_what_it_imports(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    listed = {path.stem: set(value) for path, value in code.contents().items() if path.parent == code.CODE / "nets"}
-    assert set(listed) == set(architectures())
-    assert listed["edsr"] == {"pipeline/nets/edsr.py", "pipeline/nets/blocks.py"}
-    for arch, files in listed.items():
-        assert f"pipeline/nets/{arch}.py" in files and not [file for file in files if file.startswith("pipeline/stages")]
-
-
-def test_what_imports_do_not_tell(monkeypatch):
-    """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
-    texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
-    by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
-    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py"}  # the latter: optional packages
-    assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
-        "pipeline/__init__.py", "pipeline/cli/__init__.py"}
-    assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
-    for group in GRAPH:
-        section = GRAPH[group].get("foreach", "").strip("${}")
-        built = section and "arch" in entry_of(section).model_fields
-        assert ("data/code/nets/${item.arch}.json" in deps_of(group)) == bool(built), group
-
-
-@pytest.fixture(scope="module")
-def unedited() -> dict[Path, dict[str, str]]:
-    """What the stage `code` writes of the project as it is."""
-    with chdir(ROOT):
-        return code.contents()
-
-
-@pytest.mark.parametrize("file, scripts", [
-    ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
-    ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
-    ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
-    ("degrade/moire/geometry.py", {"builtin", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
-    ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/project.py", set()),
-    ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
-    ("nets/blocks.py", {f"nets/{arch}" for arch in (
-        "compact", "dmnet", "edsr", "esdnet", "msrresnet", "nafnet", "rcan", "srresnet")}),
-    ("report/web/page.css", set())])
-@pytest.mark.parametrize("text", ["\n", "\n)"])
-def test_an_edit_changes_the_files_of_what_imports_it(unedited, tmp_path, monkeypatch, file, scripts, text):
-    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.chdir(tmp_path)
-    with open(tmp_path / "pipeline" / file, "a") as handle:
-        handle.write(text)  # with the second it is no Python any more: those that do not import it can still run
-    after = code.contents()
-    changed = {path for path in unedited if unedited[path] != after[path]}
-    assert {path.relative_to(code.CODE).with_suffix("").as_posix() for path in changed} == scripts
-    assert all(f"pipeline/{file}" in unedited[Path(f"data/code/{script}.json")] for script in scripts)
 
 
 VALUES = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -200,7 +113,8 @@ def contents_of(folder: Path) -> dict[str, dict]:
     """What the stage `settings` of the code in a folder writes of the params.yaml there."""
     script = ("import json; from pipeline.stages.settings import contents; "
               "print(json.dumps({str(path): value for path, value in contents().items()}))")
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(["python", "-c", script], cwd=folder, check=True, capture_output=True, text=True,
+                          env=os.environ | warm.environment())
     return json.loads(done.stdout)
 
 
@@ -229,7 +143,8 @@ MOIRE = {"synthesize/demoire", "builtin/demo", "folders"} | MADE
 ])
 def test_a_changed_default_changes_the_files_of_what_it_touches_and_no_other(as_it_is, tmp_path, file, old, new, files):
     """By an edit of the code, as a default changes."""
-    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    # with what Python has compiled, for all files but the edited one, and without what it is about to write
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("*.pyc.*"))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     path = tmp_path / "pipeline/core" / f"{file}.py"
     assert path.read_text().count(old) == 1
@@ -283,38 +198,6 @@ def test_lists_hold_what_is_read_of_the_entries_that_are_there():
                       *(("metrics", name) for name in ("curves", "images", "select"))]}
 
 
-def test_imports_run_one_way():
-    order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "run",
-             "stages", "cli"]
-    level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
-    for file in (ROOT / "pipeline").glob("*/**/*.py"):
-        place = file.relative_to(ROOT / "pipeline").parts[0]
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pipeline."):
-                other = node.module.split(".")[1]
-                assert level[other] <= level[place], f"{file.relative_to(ROOT)} imports {node.module}"
-
-
-@pytest.mark.parametrize("stage", ["code", "settings", "builtin", "folders", "ingest", "synthesize", "tests", "evaluate",
-                                   "select", "page", "report"])
-def test_stages_that_need_no_torch_do_not_import_it(stage):
-    script = f"import sys, pipeline.stages.{stage}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
-
-
-def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
-    """Importing it takes half a second, as long as the whole start of such a stage, or of restoring a photo."""
-    monkeypatch.chdir(ROOT)
-    modules = [f"pipeline.{path.parent.name}.{path.stem}" for folder in ("stages", "cli")
-               for path in Path("pipeline", folder).glob("[!_]*.py") if path.stem != "app"]
-    found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
-             if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
-    assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
-        f"cli.{name}" for name in ("networks", "repro", "results")}  # export, likeness, page, picture, seeds; not restore:
-    script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
-
-
 def test_no_stage_of_training_or_labelling_sees_the_truth():
     for group in ("stage1", "surrogates", "stage2", "gan", "adabn", "label", "finetune", "cyclegan", "rbsr", "srgan", "zssr",
                   "chain", "ensemble"):
@@ -336,8 +219,8 @@ def test_no_stage_of_training_or_labelling_sees_the_truth():
 
 
 def test_dvc_reads_the_graph():
-    listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=ROOT,
-                             capture_output=True, text=True)
+    listing = subprocess.run(["dvc", "stage", "list", "--name-only"], cwd=ROOT, capture_output=True, text=True,
+                             env=os.environ | warm.environment())
     assert listing.returncode == 0, listing.stderr
     assert {"stage1@sr-edsr", "bench-system@sr-edsr", "evaluate@sr", "select@sr", "report"} <= set(listing.stdout.split())
 
@@ -387,8 +270,8 @@ def test_a_missing_folder_names_the_param(tmp_path, make, found):
         entry["folder"] = str(tmp_path)
     values["sets"]["sr-captures"]["folder"] = str(tmp_path / "photos")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.stages.folders"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    command = ["python", "-m", "pipeline.stages.folders"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and not (tmp_path / "data").exists()
     assert done.stderr.startswith("folders: sets.sr-captures.folder: wanted a folder of images, or data/none;")

@@ -1,10 +1,9 @@
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from conftest import ROOT, with_presets
 
@@ -149,8 +148,8 @@ def test_optics_is_short():
 
 def test_smoke_has_every_group_of_stages_in_at_most_36(tmp_path):
     def stages(folder):
-        listing = subprocess.run([Path(sys.executable).with_name("dvc"), "stage", "list", "--name-only"], cwd=folder,
-                                 check=True, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+        listing = subprocess.run(["dvc", "stage", "list", "--name-only"], cwd=folder, check=True, capture_output=True,
+                                 text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"} | warm.environment())
         return listing.stdout.split()
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+import warm
 import yaml
 from conftest import ROOT, smooth_image, write_shard
 
@@ -177,10 +178,10 @@ def test_whole_moire_pairs_fit_into_their_image_and_the_bound(project):
 
 def test_mistakes_of_the_user_end_in_one_line(project):
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    run = [sys.executable, "-m", "pipeline.stages.synthesize"]
+    run, env = ["python", "-m", "pipeline.stages.synthesize"], warm.environment() | {"PYTHONPATH": str(ROOT)}
     for key, message in (("nonsense", "pairs.nonsense: no such entry"),
-                         ("sr-bicubic", "pairs.sr-bicubic.size: no train image")):
-        done = subprocess.run([*run, key], env={"PYTHONPATH": str(ROOT)}, cwd=project, capture_output=True, text=True)
+                         ("sr", "pairs.sr.size: no train image")):
+        done = subprocess.run([*run, key], env=env, cwd=project, capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
 
 

@@ -2,8 +2,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from PIL import Image
 
 from pipeline.check import findings
 from pipeline.core.params import load
-from pipeline.images.shards import Shard, check_pairing
+from pipeline.images.shards import Shard
 from pipeline.stages import folders, ingest
 
 SPLITS = ("train", "val", "test", "holdout")
@@ -265,159 +263,6 @@ def test_the_same_bytes_again_wherever_the_folder_lies(project):
     assert not any(str(project).encode() in data for data in before.values())
     run(val=0.2, patches=20, folder="moved", seed=2)
     assert tree("data/sets/mine")["train/images.npy"] != before["train/images.npy"]
-
-
-# Truth in a folder of the captures
-
-def pictures_with_truth(folder: str, scale: int = 2, count: int = 8) -> None:
-    for k in range(count):
-        small = picture(f"{folder}/{k}.png", 25 + k, 33, k)
-        Path(f"{folder}/truth").mkdir(exist_ok=True)
-        Image.fromarray(np.kron(small, np.ones((scale, scale, 1), np.uint8))).save(f"{folder}/truth/{k}.png")
-
-
-def shards_without_truth() -> dict[str, bytes]:
-    return {name: data for name, data in tree("data/sets/mine").items() if not name.startswith("truth/")}
-
-
-@pytest.mark.parametrize("scale", [1, 2, 4])
-@pytest.mark.parametrize("patches", [0, 30])
-def test_truth_below_the_captures_is_a_set_split_and_cut_as_they_are(project, scale, patches):
-    pictures_with_truth("photos", scale)
-    run(val=0.2, test=0.3, patches=patches)
-    assert names("mine") == names("mine/truth") and [len(found) > 0 for found in names("mine").values()] == [True] * 3 + [False]
-    for split in SPLITS:
-        captures, truth = (Shard(f"data/sets/{key}/{split}") for key in ("mine", "mine/truth"))
-        assert check_pairing(captures, truth, scale, "captures", "truth") == scale or not len(captures)
-        for small, large in zip(captures, truth):
-            assert np.array_equal(np.kron(small, np.ones((scale, scale, 1), np.uint8)), large)
-
-
-@pytest.mark.parametrize("patches", [0, 30])
-def test_truth_that_is_taken_away_leaves_the_captures_as_they_were(project, patches):
-    pictures_with_truth("photos")
-    run(val=0.2, test=0.3, patches=patches)
-    with_truth = shards_without_truth()
-    shutil.move("photos/truth", "elsewhere")
-    run(val=0.2, test=0.3, patches=patches)
-    assert shards_without_truth() == with_truth
-    for split in SPLITS:
-        assert Shard(f"data/sets/mine/truth/{split}").absent == "sets.mine.folder has no folder 'truth'"
-    assert not list(Path("data/sets/mine/truth").rglob("images.npy"))
-
-
-def test_truth_is_not_taken_for_captures_and_other_folders_of_this_name_are(project):
-    pictures_with_truth("photos", count=3)
-    picture("photos/deeper/truth/9.png")
-    run()
-    assert names()["train"] == ["0", "1", "2", "deeper/truth/9"] and names("mine/truth")["train"] == ["0", "1", "2"]
-    run("other", include="truth/*")  # a set of that folder alone, as a set of truth may be
-    assert names("other")["train"] == ["0", "1", "2"]
-    assert Shard("data/sets/other/train")[0].shape == (50, 66, 3) and Shard("data/sets/other/truth/train").absent
-
-
-def test_truth_that_does_not_fit_the_captures_is_refused_by_name(project):
-    pictures_with_truth("photos", count=3)
-    for k in range(3):
-        Path(f"photos/truth/{k}.png").rename(f"photos/truth/other{k}.png")
-    wanted = r"sets.mine.folder: '.\.png' has no truth: photos/truth holds no image of the name '.'"
-    assert re.match(wanted, refused_late(patches=9))
-    shutil.rmtree("photos/truth")
-    Path("photos/truth").mkdir()
-    assert re.match(r"sets.mine/truth.folder: no images in photos/truth", refused_late())
-    wanted = "sets.mine.folder: photos/truth is there, but faces and frames of videos have no truth"
-    assert wanted in refused_late(video_every=2)
-
-
-def refused_late(**settings) -> str:
-    """Of truth, once the captures are read."""
-    with pytest.raises(ValueError) as error:
-        run(**settings)
-    return str(error.value)
-
-
-# Patches
-
-def test_patches_come_from_train_and_val_in_proportion_to_area(project):
-    images = {f"{k}": picture(f"photos/{k}.png", 40, 40 * (1 + k % 2), k) for k in range(8)}
-    manifest = run(test=0.25, val=0.25, patches=100, size=16)
-    found = names()
-    assert manifest["splits"]["train"]["images"] == 100 == len(found["train"]) == len(set(found["train"]))
-    assert manifest["splits"]["val"]["images"] == 50  # as many per image: 100 * 2/4
-    assert len(found["test"]) == 2 and all("#" not in name for name in found["test"])
-    shard = Shard("data/sets/mine/train")
-    area = {name: image.shape[0] * image.shape[1] for name, image in images.items() if name in shard.scenes}
-    for name in area:
-        assert abs(shard.scenes.count(name) - 100 * area[name] / sum(area.values())) <= 1
-    for patch, name, scene in zip(shard, shard.names, shard.scenes):
-        assert name.split("#")[0] == scene and patch.shape == (16, 16, 3)
-        windows = np.lib.stride_tricks.sliding_window_view(images[scene], (16, 16, 3))[..., 0, :, :, :]
-        assert (windows == patch).all((-1, -2, -3)).any()
-
-
-def test_patches_of_captures_and_truth_lie_in_the_same_places(project):
-    for k in range(4):
-        small = picture(f"photos/lr/{k}.png", 25 + k, 33, k)
-        Path("photos/hr").mkdir(exist_ok=True)
-        Image.fromarray(np.kron(small, np.ones((4, 4, 1), np.uint8))).save(f"photos/hr/{k}.png")
-    run("captures", include="lr/*", val=0.3, patches=30, size=16)
-    run("truth", include="hr/*", val=0.3, patches=30, size=64)
-    for split in ("train", "val"):
-        captures, truth = Shard(f"data/sets/captures/{split}"), Shard(f"data/sets/truth/{split}")
-        assert captures.names == truth.names and len(captures) > 0
-        for small, large in zip(captures, truth):
-            assert np.array_equal(np.kron(small, np.ones((4, 4, 1), np.uint8)), large)
-
-
-def test_an_image_smaller_than_a_patch_is_rejected(project):
-    picture("photos/large.png", 40, 40)
-    picture("photos/low.png", 15, 40)
-    assert "'low.png': 40x15 is smaller than a patch of 16x16" in refused(patches=5)
-    manifest = run(patches=5, max_rejected=1)
-    assert manifest["splits"]["train"] == {"images": 5, "scenes": ["large"]}
-
-
-def test_an_image_of_just_a_patch(project):
-    image = picture("photos/a.png", 16, 16)
-    run(patches=3)
-    assert all(np.array_equal(patch, image) for patch in Shard("data/sets/mine/train")) and len(names()["train"]) == 3
-
-
-def test_patches_without_train_images(project):
-    picture("photos/a.png")
-    assert refused(patches=5, test="**") == "sets.mine.patches: 5 patches wanted, but no image is in train"
-
-
-@pytest.mark.parametrize("patches, needed", [(0, 2 * 20 * 30 * 3), (10**6, 10**6 * 16 * 16 * 3 + 0)])
-def test_a_full_disk_is_told_before_anything_is_written(project, monkeypatch, patches, needed):
-    for k in range(2):
-        picture(f"photos/{k}.png", 20, 30, k)
-    usage = shutil.disk_usage(project)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=needed - 1))
-    message = refused(patches=patches)
-    assert message.startswith("sets.mine needs ") and "only " in message
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=needed))
-    if not patches:
-        run()
-
-
-def test_memory_does_not_grow_with_the_set(project):
-    picture("photos/few/0.png", 600, 800)
-    Path("photos/many").mkdir()
-    for k in range(50):
-        os.link("photos/few/0.png", f"photos/{'few' if k < 9 else 'many'}/{k + 1}.png")
-    peaks = []
-    for include in ("few/*", "many/*"):  # 10 images, 14 MB; 41 images, 59 MB
-        values = yaml.safe_load((ROOT / "params.yaml").read_text())
-        values["sets"]["mine"] = DEFAULTS | {"include": include}
-        Path("params.yaml").write_text(yaml.safe_dump(values))
-        code = ("import resource; from pipeline.stages import ingest; ingest.main('mine');"
-                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                              env=os.environ | {"PYTHONPATH": str(ROOT)})
-        assert done.returncode == 0, done.stderr
-        peaks.append(int(done.stdout.split()[-1]) / 1024)
-    assert peaks[1] - peaks[0] < 15, peaks
 
 
 def test_real_captures(project, data_folder):

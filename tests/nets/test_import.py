@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import foreign
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT, change
 from foreign import EDSR, weights_of
@@ -156,7 +157,7 @@ def test_dvc_makes_it_again_and_only_once(project):
     subprocess.run(["git", "init", "-q"], check=True)
     assert run("import", "edsr.pt", "--as", "edsr-official").exit_code == 0
     made = Path("models/edsr-official/network.safetensors").read_bytes()
-    env = os.environ | {"DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    env = os.environ | {"DVC_NO_ANALYTICS": "1"} | warm.environment()
     for said in ("Running stage 'convert@edsr-official'", "didn't change, skipping"):
         done = subprocess.run(["dvc", "repro", "convert@edsr-official"], env=env, capture_output=True, text=True)
         assert done.returncode == 0 and said in done.stdout, done.stdout + done.stderr

@@ -9,24 +9,20 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, params_with_all_systems, smooth_image, write_shard
-from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipeline.compare.revisions import parse_images
-from pipeline.core.files import read_json
 from pipeline.core.graph import graph
-from pipeline.core.params import load, parse
+from pipeline.core.params import parse
 from pipeline.degrade.bicubic import resize_uint8
 from pipeline.images import test_sets
 from pipeline.images.shards import Shard, write_absent
 from pipeline.nets.build import build
 from pipeline.restore.manifest import save_absent
-from pipeline.restore.named import named
 from pipeline.restore.network import save_network
-from pipeline.restore.tiles import restore as model_restore
 from pipeline.score.names import TEST_SETS, Control, control_rows, reading_order
-from pipeline.score.score import Scorer, by_kind
-from pipeline.stages import bench, combine
+from pipeline.score.score import Scorer
+from pipeline.stages import bench
 
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
@@ -216,92 +212,6 @@ def test_what_the_choice_sees_is_the_same_without_truth(project):
     assert run() == before and "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
 
 
-def test_metrics_are_computed_where_the_tests_ask_for_them(project):
-    bench.main("rows", "sr-input")
-    before, lines = scores("sr-input"), per_image("sr-input")
-    assert not {"moire_energy", "flat_noise", "psnr_aligned"} & lines[0].keys()
-    flat = np.full((64, 64, 3), 99, np.uint8)
-    flat[30:32] = 60
-    inputs = {"flat": flat[::2, ::2] + 9, "textured": noisy(np.random.default_rng(1), 32, 32)}
-    write_shard(side("inputs", "captures"), inputs)
-    targets = {"flat": flat, "textured": noisy(np.random.default_rng(2), 64, 64)}
-    write_shard(side("targets", "captures"), targets)
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["tests"]["sr"]["metrics"] = ["moire_energy", "psnr_aligned"]
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    bench.main("rows", "sr-input")
-    found = scores("sr-input")
-    on_captures, lines = found["rows"]["input"]["captures"], {line["image"]: line for line in per_image("sr-input")}
-    assert {"moire_energy", "psnr_aligned"} < on_captures.keys() and "flat_noise" not in on_captures
-    assert float(lines["flat"]["psnr_aligned"]) > float(lines["flat"]["psnr"]) + 5
-    assert on_captures["moire_energy"] == float(lines["flat"]["moire_energy"]) and lines["textured"]["moire_energy"] == ""
-    reasons = {(item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
-    assert reasons["captures", "moire_energy"].startswith("1 of 2 images are left out of the mean: the truth has no flat area")
-    assert reasons["synthetic", "moire_energy"].startswith("the truth has no flat area")
-    assert all(reasons["captures-far", metric].startswith("no truth: ") for metric in ("moire_energy", "psnr_aligned"))
-    same = {metric: value for metric, value in found["rows"]["input"]["synthetic"].items() if metric != "psnr_aligned"}
-    assert same == before["rows"]["input"]["synthetic"]
-    bench.main("rows", "sr-edsr-round2")
-    with open("data/blind/sr/sr-edsr-round2.json") as handle:
-        blind = handle.read()
-    assert "aligned" not in blind and "moire" not in blind  # the choice is made without truth
-
-
-def test_blur_and_tone_are_controls_where_they_are_asked_for(project, monkeypatch):
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["bench"] |= {"sharpen": [], "noise": [], "mix_input": []}
-    values["tests"]["sr"] |= {"blur": [0.5, 1.5], "match_tone": True}
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    kept, original = {}, bench.controlled
-
-    def spy(inputs, outputs, clean, folder, row, *rest):
-        changed = original(inputs, outputs, clean, folder, row, *rest)
-        kept[row] = ([image.copy() for image in outputs], [image.copy() for image in changed])
-        return changed
-
-    monkeypatch.setattr(bench, "controlled", spy)
-    bench.main("systems", "sr-edsr")
-    rows = scores("sr-edsr")["rows"]
-    assert [row for row in reading_order(graph(parse(values)), "sr") if row in kept] == [
-        "sr-edsr+tone", "sr-edsr+blur1.5", "sr-edsr+blur0.5"]
-    assert kept.keys() < rows.keys() and set(rows["sr-edsr+tone"]) == {"captures", "captures-val"}
-    outputs, changed = kept["sr-edsr+blur1.5"]
-    wanted = [cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.5, borderType=cv2.BORDER_REFLECT) for image in outputs]
-    assert max(abs(a - b).max() for a, b in zip(changed, wanted)) < 0.6
-    clean = np.concatenate([image.reshape(-1, 3) for image in Shard(project / "data/tests/sr/reference")])
-    toned = np.concatenate([image.reshape(-1, 3) for image in kept["sr-edsr+tone"][1]])
-    np.testing.assert_allclose(toned.mean(axis=0), clean.mean(axis=0), atol=5)  # clipping
-    remove(project / "data/tests/sr/reference", "no set is named here")
-    bench.main("systems", "sr-edsr")
-    found = scores("sr-edsr")
-    assert "sr-edsr+tone" not in found["rows"] and "sr-edsr+blur0.5" in found["rows"]
-    assert "sr-edsr+tone" not in found["parameters"]
-    assert {"row": "sr-edsr+tone", "test_set": "*", "metric": "*",
-            "reason": "no clean reference: no set is named here"} in found["absent"]
-
-
-def test_the_input_is_blurred_and_toned_but_no_candidate_and_a_chain_has_no_controls(project):
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["tests"]["sr"] |= {"blur": [0.7], "match_tone": True}
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    bench.main("rows", "sr-input")
-    found = scores("sr-input")
-    assert found["parameters"] == {"input": 0, "input+tone": 0, "input+blur0.7": 0}  # not sharpened, nor with noise
-    assert [set(found["rows"][row]) for row in found["parameters"]] == [set(TEST_SETS), *[{"captures", "captures-val"}] * 2]
-    inputs, targets = (Shard(side(name, "captures")) for name in ("inputs", "targets"))
-    values = []
-    for small, large in zip(inputs, targets):
-        bigger = resize_uint8(small, *large.shape[:2]).astype(float)
-        blurred = ndimage.gaussian_filter(bigger, (0.7, 0.7, 0), mode="reflect")
-        values.append(peak_signal_noise_ratio(large[2:-2, 2:-2], blurred[2:-2, 2:-2].round().astype(np.uint8), data_range=255))
-    blurred, untouched = (found["rows"][row]["captures"]["psnr"] for row in ("input+blur0.7", "input"))
-    assert blurred == pytest.approx(np.mean(values), abs=0.01) and abs(blurred - untouched) > 0.1
-    with open("data/blind/sr/sr-input.json") as handle:
-        assert json.load(handle)["rows"] == {}
-    bench.main("rows", "sr-edsr-round2")
-    assert list(scores("sr-edsr-round2")["rows"]) == ["sr-edsr-round2"]
-
-
 def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(project, monkeypatch):
     files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
     found = []
@@ -310,132 +220,6 @@ def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(projec
         bench.main("systems", "sr-edsr")
         found.append([file.read_bytes() for file in files])
     assert found[0] == found[1]
-
-
-def add(section, **entries):
-    """Add entries to a section of params.yaml, and for each a row that scores it."""
-    values = yaml.safe_load(Path("params.yaml").read_text())
-    values[section] |= entries
-    values["rows"] |= {key: {"task": "sr", "tests": "sr", "network": key} for key in entries}
-    Path("params.yaml").write_text(yaml.safe_dump(values))
-    for key in entries if section in combine.ARCH else ():
-        combine.main(section, key)
-
-
-def save(name, **options):
-    save_network(Path("models", name), build("edsr", OPTIONS | options), "edsr", OPTIONS | options, {})
-
-
-def rows_of(key):
-    return {row.name: row.chain for row in graph(load()).rows("sr") if row.key == key}
-
-
-def test_a_chain_runs_its_networks_in_turn(project):
-    save("map", scale=1)
-    add("finetunes", map=yaml.safe_load(Path("params.yaml").read_text())["finetunes"]["sr-edsr-round2"])
-    add("chains", chain={"first": "map", "then": "sr-edsr"}, longer={"first": "map", "then": "chain"})
-    assert rows_of("chain") == {"chain": ("map", "sr-edsr")} and rows_of("longer") == {"longer": ("map", "map", "sr-edsr")}
-    restore, weights = bench.restorer("chain", 2, "cpu")
-    image = Shard(side("inputs", "captures"))[0]
-    assert restore(image).shape == (2 * image.shape[0], 2 * image.shape[1], 3)
-    single = {name: bench.restorer(name, 2, "cpu") for name in ("map", "sr-edsr")}
-    assert weights == single["map"][1] + single["sr-edsr"][1]
-    two_steps = single["sr-edsr"][0](single["map"][0](image)).astype(int)
-    assert abs(two_steps - restore(image)).max() <= 30  # the chain does not round in between
-    assert (restore(image) != single["sr-edsr"][0](image)).any()
-    of_chains, of_all = bench.restorer("longer", 2, "cpu")
-    assert of_all == weights  # of a network that is there twice once
-    assert (of_chains(image) == model_restore(named("map", "map", "sr-edsr"), image)).all()
-
-
-def test_an_ensemble_is_scored_as_one_network_the_mean_of_its_members(project):
-    save("map", scale=1)
-    add("finetunes", map=yaml.safe_load(Path("params.yaml").read_text())["finetunes"]["sr-edsr-round2"])
-    add("chains", chain={"first": "map", "then": "sr-edsr"})
-    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-stage2"}, mixed={"first": "chain", "second": "both"})
-    image = Shard(side("inputs", "captures"))[0]
-    exact = {name: model_restore(named(name), image, "float32") for name in ("sr-edsr", "sr-edsr-stage2", "chain")}
-    for name, members in (("both", ("sr-edsr", "sr-edsr-stage2")), ("mixed", ("chain", "sr-edsr", "sr-edsr-stage2"))):
-        restore, weights = bench.restorer(name, 2, "cpu")
-        mean = np.mean([exact[member] for member in members], axis=0)
-        assert abs(restore(image) - 255 * mean.clip(0, 1)).max() <= 0.501
-        behind = {each for member in members for each in (("map", "sr-edsr") if member == "chain" else (member,))}
-        assert weights == sum(bench.restorer(each, 2, "cpu")[1] for each in behind)
-    assert rows_of("mixed") == {"mixed": ("mixed",)}
-    bench.main("rows", "mixed")
-    found = scores("mixed")
-    assert set(found["rows"]["mixed"]) == set(TEST_SETS) and found["networks"] == {"mixed": ["mixed"]}
-    assert found["parameters"] == {"mixed": bench.restorer("mixed", 2, "cpu")[1]}
-    assert set(found["manifests"]) == set(found["flop"]) == {"map", "sr-edsr", "sr-edsr-stage2"}
-
-
-def test_what_is_made_of_a_network_that_is_absent_is_absent_too(project):
-    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-oracle"})
-    bench.main("rows", "both")
-    found = scores("both")
-    assert not found["rows"] and not found["networks"]
-    assert [item["reason"] for item in found["absent"]] == ["sr-edsr-oracle is absent: sets.sr-truth.folder is data/none"]
-
-
-def test_an_ensemble_with_an_oracle_is_none_that_may_be_chosen(project):
-    save("sr-edsr-oracle")
-    add("ensembles", both={"first": "sr-edsr", "second": "sr-edsr-oracle"},
-        fair={"first": "sr-edsr", "second": "sr-edsr-stage2"})
-    for key, rows in (("both", set()), ("fair", {"fair"})):
-        bench.main("rows", key)
-        assert read_json(Path(f"data/blind/sr/{key}.json"))["rows"].keys() == rows
-
-
-def test_outputs_of_the_wrong_size_are_refused(project):
-    save_network(project / "models/sr-edsr", build("edsr", OPTIONS | {"scale": 1}), "edsr", OPTIONS | {"scale": 1}, {})
-    with pytest.raises(ValueError, match=r"sr-edsr makes 25x33 pixels of 'captures0',.*50x66"):
-        bench.main("systems", "sr-edsr")
-    assert not (project / "data/bench").exists() and not (project / "metrics").exists()
-
-
-def test_without_a_reference_there_is_no_swd_and_no_niqe(project):
-    remove(project / "data/tests/sr/reference", "no set is named here")
-    bench.main("rows", "sr-input")
-    found = scores("sr-input")
-    assert set(found["rows"]["input"]["synthetic"]) == {"psnr", "ssim", "psnr_y", "ssim_y"}
-    assert "captures-far" not in found["rows"]["input"]  # neither truth nor reference
-    reasons = {item["reason"] for item in found["absent"] if item["metric"] == "swd"}
-    assert reasons == {"no clean reference: no set is named here"}
-
-
-def test_an_infinite_psnr_and_flat_images_are_left_out_and_named(project):
-    grey, noise = np.full((32, 32, 3), 99, np.uint8), noisy(np.random.default_rng(1), 64, 64)
-    write_shard(side("inputs", "synthetic"), {"flat": grey, "textured": cv2.resize(noise, (32, 32))})
-    write_shard(side("targets", "synthetic"), {"flat": np.full((64, 64, 3), 99, np.uint8), "textured": noise})
-    bench.main("rows", "sr-input")
-    text = (project / "data/bench/sr/sr-input.json").read_text()
-    assert "NaN" not in text and "Infinity" not in text and "null" not in text
-    found, lines = scores("sr-input"), {line["image"]: line for line in per_image("sr-input")}
-    assert lines["flat"]["psnr"] == lines["flat"]["niqe"] == "" and lines["flat"]["ssim"] == "1.0000"
-    assert found["rows"]["input"]["synthetic"]["psnr"] == pytest.approx(float(lines["textured"]["psnr"]), abs=1e-4)
-    reasons = {item["metric"]: item["reason"] for item in found["absent"] if item["test_set"] == "synthetic"}
-    assert reasons["psnr"].startswith("1 of 2 images are left out of the mean: psnr is not finite")
-    assert reasons["niqe"].startswith("1 of 2 images are left out of the mean: NIQE needs")
-
-
-@pytest.mark.parametrize("textured", [0, 1])
-def test_every_kind_of_reason_is_named_with_its_number_of_images(project, textured):
-    grey, noise = np.full((64, 64, 3), 99, np.uint8), noisy(np.random.default_rng(1), 64, 64)
-    truth = {"flat0": grey, "flat1": grey, "tiny": grey[:4, :4]} | ({"textured": noise} if textured else {})
-    write_shard(side("inputs", "synthetic"), {name: image[::2, ::2] for name, image in truth.items()})
-    write_shard(side("targets", "synthetic"), truth)
-    bench.main("rows", "sr-input")
-    (reason,) = (item["reason"] for item in scores("sr-input")["absent"]
-                 if (item["test_set"], item["metric"]) == ("synthetic", "psnr"))
-    left_out, _, reason = reason.rpartition("left out of the mean: ")
-    assert left_out == ("3 of 4 images are " if textured else "")
-    infinite, small = reason.split("; ")
-    assert infinite.startswith("psnr is not finite") and infinite.endswith("(2 images)")
-    assert "4x4" in small and small.endswith("(1 image)")
-
-
-def test_reasons_that_differ_in_numbers_are_of_one_kind():
-    assert by_kind(["needs 4, has 1", "needs 4, has 3"]) == "needs 4, has 1"
 
 
 def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):

@@ -1,12 +1,12 @@
 """Networks with batch norm: what fine-tuning does to the statistics, and AdaBN, which sets them anew."""
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import warm
 from conftest import ROOT, change, smooth_image, write_shard
 from torch.nn import functional as F
 
@@ -174,8 +174,8 @@ def test_absent_captures_or_an_absent_start_make_an_absent_network(project):
 def test_a_network_without_batch_norm_is_refused_in_one_line(project):
     save_network(Path("models/sr-edsr"), build("edsr", OPTIONS), "edsr", OPTIONS, {})
     change(adabn={"sr-srresnet-adabn": {"start": "sr-edsr", "captures": "sr-captures"}})
-    done = subprocess.run([sys.executable, "-m", "pipeline.stages.adabn", "sr-srresnet-adabn"], capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(ROOT)})
+    done = subprocess.run(["python", "-m", "pipeline.stages.adabn", "sr-srresnet-adabn"], capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment())
     assert done.returncode == 1 and not Path("models/sr-srresnet-adabn").exists()
     assert done.stderr.strip() == ("adabn sr-srresnet-adabn: adabn.sr-srresnet-adabn.start: sr-edsr is of arch "
                                    "edsr, which has no batch norm to adapt")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT
 from trainings import METHODS
@@ -35,8 +36,8 @@ def project(tiny_project):
 
 def start(project, stage=("stage2", "stage2", SYSTEM), **more) -> subprocess.Popen:
     """A stage as its own process, taking a checkpoint after every step."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_CHECKPOINT_SECONDS": "0"} | more
-    command = [sys.executable, "-m", f"pipeline.stages.{stage[0]}", *stage[1:]]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_CHECKPOINT_SECONDS": "0"} | warm.environment() | more
+    command = ["python", "-m", f"pipeline.stages.{stage[0]}", *stage[1:]]
     return subprocess.Popen(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -133,7 +134,8 @@ with only_one(Path(sys.argv[1])):
 
 
 def waiter(project, folder) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", WAITER, folder], cwd=project, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    return subprocess.Popen(["python", "-c", WAITER, folder], cwd=project, env=env,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

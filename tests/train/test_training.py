@@ -1,27 +1,24 @@
 import csv
-import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from conftest import ROOT, change
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
-from pipeline.core import params
 from pipeline.core.files import read_json, sha256
 from pipeline.images.shards import Shard, write_absent
 from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import combine, label, stage1, stage2
 from pipeline.train import run
-from pipeline.train.method import learning_rate
 from pipeline.train.methods.stage2 import Stage2
 from pipeline.train.methods.supervised import Supervised
 from pipeline.train.run import train_on_pairs
@@ -205,71 +202,20 @@ def test_blend_lies_between_the_start_and_the_trained_weights(tiny_project):
     assert moved > 5
 
 
-def method_of(section):
-    """With no data and no adversary."""
-    kind = {"stage1": Supervised, "stage2": Stage2}[section]
-    settings = getattr(params.load(ROOT / "params.yaml"), section)
-    return kind(settings, torch.nn.Conv2d(3, 3, 1), None, None, torch.device("cpu"))
-
-
-def test_losses_against_closed_forms():
-    method = method_of("stage2")
-    settings = method.settings
-    outputs, targets = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.3)
-    assert method_of("stage1").loss(outputs, targets)[1].item() == pytest.approx(0.2)
-    terms, total = method.loss(outputs, targets)
-    assert terms["fidelity"].item() == pytest.approx(0.04)
-    assert total.item() == pytest.approx(0.04 * (1 + settings.anchor + settings.grid))
-
-    class Opinion:
-        def loss(self, x):
-            return torch.tensor(math.log(2))
-
-    method.adversary = Opinion()
-    total = method.loss(outputs, targets)[1].item()
-    weight = 1 + settings.anchor + settings.grid
-    assert total == pytest.approx(0.04 * weight + settings.lambda_ * math.log(2))
-
-
-@pytest.mark.parametrize("period, seen", [(2, True), (4, True), (3, False)])
-def test_the_grid_term_sees_the_grids_of_sub_pixel_convolutions_alone(period, seen):
-    image = torch.rand(1, 3, 50, 67, generator=torch.Generator().manual_seed(0))
-    pattern = 0.1 * torch.cos(2 * math.pi * torch.arange(67) / period)
-    found = method_of("stage2").loss(image + pattern, image)[0]["grid"].item()
-    if seen:
-        assert found == pytest.approx(pattern[:64].square().mean().item(), rel=0.01)
-    else:
-        assert found < 0.1 * pattern.square().mean().item()
-
-
-def test_the_anchor_sees_colour_and_not_texture():
-    targets = torch.full((1, 3, 16, 16), 0.5)
-    checks = targets + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
-    assert method_of("stage2").loss(checks, targets)[0]["anchor"].item() == pytest.approx(0, abs=1e-12)
-
-
-def test_schedules():
-    base = params.load(ROOT / "params.yaml").stage1
-    rates = {kind: [learning_rate(base.model_copy(update={"schedule": kind, "halve_every": 300, "steps": 1000, "lr": 1.0}), s)
-                    for s in (0, 500, 999)] for kind in ("constant", "cosine", "halve")}
-    assert rates["constant"] == [1, 1, 1] and rates["halve"] == [1, 0.5, 0.125]
-    assert rates["cosine"][0] == 1 and rates["cosine"][1] == pytest.approx(0.5) and 0 < rates["cosine"][2] < 1e-5
-
-
 @pytest.mark.parametrize("mistake, message", [("loss: l1", "stage1.loss: got 'l3'"), ("batch: 2", "stage1.batch: got 0")])
 def test_a_mistake_ends_in_one_line(tiny_project, mistake, message):
     text = Path("params.yaml").read_text()
     at = text.index("stage1:")
     Path("params.yaml").write_text(text[:at] + text[at:].replace(mistake, {"loss: l1": "loss: l3"}.get(mistake, "batch: 0"), 1))
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    done = subprocess.run(["python", "-m", "pipeline.stages.stage1", "sr-edsr"], env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"stage1 sr-edsr: params.yaml: {message}")
 
 
 def test_a_name_that_is_no_entry_is_said(tiny_project):
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | warm.environment()
+    command = ["python", "-m", "pipeline.stages.stage2", "gan", "sr-edrs"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("stage2 gan sr-edrs: systems.sr-edrs: no such entry, there are ") and "sr-edsr" in done.stderr

@@ -1,0 +1,163 @@
+"""Python processes that need not import torch, DVC and the like anew: they are forked from one that has imported them.
+
+These imports are half of what a stage of the smoke preset takes. `environment()` is for subprocess: in it `python` and `dvc`
+are small programs. They have the command run in such a process, in their folder, with their files and their environment. They
+pass SIGINT and SIGTERM on to it, and end as it ends; where they are killed, it is killed. The pipeline itself is imported anew
+each time. A test of what a process imports, or of a stage that sees dvc die, takes the real ones.
+"""
+import atexit
+import gc
+import importlib
+import json
+import os
+import runpy
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from select import select
+
+CLIENT = Path(__file__).with_name("warm_client.py")
+IMPORTED = (
+    "cv2", "dvc.cli.parser", "dvc.commands.experiments", "dvc.commands.queue", "dvc.data_cloud", "dvc.parsing.context",
+    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots",
+    "dvc.repo.reproduce", "dvc.rwlock", "dvc.scm", "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
+    "imagecodecs", "jinja2", "joblib", "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "psutil", "pydantic.fields",
+    "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch", "scipy.ndimage",
+    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "tifffile", "torch", "torch._dynamo", "torch.distributed.run",
+    "torch.utils.flop_counter", "typer", "yaml")
+
+
+@cache
+def environment() -> dict[str, str]:
+    """What to add to the environment of commands, with a server that runs as long as this process."""
+    server = started()
+    environment.server = server  # its standard input stays open until this process ends, and then it ends
+    return server.environment
+
+
+@contextmanager
+def anew():
+    """`environment()` with a server of its own: its processes share no seed of hashes with those of another."""
+    server = started()
+    try:
+        yield server.environment
+    finally:
+        server.communicate()
+
+
+def started() -> subprocess.Popen:
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    for name in ("python", "dvc"):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{CLIENT}" {name} "$@"\n')
+        (folder / name).chmod(0o755)
+    server = subprocess.Popen([sys.executable, __file__, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              start_new_session=True, env=os.environ | {"GOMP_SPINCOUNT": "3000"})
+    assert server.stdout.readline() == b"ready\n"
+    path = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server.environment = {"PATH": path, "WARM": str(folder / "socket"), "PYTHON_EXEC": str(folder / "python")}  # of torchrun
+    return server
+
+
+def serve(folder: Path) -> list[str] | None:
+    """Returns in the process of a command what is to run there, and None in the server once nobody needs it any more."""
+    for name in IMPORTED:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()  # so that collecting garbage copies none of it in each process
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(64)
+        os.write(1, b"ready\n")
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while True:
+            if sys.stdin in select([listener, sys.stdin], [], [])[0]:
+                shutil.rmtree(folder, ignore_errors=True)
+                return None
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                return handle(connection)
+            connection.close()
+
+
+def handle(connection: socket.socket) -> list[str]:
+    """In a process of its own: have a command run in another, and tell its end. Returns in that other process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, files, _, _ = socket.recv_fds(connection, 1, 3)
+    command = json.loads(connection.makefile("rb").readline())
+    if (pid := os.fork()) == 0:
+        connection.close()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+            os.close(file)
+        os.chdir(command["folder"])
+        os.environ.clear()
+        os.environ.update(command["environment"])
+        return command["arguments"]
+    for file in files:
+        os.close(file)
+    connection.sendall(b"%d\n" % pid)
+    threading.Thread(target=_kill_with, args=(connection, pid), daemon=True).start()
+    _, status = os.waitpid(pid, 0)
+    with suppress(OSError):
+        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _kill_with(connection: socket.socket, pid: int) -> None:
+    """Kill the command when the program that asked for it has been killed. It sends nothing else."""
+    with suppress(OSError):
+        if not connection.recv(1):
+            os.kill(pid, signal.SIGKILL)
+
+
+def execute(arguments: list[str]) -> None:
+    """As Python executes `-m MODULE ...` and `-c CODE ...`."""
+    import numpy
+
+    numpy.random.seed()
+    kind, what, *more = arguments
+    sys.path[:1] = [os.getcwd(), *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+    sys.argv = [what if kind == "-m" else kind, *more]
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+
+
+def end(code: int) -> None:
+    """As Python ends, but for taking all that is imported to pieces, which takes as long as importing it."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    if not (arguments := serve(Path(sys.argv[1]))):
+        return
+    try:
+        execute(arguments)
+    except SystemExit as asked:
+        if isinstance(asked.code, str):
+            print(asked.code, file=sys.stderr)
+        end(asked.code if isinstance(asked.code, int) else int(asked.code is not None))
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        end(1)
+    end(0)
+
+
+if __name__ == "__main__":
+    main()
