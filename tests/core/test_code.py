@@ -105,7 +105,8 @@ def unedited(copied) -> dict[Path, dict[str, str]]:
     ("train/loop.py", {"stage1", "stage2", "cyclegan", "rbsr", "srgan"}), ("report/page.py", {"page"}),
     ("train/methods/supervised.py", {"stage1", "stage2", "srgan"}), ("train/methods/stage2.py", {"stage2", "srgan"}),
     ("train/adversary.py", {"stage2", "srgan", "rbsr"}), ("train/methods/cyclegan.py", {"cyclegan"}),
-    ("degrade/moire/geometry.py", {"builtin", "fit", "synthesize"}), ("images/faces.py", {"ingest"}), ("stages/stage1.py", {"stage1"}),
+    ("degrade/moire/geometry.py", {"builtin", "fit", "synthesize"}), ("images/faces.py", {"ingest"}),
+    ("stages/stage1.py", {"stage1"}),
     ("core/params.py", {"settings"}), ("core/sources.py", {"settings"}), ("cli/project.py", set()),
     ("nets/rednet.py", {"nets/rednet"}), ("nets/edsr.py", {"nets/edsr"}),
     ("nets/blocks.py", {f"nets/{arch}" for arch in (
