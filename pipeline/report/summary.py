@@ -15,7 +15,8 @@ def use(found: Verdict) -> str:
     if not found.row:
         return "no row can be named"
     if found.level in ("nothing", "control"):  # the level says why
-        return ("use none, " if found.level == "nothing" else "") + f"the best is `{found.row}`"
+        best = f"the best is `{found.row}`"
+        return best if found.level == "control" else "use none" if found.start else f"use none, {best}"
     return f"use `{found.row}`"
 
 
@@ -27,7 +28,10 @@ def gained(found: Verdict) -> str:
     if found.beyond:
         gain = found.beyond.removeprefix(heading(found.metric) + " ") if parts else found.beyond
         best = f", of which `{found.control}` is the best" if found.control else ""
-        parts.append(f"{gain} over plain filters{best}")
+        if found.start:  # the best row is no longer the one to use
+            parts.append(f"the best of its further trainings is {gain} over plain filters on it{best}")
+        else:
+            parts.append(f"{gain} over plain filters{best}")
     elif found.metric:
         parts.append("plain filters were not scored beside it" if parts else "what it gains was not measured")
     return ", ".join(parts)

@@ -22,6 +22,7 @@ LEVELS = {
     "clear": "clear",
     "close": "a close call",
     "control": "a plain filter does as much",
+    "start": "stage 1: further training gains no more than a plain filter",
     "nothing": "no gain shown",
     "unproven": "unproven: no truth",
     "none": "no answer",
@@ -39,6 +40,7 @@ class Verdict:
     row: str = ""
     input: str = ""  # the row of the input itself; empty where it was not scored
     control: str = ""  # the best plain filter that was scored here; empty where none was
+    start: str = ""  # the stage 1 that the filters were applied to, where that is the row to use
     nearest: str = ""  # the best that the input is without learning: itself, blurred or with another tone
     gain: str = ""  # what it gains over that; empty when it was not measured
     beyond: str = ""  # what it gains over the plain filters; empty when that was not measured
@@ -84,6 +86,12 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
     start = own.get(row, "")
     names = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
     _against_controls(found, start if names else "", names or [*filters], filters, paired)
+    if found.level == "control" and names and start in usable:
+        found.level, found.row, found.start = "start", start, start
+        if row != start:
+            found.reasons.insert(0, f"`{row}` has the best {METRICS[metric].title}.")
+            found.reasons.append(f"So the stage 1 itself, `{start}`, is the one to use: what was trained on from it costs more "
+                                 "and gains no more.")
     _against_input(found, nearest_input(params, tests, group, test_set, inputs, metric), paired)
     if len(paired.scenes) < FEW_SCENES:
         found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")

@@ -57,7 +57,8 @@ def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch
     monkeypatch.setitem(PSNR, "sr-edsr+sharpen30", 21.45)
     write_scores("sr-edsr", ENTRIES["sr-edsr"])
     assert "It is no better than plain filters on sr-edsr , the stage 1 it came from (" in made().said
-    assert 'class="badge control"' in page.PAGE.read_text()
+    assert 'class="badge start"' in page.PAGE.read_text()
+    assert "sr-edsr-stage2 has the best PSNR." in made().said and "Use sr-edsr : on captures (" in made().said
     monkeypatch.setitem(PSNR, "input", 21.42)
     write_scores("sr-input", ["input"])
     assert "It cannot be told from the input itself: PSNR ↑ -0.02 [" in made().said and "Use none." in made().said
