@@ -61,7 +61,7 @@ def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch
     assert "sr-edsr-stage2 has the best PSNR." in made().said and "Use sr-edsr : on captures (" in made().said
     monkeypatch.setitem(PSNR, "input", 21.42)
     write_scores("sr-input", ["input"])
-    assert "It cannot be told from the input itself: PSNR ↑ -0.02 [" in made().said and "Use none." in made().said
+    assert "It is worse than the input itself: PSNR ↑ -0." in made().said and "Use none." in made().said
     assert 'class="badge nothing"' in page.PAGE.read_text()
 
 
