@@ -98,7 +98,8 @@ def test_random_draws_lie_in_their_ranges_and_fill_them():
 def test_random_is_blur_then_both_resizes_then_noise_then_jpeg_of_the_drawn_values():
     image, draw = smooth_image(np.random.default_rng(0), 48, 64), rng(1, "test")
     made, _, drawn = degrade(image, rng(1, "test"), How(WIDE, 4))
-    for low, high in (WIDE.blur_sigma, WIDE.blur_ratio, (0, np.pi), WIDE.resize, WIDE.noise_sigma, WIDE.jpeg_quality):
+    for low, high in (WIDE.blur_sigma, WIDE.blur_ratio, (0, np.pi), WIDE.resize, WIDE.noise_sigma, WIDE.jpeg_quality,
+                      WIDE.sharpen, WIDE.sharpen_sigma):
         draw.uniform(low, high)
     kernel = gaussian_kernel(drawn["blur_sigma"], drawn["blur_sigma"] * drawn["blur_ratio"], drawn["blur_angle"])
     detour = resize(blur(image, kernel), round(48 * drawn["resize"]), round(64 * drawn["resize"]))
