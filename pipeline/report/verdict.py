@@ -40,7 +40,7 @@ class Verdict:
     row: str = ""
     input: str = ""  # the row of the input itself; empty where it was not scored
     control: str = ""  # the best plain filter that was scored here; empty where none was
-    start: str = ""  # the stage 1 that the filters were applied to, where that is the row to use
+    start: str = ""  # the row to use, where that is the stage 1 of the best row and not the best row itself
     nearest: str = ""  # the best that the input is without learning: itself, blurred or with another tone
     gain: str = ""  # what it gains over that; empty when it was not measured
     beyond: str = ""  # what it gains over the plain filters; empty when that was not measured
@@ -83,12 +83,14 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
     if METRICS[metric].family == "fidelity":
         found.reasons.append("LPIPS was not computed, so this is by PSNR alone, which likes smooth pictures better than "
                              "people do.")
-    start = own.get(row, "")
-    names = [name for name in controls(params, tests, start) if name in paired.rows[0]] if start else []
+    start = own.get(row, row)  # the row itself, where it is a stage 1
+    names = [name for name in controls(params, tests, start) if name in paired.rows[0]]
+    names = [] if names == [row] else names  # nothing was done to its outputs: it is no stage 1
     _against_controls(found, start if names else "", names or [*filters], filters, paired)
     if found.level == "control" and names and start in usable:
-        found.level, found.row, found.start = "start", start, start
+        found.level = "start"
         if row != start:
+            found.row = found.start = start
             found.reasons.insert(0, f"`{row}` has the best {METRICS[metric].title}.")
             found.reasons.append(f"So the stage 1 itself, `{start}`, is the one to use: what was trained on from it costs more "
                                  "and gains no more.")
@@ -180,7 +182,8 @@ def _against_controls(found: Verdict, start: str, names: list[str], filters: Fil
     found.level, found.beyond = found.level if better else "control", interval_in_words(found.metric, difference)
     found.control = next(iter(best_first(found.metric, {name: filters[name][found.metric] for name in names if name in filters
                                                         and found.metric in filters[name]})), "")
-    on = f" on `{start}`, the stage 1 it came from" if start else f", of which `{found.control}` is the best here"
+    of = "itself" if start == found.row else f"`{start}`, the stage 1 it came from"
+    on = f" on {of}" if start else f", of which `{found.control}` is the best here"
     at = "" if found.metric == "psnr" else " of at least its PSNR"
     found.reasons.append(f"It is {'better' if better else 'no better'} than plain filters{at}{on} (sharpening, noise or the "
                          f"like, which learn nothing): {found.beyond}.")

@@ -1,4 +1,5 @@
 """The report's page on a tiny project."""
+import json
 import re
 import shutil
 from pathlib import Path
@@ -59,9 +60,15 @@ def test_what_a_control_reaches_or_the_input_has_is_no_gain(project, monkeypatch
     assert "It is no better than plain filters on sr-edsr , the stage 1 it came from (" in made().said
     assert 'class="badge start"' in page.PAGE.read_text()
     assert "sr-edsr-stage2 has the best PSNR." in made().said and "Use sr-edsr : on captures (" in made().said
-    monkeypatch.setitem(PSNR, "input", 21.42)
+    assert json.loads(page.SUMMARY.read_text())["groups"][0]["gains"].count("the best of its further trainings is") == 1
+    monkeypatch.setitem(PSNR, "sr-edsr", 21.5)  # now it has the best PSNR of the networks
+    monkeypatch.setitem(PSNR, "sr-edsr+sharpen30", 21.6)
+    write_scores("sr-edsr", ENTRIES["sr-edsr"])
+    assert "sr-edsr-stage2 has the best PSNR." not in made().said and "Use sr-edsr : on captures (" in made().said
+    assert "further trainings" not in json.loads(page.SUMMARY.read_text())["groups"][0]["gains"]
+    monkeypatch.setitem(PSNR, "input", 21.52)
     write_scores("sr-input", ["input"])
-    assert "It is worse than the input itself: PSNR ↑ -0." in made().said and "Use none." in made().said
+    assert "It is worse than the input itself: PSNR ↑ -0.02 [" in made().said and "Use none." in made().said
     assert 'class="badge nothing"' in page.PAGE.read_text()
 
 
