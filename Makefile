@@ -1,7 +1,8 @@
+# make install get ready for the other commands, once: .venv with requirements.txt (versions in constraints.txt)
 # make repro   build everything from params.yaml: data, networks, tables
 # make test    check the style with ruff, then run the tests
 # make lint    check the style alone
-# Each first make .venv and install requirements.txt into it (versions in constraints.txt), once.
+# The others do what `make install` does first, where it is not done.
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -9,7 +10,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 # so that `python` in a stage's command is the right one
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1
 
-.PHONY: repro test lint
+.PHONY: install repro test lint
+install: .venv/installed
+
 repro: .venv/installed
 	$(IN_VENV) python -m pipeline repro
 

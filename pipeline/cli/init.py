@@ -30,6 +30,9 @@ def init(
     truth: Annotated[Path | None, typer.Option(metavar="DIR",
         help="Folder of the perfect versions of the captures, with the same names, if you have them. A folder `truth` "
              "within --captures is found without this.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="NAME",
+        help="A network of starters/, or a file of `export --to safetensors`. It takes the place of stage 1, which is not "
+             "trained.")] = None,
     force: Annotated[bool, typer.Option("--force",
         help="Overwrite params.yaml even if it has changes that are not committed.")] = False,
 ):
@@ -45,7 +48,7 @@ def init(
 
     if not force and PARAMS_FILE.exists() and (reason := uncommitted(PARAMS_FILE)):
         fail(f"{PARAMS_FILE} {reason}; commit it, or overwrite it with --force")
-    chosen = plan_project(task.value, captures, clean, truth)
+    chosen = plan_project(task.value, captures, clean, truth, start)
     text = params_text(chosen)
     parse(parse_yaml(text, PARAMS_FILE), str(PARAMS_FILE))
     if before := demo():

@@ -1,12 +1,16 @@
 """What `python -m pipeline init` chooses for somebody's own photos, from what is known of their folders."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
+
+import yaml
 
 MEGA = 1e6
 WHOLE = 250  # megapixels of the captures' outputs, or a quarter of those of clean images, above which patches are cut
 SCORED = 40  # megapixels of the outputs of a test split, where there is a choice
 LARGEST = 50  # megapixels of one output, above which scoring takes many gigabytes of memory
 PATCHES = 2000
+STARTERS = Path("presets/starters.yaml")
 
 
 class Photos:
@@ -75,6 +79,23 @@ TASKS = {
 }
 
 
+class Start(NamedTuple):
+    """A network that is trained already."""
+    name: str
+    file: str
+    arch: str
+    options: dict
+
+
+def from_start(task: InitTask) -> InitTask:
+    """The task where stage 1 is there already: no camera is estimated, and stage 2 is short."""
+    if task.recipe == "updown":
+        ranges = yaml.safe_load(STARTERS.read_text(encoding="utf-8"))["recipes"]["starter-photo"]
+        task = replace(task, recipe="random", ranges=ranges, words="The synthetic pairs of the control are blurred, sharpened, "
+                       "noisy and compressed, within the ranges of recipes.photos-random.")
+    return replace(task, stage2=task.stage2 | {"steps": 200})
+
+
 ESTIMATED = "photos-restored"
 """The network to use where the camera is estimated: its sharpening taken back, then stage 1."""
 
@@ -86,11 +107,13 @@ def smaller(wanted: int, least: int, step: int) -> int:
 
 class Plan:
     """A task, the folders, and what follows from both. `truth`: the set of the captures' truth, or none; `truth_folder`: where
-    that set needs a folder of its own."""
+    that set needs a folder of its own; `start`: what takes the place of stage 1, if anything does."""
 
-    def __init__(self, task: InitTask, captures: Photos, clean: Photos, truth: str, truth_folder: Path | None):
+    def __init__(self, task: InitTask, captures: Photos, clean: Photos, truth: str, truth_folder: Path | None,
+                 start: Start | None = None):
         self.task, self.captures, self.clean, self.truth, self.truth_folder = task, captures, clean, truth, truth_folder
-        self.network = f"photos-{task.arch}"
+        self.start, self.network = start, "photos-start" if start else f"photos-{task.arch}"
+        self.time = "five minutes" if start else "an hour"  # of an idle CPU
         self.size = smaller(task.size, clean.least, 8)  # of a synthetic pair, in pixels of the clean image
         self.cut = smaller(task.cut, captures.least, 8)  # of a patch of large captures
         self.captures_patches = PATCHES * (sum(captures.megapixels) * task.scale**2 > WHOLE)  # how many are cut; 0 for none
@@ -119,7 +142,8 @@ def assumptions(plan: Plan) -> list[str]:
             f"{near['test']} to test it (val, test in sets.photos-captures).",
             f"{_of('clean', plan.clean)} Scenes kept from training: {clean} (val, test, holdout in "
             "sets.photos-clean).",
-            f"network: {task.arch}; its outputs are " + (f"{scale} times " if scale > 1 else "") + "as large as the captures.",
+            f"network: {f'{plan.start.name}, trained already' if plan.start else task.arch}; its outputs are "
+            + (f"{scale} times " if scale > 1 else "") + "as large as the captures.",
             f"recipe: {task.words} `python -m pipeline likeness photos-captures photos` compares your captures with "
             "synthetic ones."]
     if plan.truth == "none":
@@ -138,8 +162,8 @@ def assumptions(plan: Plan) -> list[str]:
         if (largest := photos.megapixels[-1] * times**2) > LARGEST:
             said.append(f"warning: the output of the largest of the {what} has {largest:,.0f} megapixels. Scoring it takes "
                         "many gigabytes of memory. Make large photos smaller, or cut them into several files first.")
-    return said + ["time: the trainings take about an hour on a CPU. The first lines of params.yaml say what to change for a "
-                   "GPU. The first setting to try afterwards is stage2.lambda: `dvc exp run -S stage2.lambda=0.008`."]
+    return said + [f"time: the trainings take about {plan.time} on a CPU. The first lines of params.yaml say what to change "
+                   "for a GPU. The first setting to try afterwards is stage2.lambda: `dvc exp run -S stage2.lambda=0.008`."]
 
 
 def _of(what: str, photos: Photos) -> str:

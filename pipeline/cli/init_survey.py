@@ -1,25 +1,27 @@
 """Look at somebody's folders of photos before a project is made for them: by names and headers, without decoding."""
 from pathlib import Path
 
-from pipeline.cli.init_plan import TASKS, Photos, Plan
+from pipeline.cli.init_plan import TASKS, Photos, Plan, Start, from_start
 from pipeline.core.sources import Ingest, Set
 from pipeline.images.decode import IMAGE_SUFFIXES, BadImage, read_size
 from pipeline.images.find import TRUTH, find_images, has_truth
 from pipeline.images.look_alike import look_alike
 from pipeline.images.splits import name_images, scene_of
+from pipeline.restore.starters import starters
 
 FEWEST = {"captures": 4, "clean": 6}  # scenes: the splits need one or two each
 
 
-def plan_project(task: str, captures: Path, clean: Path, truth: Path | None) -> Plan:
-    """What is chosen for these folders. Raises ValueError for what the task cannot use, with the file, and what is wanted."""
+def plan_project(task: str, captures: Path, clean: Path, truth: Path | None, start: str | None = None) -> Plan:
+    """What is chosen for these folders, and for the network `start`. Raises ValueError for what the task cannot use, with the
+    file, and what is wanted."""
     captures, clean = captures.resolve(), clean.resolve()
     truth = truth.resolve() if truth else None
     below = captures / TRUTH
     if truth == below:
         truth = None
     _apart({"--captures": captures, "--clean": clean} | ({"--truth": truth} if truth else {}))
-    chosen = TASKS[task]
+    chosen, begun = TASKS[task], start and start_of(start, task)
     found = {"captures": survey(captures, "captures"), "clean": survey(clean, "clean")}
     for what, least in (("captures", chosen.least), ("clean", chosen.least * chosen.scale)):
         file, height, width = found[what].smallest
@@ -32,7 +34,23 @@ def plan_project(task: str, captures: Path, clean: Path, truth: Path | None) -> 
     if truth or below.is_dir():
         _check_truth(task, found["captures"], survey(truth or below, "truth"))
     name = "photos-truth" if truth else f"photos-captures/{TRUTH}" if below.is_dir() else "none"
-    return Plan(chosen, found["captures"], found["clean"], name, truth)
+    return Plan(from_start(chosen) if begun else chosen, found["captures"], found["clean"], name, truth, begun)
+
+
+def start_of(name: str, task: str) -> Start:
+    """The network of starters/ of this name, or that of a file. Raises ValueError for one that the task cannot use."""
+    from pipeline.restore.named import alone_in  # torch takes seconds to import
+
+    file = Path(starters().get(name, name))
+    about = alone_in(file)
+    if about is None:
+        raise ValueError(f"--start: got {name}; wanted a file of `export --to safetensors` with one network, or one of "
+                         f"{', '.join(starters()) or 'starters/, which is empty'}")
+    if about["scale"] != TASKS[task].scale:
+        raise ValueError(f"--start: {name} enlarges {about['scale']} times; wanted for {task} is {TASKS[task].scale}")
+    file, root = file.resolve(), Path.cwd()
+    file = file.relative_to(root) if file.is_relative_to(root) else file
+    return Start(file.stem, str(file), about["arch"], about["options"])
 
 
 def survey(folder: Path, what: str) -> Photos:

@@ -16,7 +16,7 @@ EMPTY = ("imports", "calibrations", "fits", "adabn", "unsharpens", "labels", "fi
 HEAD = """\
 # {title}, written by `python -m pipeline init`. `python -m pipeline preset demo` brings the demo back.
 # docs/params.md says what each key means, and has the defaults of keys that are not written here.
-# The trainings take about an hour on a CPU. For a GPU: in stage1 steps 100000, batch 16, lr 0.0002; in stage2 and supervised
+# The trainings take about {time} on a CPU. For a GPU: in stage1 steps 100000, batch 16, lr 0.0002; in stage2 and supervised
 # steps 10000; in all three precision bf16; in networks blocks 16, features 64.
 seed: 1
 threads: 1  # CPU threads of a stage; results with another number differ in the last digits
@@ -39,7 +39,8 @@ def params_text(plan: Plan) -> str:
                   "validate_every": 50}
     large = min(plan.captures.least * plan.task.scale, plan.clean.least) >= 192
     shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": {"niqe_patch": 96 if large else 48}}
-    head = HEAD.format(title=plan.task.title, **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
+    head = HEAD.format(title=plan.task.title, time=plan.time,
+                       **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
     lines = [*_sources(plan), *_networks(plan), *_tests(plan)]
     there = {line.partition(":")[0] for line in lines}
     return head + "\n".join([*lines, "# Sections that are empty here.",
@@ -61,7 +62,7 @@ def _sources(plan: Plan) -> list[str]:
     estimated = _estimated(plan)
     pairs = {"clean": "photos-clean", "recipe": f"photos-{task.recipe}",
              "calibration": "photos" if estimated else "none", "scale": task.scale,
-             "patches": PATCHES if task.recipe == "moire" else 3000, "size": plan.size}
+             "patches": 400 if plan.start else PATCHES if task.recipe == "moire" else 3000, "size": plan.size}
     return [*lines, *_section("sets", sets), *estimated, *_section("pairs", {"photos": pairs})]
 
 
@@ -87,7 +88,11 @@ def _networks(plan: Plan) -> list[str]:
     if screens:
         system |= {"lambda_scale": 0.15, "stage2": {"discriminator": "highpass", "d_lr": 0.001, "d_warmup": 60}}
         oracle |= {"supervised": {"loss": "mse"}}
-    return [*_section("networks", {name: network}),
+    there = _section("networks", {} if plan.start else {name: network})
+    if plan.start:
+        entry = {"file": plan.start.file, "layout": "restage", "arch": plan.start.arch, "options": plan.start.options}
+        there += ["# Stage 1, trained already.", *_section("imports", {name: entry})]
+    return [*there,
             f"# {name}-stage2 learns from the captures and what the teacher makes of them. Clean images keep it sharp.",
             *_section("systems", {name: system}),
             *_section("oracles", {f"{name}-oracle": oracle} if plan.truth != "none" else {})]

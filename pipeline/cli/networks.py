@@ -18,8 +18,8 @@ def restore(
         metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, patterns such as '*.jpg'.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, a folder for several.")],
     model: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="The network: a row of the tables, a folder of models/, or a file of `export --to safetensors`. "
-                             "Given twice, the second restores the output of the first.")] = None,
+        metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, or a file of `export "
+                             "--to safetensors`. Given twice, the second restores the output of the first.")] = None,
     system: System = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
         help="Format of the files in the output folder. Default: that of each photo; PNG for BMP and HEIC.")] = None,
@@ -54,6 +54,7 @@ def restore(
     from pipeline.restore.batch import restore_all
     from pipeline.restore.plan import plan
     from pipeline.restore.restorer import Restorer
+    from pipeline.restore.starters import starters
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
@@ -64,7 +65,7 @@ def restore(
                             strength=strength, blend=blend, mask=mask)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         trained = sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path))
-        fail(f"{error} (networks in {MODELS}/: {', '.join(trained) or 'none'})")
+        fail(f"{error} (networks in {MODELS}/: {', '.join(trained) or 'none'}; starters: {', '.join(starters()) or 'none'})")
     if restorer.remark:
         typer.echo(restorer.remark)
     tile = restorer.tile
@@ -129,7 +130,8 @@ def import_(
     """Use a network that somebody else has trained as stage 1. See docs/networks.md.
 
     Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR,
-    KAIR, Real-ESRGAN (compact), NAFNet and UHDM, and with the package spandrel those of many other projects.
+    KAIR, Real-ESRGAN (compact), NAFNet and UHDM, files of `export --to safetensors` that hold one network, and with the
+    package spandrel those of many other projects.
 
     \b
     Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official
@@ -140,15 +142,18 @@ def import_(
     from pipeline.core.presets import merge
     from pipeline.core.reading import parse_yaml, read_text
     from pipeline.nets.layouts.files import read_weights
-    from pipeline.nets.layouts.names import recognise, remarks
+    from pipeline.nets.layouts.names import OWN, recognise, remarks
     from pipeline.restore.manifest import read_manifest
-    from pipeline.restore.named import saw_truth
+    from pipeline.restore.named import alone_in, saw_truth
     from pipeline.stages.convert import convert
 
     try:
         if name in graph(load()).nodes:
             fail(f"{name}: there is a network of this name; choose another, or remove its entry from {PARAMS_FILE}")
-        layout, arch, options = recognise(read_weights(file)) or ("spandrel", "spandrel", {})
+        if own := alone_in(file):
+            layout, arch, options = OWN, own["arch"], own["options"]
+        else:
+            layout, arch, options = recognise(read_weights(file)) or ("spandrel", "spandrel", {})
         path, root = file.resolve(), Path.cwd()
         path = path.relative_to(root) if path.is_relative_to(root) else path
         entry = {"file": str(path), "layout": layout, "arch": arch, "options": options}

@@ -25,8 +25,9 @@ class Import(Strict):
     """A network that somebody else has trained, in place of one of stage 1. `python -m pipeline import` writes the entry."""
     file: str
     """The file of weights."""
-    layout: Literal["edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet", "uhdm", "spandrel"]
-    """The project whose names the weights in the file have. spandrel: any that the package spandrel reads."""
+    layout: Literal["edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet", "uhdm", "spandrel", "restage"]
+    """The project whose names the weights in the file have. spandrel: any that the package spandrel reads. restage: a file of
+    `export --to safetensors`, such as those in starters/."""
     arch: Name
     """The architecture: a file of pipeline/nets without its ending."""
     options: dict[str, Any]

@@ -116,13 +116,28 @@ def read_row(file: Path | str, device: torch.device | str = "cpu") -> Model:
 
 def saw_truth(file: Path | str) -> bool:
     """Whether a file of weights says that truth reached them; only one of `write_row` can."""
+    return bool(_header(file).get("saw_truth"))
+
+
+def alone_in(file: Path | str) -> dict | None:
+    """The manifest of the one network in a file of `write_row`; None for any other file. Raises ValueError where the file holds
+    several."""
+    networks = _header(file).get("networks", {})
+    if len(networks) > 1:
+        raise ValueError(f"{file}: holds {len(networks)} networks ({', '.join(networks)}), wanted one")
+    return next(iter(networks.values()), None)
+
+
+def _header(file: Path | str) -> dict:
+    """What `write_row` tells of a file; empty for a file of something else, or a damaged one: who reads its weights says so."""
     if Path(file).suffix != ".safetensors" or not Path(file).is_file():
-        return False
+        return {}
     try:
         with safe_open(file, framework="pt") as handle:
-            return bool(json.loads((handle.metadata() or {}).get(KEY, "{}")).get("saw_truth"))
-    except (SafetensorError, ValueError, AttributeError):
-        return False  # who reads its weights says what is wrong
+            header = json.loads((handle.metadata() or {}).get(KEY, "{}"))
+    except (SafetensorError, ValueError):
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _network(name: str, manifests: dict[str, dict], weights: dict[str, torch.Tensor]) -> nn.Module:

@@ -24,6 +24,7 @@ from pipeline.restore.photo import read_photo
 from pipeline.restore.pixels import quantise
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.side_by_side import write_side_by_side
+from pipeline.restore.starters import file_or_name
 from pipeline.restore.tiles import aligned, in_one_pass, largest, restore_into, usual_tile
 
 IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
@@ -52,9 +53,9 @@ class Begun:
 
 
 class Restorer:
-    """`names`: networks below `models`, rows of params.yaml, or files of rows that `export --to safetensors` wrote; each takes
-    what the one before it made. An entry of `zssr` stands alone: it has no network, but learns one from each photo, whole
-    (`model` is None then).
+    """`names`: networks below `models`, starters, rows of params.yaml, or files of rows that `export --to safetensors` wrote;
+    each takes what the one before it made. An entry of `zssr` stands alone: it has no network, but learns one from each photo,
+    whole (`model` is None then).
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. `strength`: 0 gives the photo, 1 the restoration, up to 1.5 more than that. `blend`: another
@@ -67,6 +68,7 @@ class Restorer:
                  ensemble: bool = False, tile: int | None = None, strength: float = 1, blend: tuple[str, float] | None = None,
                  mask: Path | str | None = None):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
+        names = tuple(file_or_name(name, models) for name in names)
         self.names = [Path(name).name if is_file(name) else name for name in names]
         self.mask = read_mask(mask, MASK_MEGAPIXELS) if mask else None
         self.mixed = {"strength": strength} if strength != 1 else {}
@@ -83,6 +85,7 @@ class Restorer:
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         model = named(*names, models=models, device=pick(name=device))
         if blend:
+            blend = file_or_name(blend[0], models), blend[1]
             model = blend_of(model, named(blend[0], models=models, device=model.device), blend[1])
             self.mixed["blend"] = [hashes_of(blend[0], models=models), blend[1]]
         model = Turned(model) if ensemble else model

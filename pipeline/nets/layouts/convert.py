@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.nets.build import build
-from pipeline.nets.layouts.names import LAYOUTS, Layout
+from pipeline.nets.layouts.names import LAYOUTS, OWN, Layout
 
 LEVELS = 255  # the range of our EDSR and RCAN inside
 
@@ -32,7 +32,7 @@ def converted_network(state: dict[str, Tensor], project: str, arch: str, options
         if got.is_floating_point() != wanted.is_floating_point():
             raise ValueError(f"key {name} is of {got.dtype}, wanted {wanted.dtype}")
     network.load_state_dict(ours | {our_name: state[name] for name, our_name in theirs.items()})
-    if "sub_mean.bias" in theirs:
+    if "sub_mean.bias" in theirs and project != OWN:
         _bring_to_levels(network)
     return network.eval()
 
@@ -50,6 +50,8 @@ def exported(network: nn.Module, project: str, arch: str, options: dict) -> dict
 
 def layout_of(project: str, arch: str) -> Layout:
     """Raises ValueError when the project has no such network."""
+    if project == OWN:
+        return Layout((), lambda state: {})  # its own names; the options are in the header
     if (project, arch) not in LAYOUTS:
         projects = [other for other, one in LAYOUTS if one == arch]
         raise ValueError(f"layout {project!r}: none for arch {arch}; for that there is {', '.join(projects) or 'none'}")

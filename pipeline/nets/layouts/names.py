@@ -10,6 +10,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 State = dict[str, Tensor]
+OWN = "restage"  # the layout of files that `export --to safetensors` wrote
 WIDE = 256  # features from which EDSR's authors scale the residuals, and by how much
 WIDE_SCALE = 0.1
 COMPACT_BODY = r"body\.(\d+)\.weight"
@@ -181,6 +182,8 @@ def recognise(state: State) -> tuple[str, str, dict] | None:
 
 def remarks(project: str, arch: str, options: dict) -> list[str]:
     """What the weights of a network could not tell, and what was taken."""
+    if project == OWN:
+        return []
     said = []
     if arch == "edsr":
         said.append(f"res_scale is not in such files; taken as {options['res_scale']:g}, as its authors have at this width: "

@@ -1,0 +1,70 @@
+"""The networks of starters/: found by name, restored with and imported."""
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT
+from networks import seasoned
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from pipeline.cli.app import app
+from pipeline.core.params import load
+from pipeline.restore import starters
+from pipeline.restore.named import alone_in, write_row
+from pipeline.restore.network import save_network
+from pipeline.restore.restorer import Restorer
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (13, 22, 3), np.uint8)
+OPTIONS = {"scale": 2, "layers": 1, "features": 8}
+
+
+def save(folder: Path, name: str, seed: int) -> None:
+    save_network(folder / name, seasoned("compact", OPTIONS, seed), "compact", OPTIONS, {})
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch) -> Path:
+    """A folder of starters with one, `starter-x2`, and an empty one of models that is the present one."""
+    monkeypatch.setattr(starters, "FOLDER", tmp_path / "starters")
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "made", "starter-x2", 1)
+    write_row(tmp_path / "starters/starter-x2.safetensors", "starter-x2", "starter-x2", tmp_path / "made")
+    return tmp_path / "starters"
+
+
+def test_a_name_restores_as_its_file_does(shipped):
+    wanted = Restorer("starter-x2", models=shipped.parent / "made")(IMAGE)
+    assert wanted.shape == (26, 44, 3) and wanted.std() > 0
+    for name in ("starter-x2", shipped / "starter-x2.safetensors"):
+        assert np.array_equal(Restorer(name)(IMAGE), wanted)
+    assert np.array_equal(Restorer("starter-x2", blend=("starter-x2", 0.5))(IMAGE), wanted)
+
+
+def test_a_network_of_the_project_goes_before_a_starter(shipped):
+    save(Path("models"), "starter-x2", 2)
+    assert not np.array_equal(Restorer("starter-x2")(IMAGE), Restorer(shipped / "starter-x2.safetensors")(IMAGE))
+
+
+def test_an_unknown_name_is_told_what_there_is(shipped):
+    cv2.imwrite("photo.png", IMAGE)
+    done = CliRunner().invoke(app, ["restore", "photo.png", "-o", "out.png", "--model", "starter-x8"])
+    assert done.exit_code == 1 and "starters: starter-x2" in done.stderr
+
+
+def test_a_starter_becomes_a_network_of_the_project(shipped):
+    shutil.copy(ROOT / "params.yaml", ".")
+    file = shipped / "starter-x2.safetensors"
+    done = CliRunner().invoke(app, ["import", str(file), "--as", "mine"], catch_exceptions=False)
+    assert done.exit_code == 0 and load().imports["mine"].layout == "restage", done.output
+    ours, theirs = (load_file(f"{folder}/network.safetensors") for folder in ("models/mine", "made/starter-x2"))
+    assert ours.keys() == theirs.keys() and all((ours[key] == theirs[key]).all() for key in ours)
+
+
+def test_a_file_of_several_networks_is_not_imported(shipped):
+    save(shipped.parent / "made", "second", 3)
+    write_row("two.safetensors", "row", {"chain": ["starter-x2", "second"]}, shipped.parent / "made")
+    with pytest.raises(ValueError, match="two.safetensors: holds 2 networks .second, starter-x2., wanted one"):
+        alone_in("two.safetensors")
