@@ -30,7 +30,7 @@ from pipeline.report.svg import chart
 from pipeline.report.tables import cells, conventions, figures, not_computed, reached, scored
 from pipeline.report.tradeoff import plots
 from pipeline.report.verdict import LEVELS, Verdict, apart, decide
-from pipeline.score.names import CHOICE_SET, STRENGTHS, TEST_SETS
+from pipeline.score.names import CHOICE_SET, STRENGTH_IMAGES, STRENGTHS, TEST_SETS
 from pipeline.score.registry import METRICS, diagnostics
 
 WEB = Path(__file__).with_name("web")
@@ -113,7 +113,7 @@ def _group(sources: Sources, task: str, tests: str, compared: list[Section], bud
             "warning": of_another_kind(params, tests),
             "builtin": captures if where == "captures" and Path(params.sets[captures].folder).is_relative_to(BUILTIN) else "",
             "controls": any(kind[row] == "control" and where in sets for row, sets in group.rows.items()),
-            "strengths": _strengths(group, found.row),
+            "strengths": _strengths(group, found.row), "strength_images": STRENGTH_IMAGES,
             "summary": summary.entry(params.tasks[task].title, tests if several else "", found, group),
             "cameras": cameras(params, captures, sources.calibrations),
             "plots": [Markup(plot) for plot in plots(sources.graph, task, tests, group, where, kind)],

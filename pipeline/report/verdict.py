@@ -97,7 +97,7 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
     _against_input(found, nearest_input(params, tests, group, test_set, inputs, metric), paired)
     if len(paired.scenes) < FEW_SCENES:
         found.reasons.append(f"Few scenes ({len(paired.scenes)}): all of this is rough.")
-    found.reasons += _other_sides(scores, found, paired)
+    found.reasons += _other_sides(scores, found, paired) + _over_bicubic(params, usable, group, found, paired)
     return found
 
 
@@ -147,6 +147,21 @@ def _other_sides(scores: dict[str, dict[str, float]], found: Verdict, paired: Pa
         words = ", ".join(interval_in_words(name, difference) for name, difference in differences.items())
         doubt = ", which needs no truth but is fooled by sharpening and noise" if METRICS[metric].family == "blind" else ""
         said.append(f"By {METRICS[metric].title}{doubt}, it would be `{row}`: against `{found.row}`, {words}.")
+    return said
+
+
+def _over_bicubic(params: Params, usable: list[str], group: Scores, found: Verdict, paired: Paired) -> list[str]:
+    """What it gains over stage 1 on bicubic pairs, as most enlarging networks are trained; nothing on images that were reduced
+    so themselves."""
+    said = []
+    for row in usable if found.test_set.startswith("captures") else ():
+        network = params.networks.get(group.networks[row][0]) if len(group.networks[row]) == 1 else None
+        pairs = params.pairs.get(network.inputs.split("/")[1]) if network and network.inputs.startswith("pairs/") else None
+        if row != found.row and pairs and params.recipes[pairs.recipe].kind == "bicubic":
+            metrics = dict.fromkeys([*of_family("fidelity")[:1], found.metric])
+            differences = minus(paired, found.row, row, list(metrics))
+            words = ", ".join(interval_in_words(name, difference) for name, difference in differences.items())
+            said.append(f"Over `{row}`, stage 1 on bicubic pairs, it gains {words}.")
     return said
 
 

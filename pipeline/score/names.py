@@ -8,6 +8,7 @@ from pipeline.core.settings import Bench
 TEST_SETS = ("captures", "captures-far", "synthetic", "captures-val", "synthetic-val")
 CONTROL_SETS = ("captures-val", "captures")  # where the controls are scored, and where the critic and the diagnostics speak
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)  # of a restoration, as `restore --strength` has them, that rows are scored at
+STRENGTH_IMAGES = 8  # of a test set at most; each is scored as often as there are strengths, so all would take hours
 CHOICE_SET = "captures-val"  # where a network is chosen, by what needs no truth
 
 

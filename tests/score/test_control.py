@@ -100,3 +100,13 @@ def test_strengths_are_on_the_line_from_input_to_output(tmp_path):
     wanted = [round(20 * np.log10(255 / levels), 4) for levels in off]
     assert strength_curves(scorer, inputs, outputs, targets) == {"psnr": wanted}
     assert strength_curves(scorer, inputs, targets, targets) == {}  # infinite at 1
+
+
+def test_strengths_are_of_eight_images_spread_over_a_large_set(tmp_path):
+    names = "abcdefghijklmno"  # of these 15 every second one counts
+    for part, level in (("inputs", 100), ("outputs", 132), ("targets", 128)):
+        write_shard(tmp_path / part, {name: np.full((9, 11, 3), level + k % 2, np.uint8) for k, name in enumerate(names)})
+    inputs, outputs, targets = (Shard(tmp_path / name) for name in ("inputs", "outputs", "targets"))
+    seen = []
+    scorer = SimpleNamespace(measures={"psnr": lambda image, target: seen.append(int(target[0, 0, 0])) or 1.0})
+    assert strength_curves(scorer, inputs, outputs, targets) == {"psnr": [1.0] * 7} and seen == [128] * 8 * 7
