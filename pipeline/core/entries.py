@@ -127,11 +127,14 @@ class Chain(Strict):
 
 class Ensemble(Strict):
     """The mean of the outputs of two networks of the same scale, as one network. Either may be a chain or an ensemble itself;
-    each network of an inner ensemble counts as much as the others."""
+    each network of an inner mean counts as much as the others. With `below`, the outputs are joined by bands instead."""
     first: Name
     """One network."""
     second: Name
     """The other network."""
+    below: NonNegative = 0
+    """Sigma of a Gaussian in output pixels. What it keeps of an image comes from `first`, and the rest, which is finer, from
+    `second`. 0 is the mean of both."""
 
 
 class Task(Strict):

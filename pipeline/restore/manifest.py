@@ -1,7 +1,7 @@
 """`models/<name>/manifest.json`: what a network is and what made it, or why it could not be made. Without torch.
 
-The manifest of a chain or an ensemble names two others in `parts`. The *tree* of a network is its name, {"chain": [tree, ...]}
-or {"mean": [tree, ...]}, as it can be written as JSON.
+The manifest of a chain or an ensemble names two others in `parts`. The *tree* of a network is its name, {"chain": [tree, ...]},
+{"mean": [tree, ...]} or {"bands SIGMA": [coarse tree, fine tree]}, as it can be written as JSON.
 """
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from pipeline.core.files import read_json, write_json
 
 FORMAT = 1  # of a manifest and its weights. One without this field is of format 1.
 TREES = {"chain": "chain", "ensemble": "mean"}  # `arch` of what is made of other networks -> its key in a tree
+
+BANDS = "bands"
 
 
 class AbsentNetwork(Exception):
@@ -47,6 +49,8 @@ def tree_of(name: str, models: Path | str = "models") -> str | dict:
     if kind is None:
         return name
     trees = [tree_of(part, models) for part in manifest["parts"]]
+    if "below" in manifest:
+        return {f"{BANDS} {manifest['below']:g}": trees}
     parts = [part for tree in trees for part in (tree[kind] if isinstance(tree, dict) and kind in tree else [tree])]
     if kind == "mean":
         parts = [part for i, part in enumerate(parts) if part not in parts[:i]]
@@ -65,4 +69,12 @@ def in_words(tree: str | dict) -> str:
     if isinstance(tree, str):
         return tree
     (kind, parts), = tree.items()
-    return " -> ".join(map(in_words, parts)) if kind == "chain" else f"mean of ({', '.join(map(in_words, parts))})"
+    words = [in_words(part) for part in parts]
+    if kind.startswith(BANDS):
+        return f"(what is coarser than {sigma_of(kind):g} pixels of {words[0]}, the rest of {words[1]})"
+    return " -> ".join(words) if kind == "chain" else f"mean of ({', '.join(words)})"
+
+
+def sigma_of(kind: str) -> float:
+    """The Gaussian's, in output pixels, of a tree's key `bands SIGMA`."""
+    return float(kind.removeprefix(BANDS))

@@ -1,4 +1,4 @@
-"""What restores an image: one network, several one behind the other, the mean of several, or what is made of these in turn.
+"""What restores an image: one network, several one behind the other, the mean or bands of several, or what is made of these.
 
 A convolution sees a neighbourhood, so a window with a margin as wide as all layers see together gives its middle exactly: such
 a model is exact in tiles. Some layers see all they are given: the channel attention of RCAN, instance and group norm. Nor is a
@@ -13,10 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.restore.manifest import sigma_of
 from pipeline.restore.trimmed import Region, all_of, architecture, grown, trimmed
 
 # Kinds of layers by name: with an import of nets/, an edit of one architecture would label and score all networks anew.
 SEES_ALL = {"ChannelAttention", "InstanceNorm2d", "GroupNorm", "AdaptiveAvgPool2d"}
+SIGMAS = 4  # standard deviations that a Gaussian is cut at
 WIDEST = 64  # input pixels of margin where tiles are not exact: RCAN's convolutions reach 400, but what they see there is faint
 
 
@@ -91,6 +93,25 @@ class _Mean(Model):
         return sum(model(x, keep) for model in self.parts) / len(self.parts)
 
 
+class _Bands(Model):
+    """Two models' answers in one: of the first what a Gaussian of `sigma` output pixels keeps, of the second the rest."""
+
+    def __init__(self, models: Sequence[Model], sigma: float):
+        scale, multiple, reach = models[0].scale, lcm(*(model.multiple for model in models)), ceil(SIGMAS * sigma)
+        self.around = ceil(reach / scale / multiple) * multiple  # input pixels around what is kept that the Gaussian sees
+        super().__init__(models, scale, multiple, max(model.radius for model in models) + self.around,
+                         sum((model.networks for model in models), []))
+        taps = torch.exp(-(torch.arange(-reach, reach + 1, device=self.device) / sigma) ** 2 / 2)
+        self.register_buffer("taps", (taps / taps.sum()).repeat(3, 1, 1, 1))
+
+    def forward(self, x, keep=None):
+        part = keep and grown(keep, self.around, x.shape[2:])
+        coarse, fine = (model(x, part) for model in self.parts)
+        reach = self.taps.shape[3] // 2
+        kept = F.pad(coarse - fine, (reach, reach, reach, reach), mode="replicate")
+        return fine + F.conv2d(F.conv2d(kept, self.taps, groups=3), self.taps.transpose(2, 3), groups=3)
+
+
 class _Wrapped(Model):
     """Another model, called in another way."""
 
@@ -139,12 +160,21 @@ def mean_of(models: Sequence[Model], shares: Sequence[float] | None = None) -> M
     return _Mean(models, shares) if len(models) > 1 else models[0]
 
 
+def bands_of(models: Sequence[Model], sigma: float) -> Model:
+    """What is coarser than a Gaussian of `sigma` output pixels from the first of two models, the rest from the second. Raises
+    ValueError when they enlarge differently."""
+    if len({model.scale for model in models}) != 1:
+        raise ValueError(f"bands are of models that enlarge alike, got scales {[model.scale for model in models]}")
+    return _Bands(models, sigma)
+
+
 def assembled(tree: str | dict, networks: dict[str, Model]) -> Model:
     """What a tree of manifest.py says, made of networks by name."""
     if isinstance(tree, str):
         return networks[tree]
     (kind, parts), = tree.items()
-    return {"chain": chain, "mean": mean_of}[kind]([assembled(part, networks) for part in parts])
+    make = {"chain": chain, "mean": mean_of}.get(kind) or partial(bands_of, sigma=sigma_of(kind))
+    return make([assembled(part, networks) for part in parts])
 
 
 def in_bf16(model: Model) -> Model:

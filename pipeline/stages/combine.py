@@ -1,5 +1,5 @@
-"""A network that is made of others, one behind the other (SECTION `chains`) or the mean of several (`ensembles`), and not
-trained: `python -m pipeline.stages.combine SECTION KEY`. Its manifest names them; their weights stay where they are.
+"""A network that is made of others and not trained: one behind the other (SECTION `chains`), or the mean or the bands of two
+(`ensembles`): `python -m pipeline.stages.combine SECTION KEY`. Its manifest names them; their weights stay where they are.
 """
 from pathlib import Path
 
@@ -26,9 +26,10 @@ def main(section: str, key: str) -> None:
     if section == "ensembles" and first != second:
         raise ValueError(f"ensembles.{key}: {names[0]} enlarges {first} times and {names[1]} {second} times; wanted one scale")
     weights = dict(zip(names, (part["weights"] for part in parts)))
+    how = {"below": entry.below} if section == "ensembles" and entry.below else {}
     write_json(output / "manifest.json", {
         "format": FORMAT, "arch": ARCH[section], "parts": names, "scale": first * second if section == "chains" else first,
-        "weights": sha256_of([ARCH[section], names, weights]), "made": {"parts": weights}})
+        "weights": sha256_of([ARCH[section], names, weights, *how.values()]), "made": {"parts": weights}} | how)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 import json
+from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,11 @@ from networks import in_one_pass, seasoned
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from pipeline.core.files import write_json
 from pipeline.nets.build import build
-from pipeline.restore.manifest import AbsentNetwork, save_absent
-from pipeline.restore.model import Turned, chain, mean_of, model_of
-from pipeline.restore.named import KEY, named, read_row, write_row
+from pipeline.restore.manifest import AbsentNetwork, leaves, save_absent, tree_of
+from pipeline.restore.model import Turned, bands_of, chain, mean_of, model_of
+from pipeline.restore.named import KEY, hashes_of, named, read_row, write_row
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import quantise
 from pipeline.restore.tiles import ONE_PASS, restore
@@ -74,6 +77,37 @@ def test_means_and_chains_compose(kind):
     assert model.multiple == 2 and model.exact
     for tile in (16, None):
         check(model, wanted, image, tile)
+
+
+@pytest.mark.parametrize("scale, sigma, shape", [(1, 2.0, (61, 43)), (1, 0.7, (5, 9)), (2, 3.3, (23, 38))])
+def test_bands_are_split_as_opencv_blurs(scale, sigma, shape):
+    coarse = seasoned("edsr", DOUBLE if scale == 2 else SAME)
+    fine = seasoned("edsr", DOUBLE | {"blocks": 2}, 1) if scale == 2 else seasoned("dncnn", {"layers": 3, "features": 6}, 1)
+    image = smooth_image(np.random.default_rng(0), *shape)
+    model = bands_of([model_of(coarse), model_of(fine)], sigma)
+    low, high = (in_one_pass([network], image) for network in (coarse, fine))
+    reach = 2 * int(np.ceil(4 * sigma)) + 1
+    blur = partial(cv2.GaussianBlur, ksize=(reach, reach), sigmaX=sigma, borderType=cv2.BORDER_REPLICATE)
+    for tile in (16, None):
+        check(model, blur(low) + high - blur(high), image, tile)
+    assert model.exact and model.margin >= reach // 2 // scale
+
+
+def test_bands_of_networks_below_models(tmp_path, monkeypatch):
+    """As the stage makes them, in a file of their own, and as a part of something else."""
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("one", 0), ("two", 1)):
+        save_network(tmp_path / "models" / name, seasoned("edsr", SAME, seed), "edsr", SAME, {})
+    write_json("models/both/manifest.json", {"format": 1, "arch": "ensemble", "parts": ["one", "two"], "below": 1.5})
+    write_json("models/more/manifest.json", {"format": 1, "arch": "chain", "parts": ["both", "one"]})
+    tree = tree_of("more")
+    assert tree == {"chain": [{"bands 1.5": ["one", "two"]}, "one"]} and leaves(tree) == ["one", "two", "one"]
+    image = smooth_image(np.random.default_rng(0), 31, 22)
+    wanted = restore(chain([bands_of([named("one"), named("two")], 1.5), named("one")]), image, "float32")
+    write_row("row.safetensors", "row", tree)
+    for model in (named("more"), named("row.safetensors")):
+        np.testing.assert_allclose(restore(model, image, "float32"), wanted, atol=1e-6)
+    assert len(set(map(str, (hashes_of("both"), hashes_of("one"), hashes_of("two"))))) == 3
 
 
 def test_a_mean_of_one_is_itself_and_of_other_scales_none():
