@@ -27,14 +27,13 @@ def gained(found: Verdict) -> str:
         parts.append(f"{found.gain} over " + ("the input" if found.nearest == found.input else f"`{found.nearest}`"))
     if found.beyond:
         gain = found.beyond.removeprefix(heading(found.metric) + " ") if parts else found.beyond
-        best = f", of which `{found.control}` is the best" if found.control else ""
-        if found.start:  # the best row is no longer the one to use
-            parts.append(f"the best of its further trainings is {gain} over plain filters on it{best}")
-        else:
-            parts.append(f"{gain} over plain filters{best}")
+        best = f" (the best is `{found.control}`)" if found.control else ""
+        # where the row to use is a stage 1, what was compared with filters is the best that was trained on from it
+        parts.append(f"further training gains {gain} over plain filters on its output{best}" if found.start else
+                     f"{gain} over plain filters{best}")
     elif found.metric:
         parts.append("plain filters were not scored beside it" if parts else "what it gains was not measured")
-    return ", ".join(parts)
+    return "; ".join(parts)
 
 
 def entry(title: str, tests: str, found: Verdict, group: Scores) -> dict:

@@ -23,10 +23,10 @@ def test_a_row_is_to_be_used_only_where_it_gains(level, words):
 
 
 def test_gains_are_told_over_the_input_and_over_plain_filters():
-    assert gained(FOUND) == ("PSNR ↑ +1.00 [+0.50, +1.50] over the input, +0.40 [+0.20, +0.60] over plain filters, of which "
-                             "`ours+blur1` is the best")
+    assert gained(FOUND) == ("PSNR ↑ +1.00 [+0.50, +1.50] over the input; +0.40 [+0.20, +0.60] over plain filters (the best is "
+                             "`ours+blur1`)")
     toned = Verdict("clear", metric="psnr", row="ours", input="input", nearest="input+tone", gain="PSNR ↑ +1 [a, b]")
-    assert gained(toned) == "PSNR ↑ +1 [a, b] over `input+tone`, plain filters were not scored beside it"
+    assert gained(toned) == "PSNR ↑ +1 [a, b] over `input+tone`; plain filters were not scored beside it"
     assert gained(Verdict("clear", metric="psnr", row="ours", beyond=FOUND.beyond)) == f"{FOUND.beyond} over plain filters"
     assert gained(Verdict("clear", metric="psnr", row="ours")) == "what it gains was not measured"
     assert gained(Verdict("none")) == ""
@@ -47,7 +47,7 @@ def test_it_has_25_lines_at_most_and_cuts_no_name():
             told = [line for line in found if line.startswith("  metric ")]
             assert len(told) == reasons or f"  and {reasons - len(told)} more" in found
     whole = [*lines([item], [], ["the page"])]
-    assert whole == [f"Task: use {name} (clear)", "  PSNR ↑ +1 over the input, plain filters were not scored beside it", "",
+    assert whole == [f"Task: use {name} (clear)", "  PSNR ↑ +1 over the input; plain filters were not scored beside it", "",
                      "the page"]
 
 
