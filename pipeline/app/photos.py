@@ -40,6 +40,9 @@ class Photos:
             if gone():
                 raise Gone
         try:
+            if gone():
+                raise Gone
+            self.shares[job] = 0
             (task,), _ = plan([photo], photo.parent / "restored")
             restorer = self._loaded(name).at(strength)
             begun = restorer.begin(photo, task.target, max_megapixels=self.max_megapixels)
@@ -48,9 +51,8 @@ class Photos:
             def advance(pixels: float) -> None:
                 if gone():
                     raise Gone
-                self.shares[job] = self.shares.get(job, 0) + pixels / (height * width)
+                self.shares[job] += pixels / (height * width)
 
-            advance(0)
             remarks = restorer.finish(begun, advance=advance)
             return task.target, [*([restorer.remark] if restorer.remark else []), *remarks]
         finally:

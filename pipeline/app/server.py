@@ -50,9 +50,11 @@ class Server(ThreadingHTTPServer):
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def server_close(self) -> None:
-        self.ended = True  # which a restoration that is under way looks at after each tile
+        """Waits for the tile of a photo that is being restored: left alone in its thread, it would crash the end of Python."""
+        self.ended = True
         super().server_close()
-        self.folder.cleanup()  # errors are ignored: a restoration may still write there
+        with self.photos.turn:
+            self.folder.cleanup()
 
     def handle_error(self, request, client_address) -> None:
         """Nothing is printed when a page has closed its connection, or this server its folder."""

@@ -12,7 +12,7 @@
     if (element[key].startsWith("blob:")) URL.revokeObjectURL(element[key]);
     element[key] = URL.createObjectURL(blob);
   };
-  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  const inWords = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
 
   async function post(path, values, body, signal) {
     let answer;
@@ -46,7 +46,7 @@
     complain("");
     say(files.length > 1 ? `One photo at a time: this is the first of ${files.length}. python -m pipeline restore takes folders.` : "");
     get("photo-name").textContent = photo.name;
-    get("photo-about").textContent = `${megabytes(photo.size)}. Drop or choose another to replace it.`;
+    get("photo-about").textContent = `${inWords(photo.size)}. Drop or choose another to replace it.`;
     go.disabled = !row.value;
     const thumbnail = get("thumbnail");
     thumbnail.hidden = true;
@@ -104,7 +104,7 @@
     const [before, after, link] = ["before", "after", "download"].map(get);
     point(link, "href", result);
     link.download = `${photo.name.replace(/\.[^.]*$/, "")}-restored${about.suffix}`;
-    link.textContent = `Download (${megabytes(result.size)})`;
+    link.textContent = `Download (${inWords(result.size)})`;
     get("notes").replaceChildren(...about.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
     get("after-name").textContent = `${asked.row}, strength ${asked.strength}`;
     get("result").hidden = false;
@@ -134,12 +134,12 @@
 
   function move() {
     const seen = Math.min(stack.offsetWidth, pane.clientWidth);
+    const beside = (pane.clientWidth - seen) / 2; // the picture, where it is narrower than the pane
     const x = seen * cut.value / 100;
     stack.style.setProperty("--cut", `${pane.scrollLeft + x}px`);
-    view.style.setProperty("--line", `${Math.max(0, (pane.clientWidth - stack.offsetWidth) / 2) + x}px`);
-    for (const [name, bar] of [["--bar-x", pane.offsetWidth - pane.clientWidth], ["--bar-y", pane.offsetHeight - pane.clientHeight]]) {
-      view.style.setProperty(name, `${bar}px`); // the bars for scrolling, which nothing is to lie on
-    }
+    const [right, bottom] = [pane.offsetWidth - seen - beside, pane.offsetHeight - pane.clientHeight]; // with bars for scrolling
+    const places = { line: beside + x, left: beside, right, bottom };
+    for (const [name, value] of Object.entries(places)) view.style.setProperty(`--${name}`, `${value}px`);
     cut.setAttribute("aria-valuetext", `left ${Math.round(cut.value)} %: before, right: after`);
   }
 
