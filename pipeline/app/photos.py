@@ -12,6 +12,7 @@ from pipeline.restore.named import hashes_of
 from pipeline.restore.photo import read_photo
 from pipeline.restore.plan import plan
 from pipeline.restore.restorer import Restorer
+from pipeline.restore.starters import file_or_name
 
 KEEP = 2**30  # bytes of what networks answered: 89 megapixels of a result
 WAIT = 0.2  # seconds between two looks at whether the page still waits
@@ -73,7 +74,7 @@ class Photos:
 
     def _loaded(self, name: str) -> Restorer:
         """The network, which stays in memory until another is asked for, or until it was trained anew."""
-        if self.name != name or self.restorer.weights != hashes_of(name, models=self.models):
+        if self.name != name or self.restorer.weights != hashes_of(file_or_name(name, self.models), models=self.models):
             self.restorer = None  # before the next is loaded, for its memory
             self.name, self.restorer = name, Restorer(name, models=self.models, keep=KEEP)
         return self.restorer

@@ -26,14 +26,15 @@ def app_(
     from pipeline.app.photos import Photos
     from pipeline.app.server import open_server
     from pipeline.core.stop import Stop
-    from pipeline.restore.rows import rows
+    from pipeline.restore.rows import rows, trained
 
     def offered() -> list[dict]:
-        """The networks to choose from, those first that `dvc repro select` chose."""
-        chosen = {choice.get("chosen") for choice in choices().values()}
-        found = [{"name": name, "scale": manifest["scale"], "chosen": name in chosen}
-                 for name, manifest in rows(MODELS).items()]
-        return sorted(found, key=lambda row: not row["chosen"])
+        """The networks to choose from, in groups: those first that `dvc repro select` chose."""
+        chosen, own = {choice.get("chosen") for choice in choices().values()}, trained(MODELS)
+        groups = ("Chosen by the run, without truth", f"Networks of {MODELS}/", "Starters, which come along")
+        found = [{"name": name, "scale": manifest.get("scale", 1),
+                  "group": groups[0 if name in chosen else 1 if name in own else 2]} for name, manifest in rows(MODELS).items()]
+        return sorted(found, key=lambda row: groups.index(row["group"]))
 
     if not offered():
         fail(f"no trained network in {MODELS}/: `make repro` trains those of params.yaml")

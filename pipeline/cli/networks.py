@@ -52,8 +52,6 @@ def restore(
     from pipeline.restore.batch import restore_all
     from pipeline.restore.plan import plan
     from pipeline.restore.restorer import Restorer
-    from pipeline.restore.rows import trained
-    from pipeline.restore.starters import starters
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
@@ -63,8 +61,7 @@ def restore(
         restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
                             strength=strength, blend=blend, mask=mask)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
-        networks, others = ", ".join(trained(MODELS)), ", ".join(starters())
-        fail(f"{error} (networks in {MODELS}/: {networks or 'none'}; starters: {others or 'none'})")
+        fail(f"{error} ({_networks_here()})")
     if restorer.remark:
         typer.echo(restorer.remark)
     tile = restorer.tile
@@ -72,6 +69,13 @@ def restore(
     if restorer.tile != tile:
         typer.echo(f"memory ran out, so the rest was restored in tiles of {restorer.tile} pixels instead of {tile}")
     _tell(outcome, len(jobs), passed)
+
+
+def _networks_here() -> str:
+    from pipeline.restore.rows import trained
+    from pipeline.restore.starters import starters
+
+    return f"networks in {MODELS}/: {', '.join(trained(MODELS)) or 'none'}; starters: {', '.join(starters()) or 'none'}"
 
 
 def _tell(outcome, photos: int, passed: str) -> None:

@@ -14,6 +14,5 @@ def trained(models: Path | str) -> dict[str, dict]:
 
 
 def rows(models: Path | str) -> dict[str, dict]:
-    """The same, and the starters: what `Restorer` takes by name."""
-    found = {name: alone_in(file) for name, file in starters().items()}
-    return trained(models) | {name: manifest for name, manifest in found.items() if not Path(models, name).exists()}
+    """The same, and the starters: what `Restorer` takes by name. A damaged starter has an empty manifest; loading it tells."""
+    return {name: alone_in(file) or {} for name, file in starters().items()} | trained(models)

@@ -12,6 +12,7 @@ from conftest import smooth_image
 from pipeline.app.photos import Photos
 from pipeline.app.server import Server
 from pipeline.nets.build import build
+from pipeline.restore import starters
 from pipeline.restore.network import save_network
 from pipeline.restore.rows import rows
 
@@ -21,13 +22,22 @@ RGB = smooth_image(np.random.default_rng(2), 37, 53)
 
 
 def networks(folder: Path) -> None:
+    """Two networks below models/."""
     for seed, (name, options) in enumerate(NETWORKS.items()):
         torch.manual_seed(seed)
         save_network(folder / "models" / name, build("edsr", options), "edsr", options, {})
 
 
 def offered() -> list[dict]:
-    return [{"name": name, "scale": manifest["scale"], "chosen": name == "double"} for name, manifest in rows("models").items()]
+    return [{"name": name, "scale": manifest["scale"], "group": f"x{manifest['scale']}"}
+            for name, manifest in rows("models").items()]
+
+
+def project(folder: Path, monkeypatch) -> None:
+    """The present folder, with two networks and without a starter."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(starters, "FOLDER", folder / "starters")
+    networks(folder)
 
 
 @contextmanager

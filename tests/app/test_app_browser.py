@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import Browser, program
 from PIL import Image
-from served import RGB, networks, restored, served
+from served import RGB, project, restored, served
 
 if program() is None:
     pytest.skip("no chromium here, and RESTAGE_CHROMIUM names none", allow_module_level=True)
@@ -18,8 +18,7 @@ SHOWN = f"!document.getElementById('result').hidden && !({BUSY})"
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    networks(tmp_path)
+    project(tmp_path, monkeypatch)
     with served() as found:
         yield found
 

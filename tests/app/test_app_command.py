@@ -17,6 +17,7 @@ from served import networks
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
+from pipeline.restore import starters
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has another Ctrl-C")
 
@@ -43,7 +44,7 @@ def test_it_takes_a_free_port_serves_and_ends_quietly(tmp_path):
             with urllib.request.urlopen(address) as answer:
                 assert b"Restore a photo" in answer.read()
             with urllib.request.urlopen(f"{address}rows") as answer:
-                assert [row["name"] for row in json.load(answer)["rows"]] == ["double", "same"]
+                assert [row["name"] for row in json.load(answer)["rows"]][:2] == ["double", "same"]
             process.send_signal(signal.SIGINT)
             assert process.communicate(timeout=30)[0].split() == ["ended"] and process.returncode == 0
     assert list((tmp_path / "temporary").iterdir()) == []
@@ -69,5 +70,6 @@ def test_ctrl_c_while_a_photo_is_restored_is_quiet_too(tmp_path):
 
 def test_without_a_network_it_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(starters, "FOLDER", tmp_path / "starters")
     done = CliRunner().invoke(app, ["app", "--no-browser"])
     assert done.exit_code == 1 and "models" in done.output

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from served import RGB, ask, networks, restored, served
+from served import RGB, ask, project, restored, served
 from typer.testing import CliRunner
 
 from pipeline.app import photos
@@ -19,12 +19,12 @@ from pipeline.app.photos import Gone, Photos
 from pipeline.app.server import open_server
 from pipeline.cli.app import app
 from pipeline.images.png import SIGNATURE, chunk
+from pipeline.restore.named import write_row
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    networks(tmp_path)
+    project(tmp_path, monkeypatch)
     with served() as found:
         yield found
 
@@ -67,6 +67,12 @@ def test_the_download_is_what_restore_writes(server, name):
         assert status == 200 and wanted and body == wanted
         target = json.loads(headers["X-Restage"])["suffix"]
         assert Path("out", Path(name).with_suffix(target)).is_file() and headers["Content-Type"].startswith("image/")
+
+
+def test_a_starter_restores_too(server):
+    write_row("starters/little.safetensors", "double", "double")
+    wanted = by_command(PHOTOS["a.png"], "a.png", "--model", "little", "--strength", "0.6")[1]
+    assert restored(server, PHOTOS["a.png"], "a.png", "little", strength=0.6)[1] == wanted != b""
 
 
 def test_another_strength_does_not_run_the_network_again(server):

@@ -189,11 +189,11 @@
   }
 
   fetch("rows").then((answer) => answer.json()).then(({ rows, reads }) => {
-    for (const [label, chosen] of [["Chosen by the run, without truth", true], ["Other networks", false]]) {
+    for (const label of new Set(rows.map((each) => each.group))) {
       const group = Object.assign(document.createElement("optgroup"), { label });
-      group.append(...rows.filter((each) => each.chosen === chosen).map(({ name, scale }) =>
+      group.append(...rows.filter((each) => each.group === label).map(({ name, scale }) =>
         new Option(name + (scale > 1 ? `, ${scale}× larger` : ""), name)));
-      if (group.children.length) row.append(group);
+      row.append(group);
     }
     get("file").accept = ["image/*", ...reads].join();
     go.disabled = !photo;
