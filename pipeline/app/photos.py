@@ -74,7 +74,8 @@ class Photos:
 
     def _loaded(self, name: str) -> Restorer:
         """The network, which stays in memory until another is asked for, or until it was trained anew."""
-        if self.name != name or self.restorer.weights != hashes_of(file_or_name(name, self.models), models=self.models):
+        weights = hashes_of(file_or_name(name, self.models), models=self.models)
+        if self.restorer is None or self.name != name or self.restorer.weights != weights:
             self.restorer = None  # before the next is loaded, for its memory
             self.name, self.restorer = name, Restorer(name, models=self.models, keep=KEEP)
         return self.restorer

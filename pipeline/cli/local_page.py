@@ -25,6 +25,7 @@ def app_(
 
     from pipeline.app.photos import Photos
     from pipeline.app.server import open_server
+    from pipeline.core.device import pick
     from pipeline.core.stop import Stop
     from pipeline.restore.rows import rows, trained
 
@@ -38,6 +39,7 @@ def app_(
 
     if not offered():
         fail(f"no trained network in {MODELS}/: `make repro` trains those of params.yaml")
+    pick()  # says now if the device cannot be used
     with Stop() as stop, open_server(port, Photos(MODELS, max_megapixels), offered) as server:
         if port not in (0, server.server_port):
             typer.echo(f"port {port} is taken, so the page has another")

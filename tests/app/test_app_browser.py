@@ -146,6 +146,15 @@ def test_what_the_browser_cannot_show_is_shown_all_the_same(browser):
     assert browser.ask("download.download") == "a-restored.tif"
 
 
+def test_nothing_shines_through_where_a_photo_is_transparent(browser):
+    alpha = np.zeros(RGB.shape[:2], np.uint8)
+    drop(browser, photo("a.png", np.dstack((RGB, alpha))))
+    browser.ask("document.getElementById('go').click()")
+    wait(browser, SHOWN)
+    assert browser.ask("[after, before].map(image => getComputedStyle(image).clipPath)") == [
+        "inset(0px 0px 0px 53px)", "inset(0px calc(100% - 53px) 0px 0px)"]
+
+
 def test_an_error_is_told_in_words_and_the_next_photo_takes_its_place(browser):
     Path("bad.png").write_bytes(photo("a.png").read_bytes()[:-100])
     drop(browser, Path("bad.png"))

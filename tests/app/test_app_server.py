@@ -94,6 +94,14 @@ def test_a_network_that_was_trained_anew_is_loaded_anew(server):
     assert restored(server, PHOTOS["a.png"], "a.png")[1] == wanted != first
 
 
+def test_a_network_that_cannot_be_loaded_is_not_in_the_way_of_others(server):
+    assert restored(server, PHOTOS["a.png"], "a.png")[0] == 200
+    Path("models/same/network.safetensors").write_bytes(b"damaged")
+    status, body, _ = restored(server, PHOTOS["a.png"], "a.png", "same")
+    assert status == 422 and body
+    assert restored(server, PHOTOS["a.png"], "a.png")[0] == 200
+
+
 HUGE = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 50000, 8, 2, 0, 0, 0))  # without pixels: they are not read
 HUGE += chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 

@@ -109,12 +109,14 @@
     get("after-name").textContent = `${asked.row}, strength ${asked.strength}`;
     get("result").hidden = false;
     try {
-      if (!done) await draw(before, photo);
+      const first = !done;
+      if (first) await draw(before, photo);
       await draw(after, result);
       view.hidden = false;
       done = { row: asked.row, width: after.naturalWidth, height: after.naturalHeight };
       get("sizes").textContent = `${before.naturalWidth}×${before.naturalHeight} → ${done.width}×${done.height} pixels`;
       place();
+      if (first) get("result").scrollIntoView({ block: "nearest" });
     } catch {
       view.hidden = true;
       done = { row: asked.row };
