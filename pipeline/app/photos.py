@@ -64,10 +64,10 @@ class Photos:
         """How much of a photo is restored, 0 to 1; None while it is not being restored."""
         return self.shares.get(job)
 
-    def shown(self, photo: Path) -> bytes:
-        """A photo or a restoration as a PNG that every browser can show: 8-bit sRGB, transparent places white. Raises as
-        `read_photo` does."""
-        picture, handle = read_photo(photo, float("inf")), io.BytesIO()
+    def shown(self, photo: Path, is_restored: bool) -> bytes:
+        """A photo, or a restoration, which may be larger, as a PNG that every browser can show: 8-bit sRGB, transparent places
+        white. Raises as `read_photo` does."""
+        picture, handle = read_photo(photo, float("inf") if is_restored else self.max_megapixels), io.BytesIO()
         colour = picture.colour if picture.alpha is None else on_white(picture.colour, picture.alpha)
         Image.fromarray(to_srgb(colour, picture.profile)).save(handle, "PNG", compress_level=1)
         return handle.getvalue()

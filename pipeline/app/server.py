@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
             shutil.copyfileobj(handle, self.wfile, PART)
 
     def _shown(self, photo: Path) -> None:
-        self._send(200, self.server.photos.shown(photo), "image/png")
+        self._send(200, self.server.photos.shown(photo, self._asked().get("what") == "restored"), "image/png")
 
     def _is_ours(self, needs_origin: bool) -> bool:
         """Whether the request comes from this page; one that does not is refused."""

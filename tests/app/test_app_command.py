@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -58,8 +59,9 @@ def test_ctrl_c_while_a_photo_is_restored_is_quiet_too(tmp_path):
         connection = http.client.HTTPConnection(place)
         connection.request("POST", "/restore?row=double&name=large.png&job=mine", (tmp_path / "large.png").read_bytes(),
                            {"Origin": f"http://{place}"})
-        share = 0
+        share, end = 0, time.monotonic() + 120
         while not share:
+            assert time.monotonic() < end
             with urllib.request.urlopen(f"{address}progress?job=mine") as answer:
                 share = json.load(answer)["share"]
         process.send_signal(signal.SIGINT)

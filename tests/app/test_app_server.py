@@ -179,6 +179,10 @@ def test_what_browsers_cannot_show_is_drawn_as_png(server):
         assert status == 200 and headers["Content-Type"] == "image/png" and got.dtype == np.uint8
         assert np.abs(got - wanted).max() <= 1
     assert ask(server, "POST", "/shown", b"no photo")[0] == 422
+    large = encoded("PNG", np.zeros((1001, 1000), np.uint8))
+    assert ask(server, "POST", "/shown?what=restored", large)[0] == 200
+    for photo in (large, HUGE):
+        assert ask(server, "POST", "/shown?what=photo", photo)[1].endswith(b"allowed are 1 megapixels")
 
 
 def test_photos_wait_for_each_other(server):

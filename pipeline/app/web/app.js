@@ -27,12 +27,12 @@
   }
 
   // show a file in an image; what the browser cannot show, such as TIFF, the server draws as PNG
-  async function draw(image, blob) {
+  async function draw(image, blob, what) {
     point(image, "src", blob);
     try {
       await image.decode();
     } catch {
-      point(image, "src", await (await post("shown", {}, blob)).blob());
+      point(image, "src", await (await post("shown", { what }, blob)).blob());
       await image.decode();
     }
     image.hidden = false;
@@ -51,7 +51,7 @@
     const thumbnail = get("thumbnail");
     thumbnail.hidden = true;
     const mine = photo;
-    draw(thumbnail, photo).catch(() => { if (photo === mine) thumbnail.hidden = true; }); // Restore says what is wrong with it
+    draw(thumbnail, photo, "photo").catch(() => { if (photo === mine) thumbnail.hidden = true; }); // Restore says what is wrong with it
   }
 
   // ask every half second how far the restoration is; returns what ends the asking
@@ -110,8 +110,8 @@
     get("result").hidden = false;
     try {
       const first = !done;
-      if (first) await draw(before, photo);
-      await draw(after, result);
+      if (first) await draw(before, photo, "photo");
+      await draw(after, result, "restored");
       view.hidden = false;
       done = { row: asked.row, width: after.naturalWidth, height: after.naturalHeight };
       get("sizes").textContent = `${before.naturalWidth}×${before.naturalHeight} → ${done.width}×${done.height} pixels`;
