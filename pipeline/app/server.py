@@ -10,6 +10,7 @@ import os
 import select
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,7 +59,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address) -> None:
         """Nothing is printed when a page has closed its connection, or this server its folder."""
-        if not self.ended:
+        if not self.ended and not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 

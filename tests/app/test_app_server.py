@@ -238,6 +238,23 @@ def test_a_page_that_has_gone_is_noticed(server, monkeypatch):
     assert seen.wait(10)
 
 
+@pytest.mark.parametrize("error, is_printed", [(BrokenPipeError, False), (ZeroDivisionError, True)])
+def test_a_page_that_closes_early_prints_nothing_and_a_fault_of_ours_does(server, capsys, monkeypatch, error, is_printed):
+    def rows():
+        raise error("of the test")
+
+    def closed(request, close=server.shutdown_request):
+        close(request)
+        ended.set()
+
+    ended = threading.Event()
+    monkeypatch.setattr(server, "rows", rows)
+    monkeypatch.setattr(server, "shutdown_request", closed)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(server, "GET", "/rows")
+    assert ended.wait(10) and ("of the test" in capsys.readouterr().err) == is_printed
+
+
 def test_a_taken_port_is_passed_over(server):
     with open_server(server.server_port, server.photos, list) as other:
         assert other.server_port != server.server_port and other.address == f"http://127.0.0.1:{other.server_port}/"

@@ -51,7 +51,9 @@
     const thumbnail = get("thumbnail");
     thumbnail.hidden = true;
     const mine = photo;
-    draw(thumbnail, photo, "photo").catch(() => { if (photo === mine) thumbnail.hidden = true; }); // Restore says what is wrong with it
+    draw(thumbnail, photo, "photo").catch(() => { // what is wrong with it, Restore says
+      if (photo === mine) thumbnail.hidden = true;
+    });
   }
 
   // ask every half second how far the restoration is; returns what ends the asking
