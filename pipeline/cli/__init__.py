@@ -10,6 +10,7 @@ from pipeline.core.files import read_json
 from pipeline.restore.manifest import AbsentNetwork
 
 MODELS = Path("models")
+CHOICES = Path("metrics/select")
 PIPED_WIDTH = 110  # columns, where no terminal says how wide it is
 
 System = Annotated[str | None, typer.Option(
@@ -25,6 +26,11 @@ def times() -> dict[str, dict]:
     """Network -> device and seconds of its last training on this machine."""
     folder = Path(os.environ.get("RESTAGE_WORK", ".work"), "times")  # as train/checkpoint.py, which imports torch
     return {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
+def choices() -> dict[str, dict]:
+    """System -> what metrics/select says of its networks: `chosen`, if one was, and the `reason`."""
+    return {key: choice for path in sorted(CHOICES.glob("*.json")) for key, choice in read_json(path).items()}
 
 
 def in_one_line(command):

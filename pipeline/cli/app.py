@@ -6,6 +6,7 @@ import typer
 from pipeline import __version__
 from pipeline.cli import in_one_line
 from pipeline.cli.init import init
+from pipeline.cli.local_page import app_
 from pipeline.cli.networks import export, import_, restore
 from pipeline.cli.project import check, fetch_trunks, params, preset, speed
 from pipeline.cli.repro import repro
@@ -23,6 +24,6 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit()
 
 
-for command in (init, repro, restore, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds,
+for command in (init, repro, restore, app_, preset, check, params, speed, import_, export, fetch_trunks, picture, page, seeds,
                 likeness, tensorboard):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(in_one_line(command))

@@ -5,12 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli import MODELS, System, fail
-from pipeline.core.files import read_json, write
+from pipeline.cli import CHOICES, MODELS, System, choices, fail
+from pipeline.core.files import write
 from pipeline.core.params import PARAMS_FILE, ParamsError, load, parse
 from pipeline.restore.manifest import AbsentNetwork
-
-CHOICES = Path("metrics/select")
 
 
 def restore(
@@ -54,7 +52,6 @@ def restore(
     from pipeline.restore.batch import restore_all
     from pipeline.restore.plan import plan
     from pipeline.restore.restorer import Restorer
-    from pipeline.restore.starters import starters
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
@@ -64,8 +61,7 @@ def restore(
         restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
                             strength=strength, blend=blend, mask=mask)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
-        trained = sorted(path.parent.name for path in MODELS.glob("*/manifest.json") if "weights" in read_json(path))
-        fail(f"{error} (networks in {MODELS}/: {', '.join(trained) or 'none'}; starters: {', '.join(starters()) or 'none'})")
+        fail(f"{error} ({_networks_here()})")
     if restorer.remark:
         typer.echo(restorer.remark)
     tile = restorer.tile
@@ -73,6 +69,13 @@ def restore(
     if restorer.tile != tile:
         typer.echo(f"memory ran out, so the rest was restored in tiles of {restorer.tile} pixels instead of {tile}")
     _tell(outcome, len(jobs), passed)
+
+
+def _networks_here() -> str:
+    from pipeline.restore.rows import trained
+    from pipeline.restore.starters import starters
+
+    return f"networks in {MODELS}/: {', '.join(trained(MODELS)) or 'none'}; starters: {', '.join(starters()) or 'none'}"
 
 
 def _tell(outcome, photos: int, passed: str) -> None:
@@ -176,11 +179,11 @@ def import_(
 
 def chosen(system: str) -> str:
     """The network that metrics/select names for a system; says so on the console."""
-    choices = {key: choice for path in sorted(CHOICES.glob("*.json")) for key, choice in read_json(path).items()}
-    if system not in choices:
-        fail(f"no choice for a system {system!r} in {CHOICES}/, there are {', '.join(choices) or 'none'}: `dvc repro select` "
+    made = choices()
+    if system not in made:
+        fail(f"no choice for a system {system!r} in {CHOICES}/, there are {', '.join(made) or 'none'}: `dvc repro select` "
              "makes them")
-    choice = choices[system]
+    choice = made[system]
     if "chosen" not in choice:
         fail(f"{system}: {choice['reason']}; name a network with --model")
     typer.echo(f"{system}: {choice['chosen']}, chosen without truth: {choice['reason']}")

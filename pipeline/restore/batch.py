@@ -76,14 +76,20 @@ def _noted(outcome: Outcome, job: Job):
         yield
     except _Stopped:
         raise
-    except (ValueError, OSError, MemoryError) as error:  # BadImage too
+    except Exception as error:
         outcome.failed[job.photo] = _reason(error, job)
-    except Exception as error:  # a bug, or a driver's trouble
-        outcome.failed[job.photo] = f"{type(error).__name__}: {error}"
 
 
 def _reason(error: Exception, job: Job) -> str:
-    return "a link to a file that is not there" if job.photo.is_symlink() and not job.photo.exists() else str(error)
+    gone = job.photo.is_symlink() and not job.photo.exists()
+    return "a link to a file that is not there" if gone else in_words(error)
+
+
+def in_words(error: Exception) -> str:
+    """Why a photo could not be restored."""
+    if isinstance(error, (ValueError, OSError, MemoryError)):  # BadImage too
+        return str(error)
+    return f"{type(error).__name__}: {error}"  # a bug, or a driver's trouble
 
 
 def _groups(sizes: dict[Job, tuple[int, int]], restorer: Restorer) -> list[list[Job]]:

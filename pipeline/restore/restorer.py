@@ -6,6 +6,7 @@
 """
 import tempfile
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from pipeline.core.device import pick
 from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.images.picture import Picture
+from pipeline.restore.kept import Kept
 from pipeline.restore.learnt import Learnt, learnt_by
 from pipeline.restore.memory import tile_for
 from pipeline.restore.mix import AtStrength, blend_of, check_mask, keep_black, read_mask
@@ -60,13 +62,14 @@ class Restorer:
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. `strength`: 0 gives the photo, 1 the restoration, up to 1.5 more than that. `blend`: another
     name and its share, 0 to 1, in what is made. `mask`: a picture of the photos' size, black where they stay as they are.
+    `keep`: bytes of memory for what the networks last answered, so that the same photo `at` another strength takes no time.
 
     Raises ValueError, FileNotFoundError or AbsentNetwork for what cannot be loaded.
     """
 
     def __init__(self, *names: str, models: Path | str = "models", device: str | None = None, precision: str = "fp32",
                  ensemble: bool = False, tile: int | None = None, strength: float = 1, blend: tuple[str, float] | None = None,
-                 mask: Path | str | None = None):
+                 mask: Path | str | None = None, keep: int = 0):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
         names = tuple(file_or_name(name, models) for name in names)
         self.names = [Path(name).name if is_file(name) else name for name in names]
@@ -90,9 +93,20 @@ class Restorer:
             self.mixed["blend"] = [hashes_of(blend[0], models=models), blend[1]]
         model = Turned(model) if ensemble else model
         model = in_bf16(model) if precision == "bf16" else model
-        self.model = model if strength == 1 else AtStrength(model, strength)
+        self.whole = Kept(model, keep) if keep else model
+        self.model = self.whole if strength == 1 else AtStrength(self.whole, strength)
         self.weights, self.scale = hashes_of(*names, models=models), model.scale
         self.tile = aligned(tile, self.model) if tile else tile_for(self.model)
+
+    def at(self, strength: float) -> "Restorer":
+        """One with the same networks in memory, and another strength. Raises ValueError for one that is not allowed."""
+        if self.model is None:
+            raise ValueError(f"{self.names[0]}: learns a network from each photo, and knows no strength")
+        other = copy(self)
+        other.model = self.whole if strength == 1 else AtStrength(self.whole, strength)
+        other.mixed = {key: value for key, value in self.mixed.items() if key != "strength"}
+        other.mixed |= {"strength": strength} if strength != 1 else {}
+        return other
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 or uint16; (height, width, 3) RGB, with alpha as a fourth channel, or (height, width) grey -> the same,

@@ -126,7 +126,7 @@ def test_an_edit_changes_the_files_of_what_imports_it(copied, unedited, monkeypa
 
 def test_imports_run_one_way():
     order = ["core", "images", "nets", "degrade", "score", "compare", "restore", "train", "report", "export", "check", "run",
-             "stages", "cli"]
+             "stages", "app", "cli"]
     level = {name: i for i, name in enumerate(order)} | {"nets": 1, "score": 3, "restore": 3}
     for file in (ROOT / "pipeline").glob("*/**/*.py"):
         place = file.relative_to(ROOT / "pipeline").parts[0]
