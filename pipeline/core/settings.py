@@ -69,8 +69,8 @@ class SupervisedSettings(Stage1Settings):
 
 class Stage2Settings(Training):
     """Stage 2: a network is trained further, with captures and their surrogates. The loss is the mean squared difference from
-    the surrogate, plus `lambda` times an adversarial term (Liu et al., eq. 6). A second network, the discriminator, learns to tell
-    restored patches from unpaired clean ones, and the adversarial term rewards outputs that it takes for clean."""
+    the surrogate, plus `lambda` times an adversarial term (Liu et al., eq. 6). A second network, the discriminator, learns to
+    tell restored patches from unpaired clean ones, and the adversarial term rewards outputs that it takes for clean."""
     steps: Count = 250
     """How many times the weights are updated."""
     lr: Positive = 0.0001
