@@ -14,7 +14,7 @@ CHOICES = Path("metrics/select")
 PIPED_WIDTH = 110  # columns, where no terminal says how wide it is
 
 System = Annotated[str | None, typer.Option(
-        help="Instead of a name: take the network that `dvc repro select` chose for this entry of `systems`.")]
+        help="An entry of `systems`: take the network that `dvc repro select` chose for it, instead of one that you name.")]
 
 
 def fail(message) -> NoReturn:

@@ -28,15 +28,15 @@ def init(
     task: Annotated[Task, typer.Option(
         help="x4, x2: enlarge photos. same-size: sharpen soft photos. screens: remove moire from photographs of screens.")],
     truth: Annotated[Path | None, typer.Option(metavar="DIR",
-        help="Folder of the perfect versions of the captures, with the same names, if you have them. A folder `truth` "
-             "within --captures is found without this.")] = None,
+        help="Folder of the perfect versions of the captures, under the same names, if you have them. A folder `truth` "
+             "within --captures is found without this option.")] = None,
     start: Annotated[str | None, typer.Option(metavar="NAME",
-        help="A network of starters/, or a file of `export --to safetensors`. It takes the place of stage 1, which is not "
-             "trained.")] = None,
+        help="A trained network that takes the place of stage 1: one of starters/, or a file of `export --to "
+             "safetensors`. Then no stage 1 is trained.")] = None,
     force: Annotated[bool, typer.Option("--force",
         help="Overwrite params.yaml even if it has changes that are not committed.")] = False,
 ):
-    """Write a params.yaml for your own photos. It prints what it assumes of them. `make repro` then trains the network.
+    """Write a params.yaml for your own photos. It prints what it assumes about them. Then `make repro` trains.
 
     \b
     Example: python -m pipeline init --captures /photos/phone --clean /photos/sharp --task same-size

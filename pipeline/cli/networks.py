@@ -13,30 +13,31 @@ from pipeline.restore.manifest import AbsentNetwork
 
 def restore(
     inputs: Annotated[list[Path], typer.Argument(
-        metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, patterns such as '*.jpg'.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file for one photo, a folder for several.")],
+        metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, or patterns like '*.jpg'.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write: a file for one photo, a folder for several.")],
     model: Annotated[list[str] | None, typer.Option(
         metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, or a file of `export "
-                             "--to safetensors`. Given twice, the second restores the output of the first.")] = None,
+                             "--to safetensors`. If given twice, the second network restores the output of the first.")] = None,
     system: System = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
         help="Format of the files in the output folder. Default: that of each photo; PNG for BMP and HEIC.")] = None,
     quality: Annotated[int, typer.Option(min=1, max=100,
         help="Quality of JPEG and WebP files. A WebP of quality 100 is lossless.")] = 95,
     ensemble: Annotated[bool, typer.Option("--ensemble",
-        help="Take the mean over the eight flips and quarter turns of the photo. Takes 8 times as long.")] = False,
+        help="Restore the eight flips and quarter turns of the photo, and take their mean. Takes 8 times as long.")] = False,
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(
-        help="Numbers to compute with. bf16 is faster on hardware that has it.")] = "fp32",
-    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(help="Default: cuda, else mps, else cpu.")] = None,
+        help="Precision of the computation. bf16 is faster on hardware that has it.")] = "fp32",
+    device: Annotated[Literal["cpu", "cuda", "mps"] | None, typer.Option(
+        help="Where to compute. Default: cuda if it is there, else mps, else cpu.")] = None,
     tile: Annotated[int | None, typer.Option(
-        min=16, help="Side in pixels of the squares that a large photo is restored in. Default: what memory allows.")] = None,
+        min=16, help="Side in pixels of the squares that a large photo is cut into. Default: what memory allows.")] = None,
     strength: Annotated[float, typer.Option(
-        min=0, max=1.5, help="How much to restore. 0 keeps the photo, 1 restores it, up to 1.5 goes beyond.")] = 1,
+        min=0, max=1.5, help="How much to restore: 0 is the photo, 1 its restoration. More than 1 exaggerates it.")] = 1,
     blend: Annotated[tuple[str, float] | None, typer.Option(
         metavar="NAME SHARE", help="Mix in the result of another network: its name and its share, from 0 to 1.")] = None,
     mask: Annotated[Path | None, typer.Option(
         exists=True, dir_okay=False,
-        help="A picture of the photo's size. The photo is restored where it is white and kept where it is black.")] = None,
+        help="A picture of the photo's size. The photo is restored where that is white, and kept where it is black.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also write a PNG of photo and restoration side by side.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite",
         help="Overwrite files that restore did not write. Photos given as input are never overwritten.")] = False,
@@ -97,12 +98,12 @@ def _tell(outcome, photos: int, passed: str) -> None:
 def export(
     to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
                           "uhdm"], typer.Option(
-        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights as "
-             "that project names them.")],
+        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights for "
+             "that project, under its names.")],
     output: Annotated[Path, typer.Option("-o", "--output",
         help="The file to write. Weights for another project end in .pth, .pt or .safetensors.")],
     name: Annotated[str | None, typer.Argument(
-        metavar="ROW", help="A row of the tables, or a folder of models/. It may be a chain.")] = None,
+        metavar="ROW", help="A row of the tables, or a folder of models/. It may be a chain or an ensemble.")] = None,
     system: System = None,
 ):
     """Write a network to a file for other programs. Its model card is written to FILE.md. See docs/networks.md.
@@ -127,10 +128,10 @@ def export(
 
 def import_(
     file: Annotated[Path, typer.Argument(
-        help="File of weights: .pth, .pt or .safetensors. A file that holds code is refused.")],
-    name: Annotated[str, typer.Option("--as", help="The name of the network here.")],
+        help="The file of weights: .pth, .pt or .safetensors. A file that holds code is refused.")],
+    name: Annotated[str, typer.Option("--as", help="The name that the network gets here.")],
 ):
-    """Use a network that somebody else has trained as stage 1. See docs/networks.md.
+    """Use somebody else's trained network as stage 1. See docs/networks.md.
 
     Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR,
     KAIR, Real-ESRGAN (compact), NAFNet and UHDM, files of `export --to safetensors` that hold one network, and with the

@@ -14,7 +14,9 @@ PRESETS = Path("presets")
 
 def check(prune: Annotated[bool, typer.Option("--prune",
         help="Delete data and networks of entries that params.yaml no longer has.")] = False):
-    """Check whether a run can start: folders, disk, memory, GPU. Show what it would run. Takes some seconds.
+    """Check whether a run can start: folders, disk, memory, GPU.
+
+    Shows what a run would do, and which setting to change if something is wrong. Takes some seconds.
 
     \b
     Example: python -m pipeline check
@@ -68,7 +70,7 @@ def preset(
         help="Files of presets/ without the ending .yaml. They are applied in this order.")],
     show: Annotated[bool, typer.Option("--show", help="Show what would change, and change nothing.")] = False,
 ):
-    """Apply named sets of changes to params.yaml. `git checkout params.yaml` undoes it.
+    """Apply named sets of changes to params.yaml. `git checkout params.yaml` undoes them.
 
     \b
     Example: python -m pipeline preset p2 all
@@ -95,7 +97,9 @@ def preset(
 
 def params(schema: Annotated[bool, typer.Option("--schema",
         help="Print a JSON schema for editors instead of Markdown.")] = False):
-    """Print what each key of params.yaml means, and what it may be.
+    """Explain the keys of params.yaml.
+
+    Prints docs/params.md: what each key means, which values it may have, and its default.
 
     \b
     Example: python -m pipeline params --schema > params.schema.json
@@ -110,10 +114,10 @@ def params(schema: Annotated[bool, typer.Option("--schema",
 def speed(
     network: Annotated[str, typer.Argument(help="An entry of `networks` in params.yaml.")],
     compile: Annotated[bool, typer.Option("--compile",
-        help="Try torch.compile too. It takes a minute or more on a CPU.")] = False,
+        help="Also try torch.compile. It takes a minute or more on a CPU.")] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Training steps to measure for each setting, after two to warm up.")] = 5,
 ):
-    """Measure how fast a network trains on this machine. It tries each setting of channels_last, precision and compile.
+    """Measure how fast a network trains on this machine. It tries each setting of channels_last and precision.
 
     \b
     Example: python -m pipeline speed sr-edsr
@@ -134,11 +138,12 @@ def speed(
 
 def fetch_trunks(
     source: Annotated[Path | None, typer.Option("--from",
-        help="Copy the files from this folder. Default: download them.")] = None,
+        help="Copy the files from this folder, instead of downloading them.")] = None,
 ):
-    """Download the networks that LPIPS and SRGAN need. 1.3 GB are downloaded, 150 MB stay in data/trunks/.
+    """Download the networks that LPIPS and SRGAN need.
 
-    No other command downloads anything. With --from FOLDER, NIQE's published model is copied too if it is there.
+    They are called trunks. 1.3 GB are downloaded, and 150 MB stay in data/trunks/. No other command downloads anything.
+    With --from FOLDER, nothing is downloaded, and NIQE's published model is copied, too, if it is there.
 
     \b
     Example: python -m pipeline fetch-trunks --from ~/weights

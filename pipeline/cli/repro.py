@@ -10,14 +10,14 @@ from pipeline.core.params import PARAMS_FILE
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(
         metavar="TARGET",
-        help="A stage or a group of stages, such as evaluate@sr; what it needs runs too. Default: everything.",
+        help="A stage, such as evaluate@sr, or a group of stages. What it needs runs, too. Default: everything.",
         )] = None,
     jobs: Annotated[int, typer.Option(
         "-j", "--jobs", min=0,
-        help="How many stages run at the same time. 0: one for each GPU, or for each CPU core without a GPU.")] = 0,
+        help="How many stages run at the same time. 0: one for each GPU, or without a GPU as many as CPU cores allow.")] = 0,
     gpus: Annotated[str, typer.Option(
-        metavar="0,1", help="The GPUs to use; each stage gets one of them. Default: all.")] = "",
-    force: Annotated[bool, typer.Option("-f", "--force", help="Run stages that are up to date, too.")] = False,
+        metavar="0,1", help="The GPUs to use. Each stage gets one of them. Default: all.")] = "",
+    force: Annotated[bool, typer.Option("-f", "--force", help="Also run stages that are up to date.")] = False,
     report: Annotated[bool, typer.Option(
         "--report", help="Run nothing. Show how long the stages took when they last ran here.")] = False,
 ):

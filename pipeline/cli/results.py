@@ -14,7 +14,9 @@ RELOAD = 5  # seconds between two looks at curves that grow
 def page(
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path("report.html"),
 ):
-    """Write the page again, with the training times of this machine. metrics/report/index.html leaves them out.
+    """Write the page of results with training times.
+
+    It is the page of metrics/report/index.html, which leaves out the training times of this machine.
 
     \b
     Example: python -m pipeline page -o report.html
@@ -26,10 +28,12 @@ def page(
 
 
 def tensorboard(
-    port: Annotated[int, typer.Option(help="Of the page that TensorBoard shows, on this machine alone.")] = 6006,
-    once: Annotated[bool, typer.Option("--once", help="Write the event files, to .work/tensorboard, and stop.")] = False,
+    port: Annotated[int, typer.Option(help="Port of TensorBoard's page, which opens on this machine alone.")] = 6006,
+    once: Annotated[bool, typer.Option("--once", help="Write the event files to .work/tensorboard, and stop.")] = False,
 ):
-    """Show the training curves in TensorBoard, also those of trainings that run; Ctrl-C ends it.
+    """Show the training curves in TensorBoard.
+
+    It also shows those of trainings that run. Ctrl-C ends it. The package tensorboard has to be installed.
 
     \b
     Example: python -m pipeline tensorboard
@@ -60,7 +64,7 @@ def picture(
     system: Annotated[str, typer.Argument(help="An entry of `systems` in params.yaml.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The PNG file to write.")] = Path("comparison.png"),
     scene: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="A scene of the test captures. May be given several times.")] = None,
+        metavar="NAME", help="A scene of the test captures. May be given several times. Default: the first.")] = None,
 ):
     """Draw input, stage 1, stage 2 and truth side by side.
 
@@ -76,15 +80,17 @@ def picture(
 
 def seeds(
     revs: Annotated[list[str], typer.Argument(
-        metavar="REV", help="Commits, DVC experiments or `workspace`, with the same params and different seeds.")],
+        metavar="REV", help="Commits, DVC experiments or `workspace`. Only the seed may differ between them.")],
     task: Annotated[list[str] | None, typer.Option(metavar="NAME",
-        help="A task. May be given several times. Default: all.")] = None,
+        help="A task, such as sr. May be given several times. Default: all.")] = None,
     test_set: Annotated[list[str] | None, typer.Option(
         metavar="NAME", help="A test set. May be given several times. Default: captures, captures-far and synthetic.")] = None,
-    against: Annotated[str | None, typer.Option(help="A row to compare all rows with. Default: the stage 1 of each.")] = None,
+    against: Annotated[str | None, typer.Option(help="A row to compare all rows with. Default: each row's stage 1.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .md file for the tables. A .csv is written beside it.")] = None,
 ):
-    """Compare trainings with different seeds. Prints mean and spread of each row, and differences with intervals.
+    """Compare trainings with different seeds.
+
+    Prints mean and spread of each row, and its difference from its stage 1, with an interval.
 
     \b
     Example: python -m pipeline seeds exp-a exp-b exp-c --test-set captures
@@ -116,13 +122,13 @@ def seeds(
 
 def likeness(
     captures: Annotated[str, typer.Argument(metavar="SET", help="An entry of `sets` in params.yaml that holds captures.")],
-    pairs: Annotated[str, typer.Argument(help="An entry of `pairs`, whose inputs are compared with them.")],
+    pairs: Annotated[str, typer.Argument(help="An entry of `pairs`. Its inputs are compared with the captures.")],
     truth: Annotated[str | None, typer.Option(
         help="An entry of `sets` that holds the truth of the captures, if you have it.")] = None,
     out: Annotated[Path | None, typer.Option(
         help="A .md file for the tables. A .json with the numbers and a .png with the curves are written beside it.")] = None,
 ):
-    """Compare captures with synthetic inputs. That tells how to tune a recipe to your camera. See docs/likeness.md.
+    """Compare captures with synthetic inputs. It shows how to tune a recipe to your camera. See docs/likeness.md.
 
     \b
     Example: python -m pipeline likeness sr-captures sr --out likeness.md

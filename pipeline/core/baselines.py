@@ -121,8 +121,8 @@ class RbsrEntry(Strict):
 
 
 class SrganEntry(Strict):
-    """SRGAN (Ledig et al. 2017): a network trained on with pairs. It is stage 2 with a difference of VGG's features in place
-    of the difference from the surrogate."""
+    """SRGAN (Ledig et al. 2017): a network trained further with pairs. It is stage 2 with a difference of VGG's features in
+    place of the difference from the surrogate."""
     start: Name
     """The network that training starts from."""
     inputs: str

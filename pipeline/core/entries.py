@@ -60,7 +60,7 @@ class System(Strict):
 
 
 class Oracle(Strict):
-    """What truth would be worth: a network trained on with captures and their truth. It is a bound, no method."""
+    """What truth would be worth: a network trained further with captures and their truth. It is a bound, no method."""
     start: Name
     """The network that training starts from: an entry of `networks` or `imports`."""
     captures: Name
@@ -97,8 +97,8 @@ class Labels(Strict):
 
 
 class Finetune(Strict):
-    """A network that is trained on from another one: a further round of stage 2, or a network specialised on what another
-    makes."""
+    """A network that is trained further from another one: in a further round of stage 2, or specialised on what a network
+    before it makes."""
     start: Name
     """The network that training starts from."""
     inputs: str

@@ -69,7 +69,7 @@ class Moire(Degradation):
     resonant: Annotated[float, Field(ge=0, le=1)] = 0
     """Share of pairs whose scale is one of `resonances` instead of a draw from `scale`."""
     resonance_sd: Annotated[float, Field(ge=0, le=0.5)] = 0
-    """How near to it such a scale lies: it is multiplied by exp(N(0, this^2))."""
+    """Spread of such a scale about its resonance: it is multiplied by exp(N(0, this^2))."""
     rotation_sd: NonNegative
     """Standard deviation of the camera's turn about its axis, in degrees."""
     tilt: span(0, 30)

@@ -55,7 +55,7 @@ class Stage1Settings(Training):
 
 
 class SupervisedSettings(Stage1Settings):
-    """A network is trained on with pairs: the oracles, and entries of `finetunes` with `settings: supervised`."""
+    """A network is trained further with pairs: the oracles, and entries of `finetunes` with `settings: supervised`."""
     steps: Count = 250
     """How many times the weights are updated."""
     lr: Positive = 0.0005
@@ -68,9 +68,9 @@ class SupervisedSettings(Stage1Settings):
 
 
 class Stage2Settings(Training):
-    """Stage 2: a network is trained on with captures and their surrogates. The loss is the mean squared difference from the
-    surrogate, plus `lambda` times an adversarial term (Liu et al., eq. 6). A second network, the discriminator, learns to tell
-    restored patches from unpaired clean ones, and the adversarial term rewards outputs that it takes for clean."""
+    """Stage 2: a network is trained further, with captures and their surrogates. The loss is the mean squared difference from
+    the surrogate, plus `lambda` times an adversarial term (Liu et al., eq. 6). A second network, the discriminator, learns to
+    tell restored patches from unpaired clean ones, and the adversarial term rewards outputs that it takes for clean."""
     steps: Count = 250
     """How many times the weights are updated."""
     lr: Positive = 0.0001
@@ -162,4 +162,4 @@ class Select(Strict):
     """A network is refused when its residual exceeds stage 1's by more than this, in 8-bit levels. The residual is the rms
     difference between the input and the output reduced to the input's size, both smoothed. It tells what was invented."""
     blurrier: Fraction = 0.05
-    """A further round gets a remark when its metric falls but its sharpness falls by more than this share, too."""
+    """A further round gets a remark if its metric is better, but its sharpness falls by more than this share."""

@@ -18,7 +18,7 @@ class Ingest(Strict):
     face_margin: NonNegative = 0.15
     """How much a face crop shows on each side of the detected box, as a share of the box's side."""
     face_neighbours: Count = 5
-    """How many overlapping windows of the detector make a face. With more, fewer faces are found, and fewer that are none."""
+    """How many overlapping windows of the detector make a face. With more, fewer faces are found, and fewer false ones."""
 
 
 class Camera(Strict):
