@@ -108,17 +108,17 @@ class Restorer:
         other.mixed |= {"strength": strength} if strength != 1 else {}
         return other
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, advance: Advance = _nothing) -> np.ndarray:
         """uint8 or uint16; (height, width, 3) RGB, with alpha as a fourth channel, or (height, width) grey -> the same,
-        `scale` times larger."""
+        `scale` times larger. `advance` is as in `restore_into`."""
         if image.dtype not in (np.uint8, np.uint16) or image.shape[2:] not in ((), (3,), (4,)) or not image.size:
             raise ValueError(f"image is {image.dtype} {image.shape}, wanted uint8 or uint16 and (height, width) grey, "
                              "(height, width, 3) or (height, width, 4)")
         if image.ndim == 3 and image.shape[2] == 4:
-            return np.dstack((self(image[..., :3]), self._alpha(image[..., 3], image.dtype)))
+            return np.dstack((self(image[..., :3], advance), self._alpha(image[..., 3], image.dtype)))
         if self.mask is not None:
             check_mask(self.mask, image)
-        return self._masked(self._restored(image, image.dtype), image)
+        return self._masked(self._restored(image, image.dtype, None, advance), image)
 
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
              picture: Path | None = None, advance: Advance = _nothing) -> tuple[str, ...]:
@@ -189,9 +189,13 @@ class Restorer:
     def fingerprint(self, photo: Path | str, target: Path | str, quality: int = 95) -> str:
         """A hash of all that makes a restoration: the photo's bytes, how they are read, the weights, the settings."""
         lossy = FORMATS[Path(target).suffix.lower()] in ("JPEG", "WEBP")
-        made = {"photo": sha256(photo), "reader": READER, "weights": self.weights, "precision": self.precision,
-                "ensemble": self.ensemble, "quality": quality if lossy else None} | self.mixed
+        made = {"photo": sha256(photo), "reader": READER, "quality": quality if lossy else None} | self.settings
         return sha256_of(made)[:16]
+
+    @property
+    def settings(self) -> dict:
+        """What of a restoration depends on the networks and on how they are used, as it can be written as JSON."""
+        return {"weights": self.weights, "precision": self.precision, "ensemble": self.ensemble} | self.mixed
 
     def _restored(self, image: np.ndarray, dtype: np.dtype, folder: Path | None = None,
                   advance: Advance = _nothing) -> np.ndarray:
