@@ -14,7 +14,8 @@ import numpy as np
 
 from pipeline.images.video_tags import Tags
 
-FORMATS = {"yuv420p", "yuvj420p", "nv12", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}
+OF_420 = {"yuv420p", "yuvj420p", "nv12"}
+FORMATS = OF_420 | {"yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}
 BT709, UNSAID, BT601 = 1, 2, 5  # H.273
 MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7}  # of H.273 -> of swscale
 HD = 576  # rows; players take a video that says no matrix and has more of them for BT.709, and BT.601 otherwise
@@ -90,16 +91,15 @@ def read_clip(path: Path, max_megapixels: float, advance: Callable[[float], None
                 lost |= {LOST[side.type.name] for side in frame.side_data if side.type.name in LOST}
         if first is None:
             raise BadVideo("no frame can be decoded")
-        if count < stream.frames or source.duration and source.duration / 1e6 - seconds > CUT:
+        told = stream.frames if "mp4" in source.format.name else 0  # what other headers say is estimated
+        if count < told or (source.duration or 0) / 1e6 - seconds > CUT:
             raise BadVideo(f"cut off: it ends after {seconds:.1f} s and {count} frames, its header says "
-                           f"{source.duration / 1e6:.1f} s" + (f" and {stream.frames}" if stream.frames else ""))
-        left_out = sorted(lost) + [f"the stream of {other.type} {other.name or other.codec_tag}".rstrip()
-                                   for other in source.streams if not carried(other) and other.index != stream.index]
+                           f"{source.duration / 1e6:.1f} s" + (f" and {told}" if told else ""))
         sides = {side.type.name: bytes(side) for side in first.side_data}
         turned = struct.unpack("=9i", sides["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in sides else None
         return Clip(Path(path), first.width, first.height, stream.time_base, tuple(times), last or _usual(times),
                     stream.average_rate or Fraction(25), stream.sample_aspect_ratio or None, _tags(first, stream),
-                    _full(first), turned, (f"left out: {', '.join(left_out)}",) if left_out else ())
+                    _full(first), turned, tuple(_remarks(source, stream, first, lost)))
 
 
 def frames(clip: Clip, first: int) -> Iterator[np.ndarray]:
@@ -153,6 +153,16 @@ def is_cover(stream) -> bool:
     """Whether a stream of video is a single picture, such as the cover of an album."""
     from av.stream import Disposition
     return Disposition.attached_pic in stream.disposition
+
+
+def _remarks(source, stream, first, lost: set[str]) -> Iterator[str]:
+    if first.format.name not in OF_420:
+        yield f"colours get half the height and width of the video (4:2:0; it has {first.format.name})"
+    chapters = "bin_data" if source.chapters() else None  # MP4 holds them in a stream; they are written anew
+    others = [f"a stream of {other.type}{f' ({other.name})' if other.name else ''}" for other in source.streams
+              if not carried(other) and other.index != stream.index and not (chapters and other.name == chapters)]
+    if lost or others:
+        yield f"left out: {', '.join(sorted(lost) + others)}"
 
 
 def _check_first(frame, stream, max_megapixels: float) -> None:

@@ -1,4 +1,5 @@
 """Restored frames as packets of H.264, and these with the sound of the input in a container: MP4, QuickTime or Matroska."""
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -7,7 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from pipeline.restore.clip import FULL, HD, LIMITED, UNSAID, BadVideo, Clip, carried, is_cover, pyav, to_yuv
+from pipeline.restore.clip import FULL, HD, LIMITED, UNSAID, BadVideo, Clip, carried, is_cover, opened, pyav, to_yuv
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 CRF = 17  # of H.264: about the largest at which no loss is seen
@@ -71,15 +72,33 @@ def header(handle, source, clip: Clip, output: Output):
             else:
                 continue
         except ValueError as error:
-            raise BadVideo(f"{suffix} does not hold its {stream.type} ({stream.codec_context.name}); .mkv may") from error
+            kind = stream.codec_context.codec.canonical_name
+            raise BadVideo(f"{suffix} does not hold {stream.type} of {kind}; .mkv may") from error
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
     container.set_chapters(source.chapters())
-    try:
-        container.start_encoding()
-    except av.FFmpegError as error:
-        raise BadVideo(f"{suffix} does not hold it as it is ({error.strerror}); .mkv may") from error
+    container.start_encoding()
     return container
+
+
+def check_container(clip: Clip, output: Output) -> None:
+    """Raise BadVideo for streams that such a container does not hold: the header and a packet of each are tried."""
+    with opened(clip.path) as source:
+        kept = {stream.index for stream in source.streams if carried(stream)}
+        try:
+            with header(io.BytesIO(), source, clip, output) as container:
+                copies = dict(zip(sorted(kept), (stream for stream in container.streams if carried(stream))))
+                for packet in source.demux():
+                    if packet.size and packet.stream.index in kept:
+                        kept.discard(packet.stream.index)
+                        packet.stream = copies[packet.stream.index]
+                        container.mux(packet)
+                    if not kept:
+                        break
+        except pyav().FFmpegError as error:
+            kinds = ", ".join(stream.codec_context.codec.canonical_name for stream in source.streams if carried(stream))
+            raise BadVideo(f"{output.target.suffix} does not hold its streams together: h264, {kinds} ({error.strerror}); .mkv "
+                           "may") from error
 
 
 def put_together(handle, clip: Clip, output: Output, segments: Iterable[Path], check: Callable[[], None]) -> None:

@@ -4,7 +4,6 @@ A segment is SEGMENT frames, restored and encoded by an encoder of its own, so t
 file, below a hidden folder beside the output, holds the packets: one a frame, as there are no B-frames. When all are there they
 are put behind each other with the times of the frames, and with the packets of sound and subtitles as the input has them.
 """
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pipeline.core.files import read_json, replacing, sha256, sha256_of, write_j
 from pipeline.core.progress import progress
 from pipeline.core.stop import Stop
 from pipeline.restore.clip import BadVideo, Clip, frames, opened, pyav, read_clip
-from pipeline.restore.container import CONTAINERS, CRF, SEGMENT, Output, comment_of, encoded, header, put_together
+from pipeline.restore.container import CONTAINERS, CRF, SEGMENT, Output, check_container, comment_of, encoded, put_together
 from pipeline.restore.mix import check_mask
 from pipeline.restore.restorer import MARK, Restorer
 from pipeline.restore.tiles import aligned, usual_tile
@@ -131,8 +130,7 @@ def _check_fit(restorer: Restorer, clip: Clip, output: Output) -> None:
         if clip.turned:
             raise BadVideo("its frames are turned when they are shown, and masks are for frames as they are stored")
         check_mask(restorer.mask, np.broadcast_to(np.uint8(0), (clip.height, clip.width, 3)))
-    with pyav().open(str(clip.path)) as source:
-        header(io.BytesIO(), source, clip, output).close()
+    check_container(clip, output)
 
 
 def _segments_of(folder: Path, key: str) -> int:

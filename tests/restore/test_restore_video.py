@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import av, clip, flat, planes, seconds, shown, sound_of
+from filelock import FileLock
 from networks import seasoned
 from typer.testing import CliRunner
 
@@ -207,3 +208,40 @@ def test_a_damaged_segment_is_named(project, monkeypatch):
     segment.unlink()
     done(source, "-o", "b.mp4")
     assert len(shown("b.mp4")) == 40
+
+
+def test_one_process_restores_at_a_time(project):
+    source = clip("a.mp4", times=[0, 3000], sound=None)
+    Path(".b.mp4.segments").mkdir()
+    with FileLock(".b.mp4.segments/lock"):
+        result = run(source, "-o", "b.mp4")
+        assert result.exit_code == 1 and "another process restores it now" in result.output
+    done(source, "-o", "b.mp4")
+
+
+def test_subtitles_chapters_and_languages_are_kept_and_the_rest_is_named(project):
+    source = clip("plain.mkv", times=[3000 * i for i in range(20)], pixels="yuv422p")
+    marks = [{"id": at, "start": 300 * at, "end": 300 * at + 300, "time_base": Fraction(1, 1000),
+              "metadata": {"title": f"Part {at}"}} for at in (0, 1)]
+    with av.open(str(source)) as container, av.open("a.mkv", "w") as output:
+        copies = [output.add_stream_from_template(stream) for stream in container.streams]
+        copies[1].metadata["language"] = "fin"
+        words = output.add_mux_stream("subrip", time_base=Fraction(1, 1000))
+        output.add_attachment("font.ttf", "application/x-truetype-font", b"abc")
+        output.set_chapters(marks)
+        for packet in (packet for packet in container.demux() if packet.size):
+            packet.stream = copies[packet.stream.index]
+            output.mux(packet)
+        line = av.Packet(b"Hello")
+        line.pts = line.dts = 100
+        line.duration, line.time_base, line.stream = 300, Fraction(1, 1000), words
+        output.mux(line)
+    said = done("a.mkv", "-o", "b.mkv")
+    assert "left out: a stream of attachment (font.ttf)" in said and "4:2:0; it has yuv422p" in said
+    with av.open("b.mkv") as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "subtitle"]
+        assert container.streams[1].metadata["language"] == "fin"
+        assert [chapter["metadata"] for chapter in container.chapters()] == [mark["metadata"] for mark in marks]
+        assert [(packet.pts, bytes(packet)) for packet in container.demux(subtitles=0) if packet.size] == [(100, b"Hello")]
+    result = run("a.mkv", "-o", "b.mp4")
+    assert result.exit_code == 1 and ".mp4 does not hold subtitle of subrip" in result.output
