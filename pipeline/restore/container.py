@@ -48,7 +48,9 @@ def _set_up(encoder, clip: Clip, output: Output) -> None:
     encoder.color_range = FULL if clip.full else LIMITED
     encoder.flags |= pyav().codec.context.Flags.global_header
     encoder.thread_count = 1  # others give other bytes
-    encoder.options = {"crf": str(output.crf), "x264-params": f"bframes=0:keyint={SEGMENT}:min-keyint={SEGMENT}:scenecut=0"}
+    # without cpu-independent, what x264 gives for the same frames differs from run to run at some sizes (its mbtree)
+    encoder.options = {"crf": str(output.crf), "x264-params": f"bframes=0:keyint={SEGMENT}:min-keyint={SEGMENT}:scenecut=0:"
+                                                              "cpu-independent=1"}
 
 
 def header(handle, source, clip: Clip, output: Output):
