@@ -19,8 +19,9 @@ def restore(
     output: Annotated[Path, typer.Option(
         "-o", "--output", help="A file for one photo, a folder for several. A video becomes .mp4, .mov or .mkv.")],
     model: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, or a file of `export "
-                             "--to safetensors`. If given twice, the second network restores the output of the first.")] = None,
+        metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, a file of `export --to "
+                             "safetensors` or a folder of `export --to hub`. If given twice, the second network restores the "
+                             "output of the first.")] = None,
     system: System = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
         help="Format of the files in the output folder. Default: that of each photo; PNG for BMP and HEIC.")] = None,
@@ -121,15 +122,18 @@ def _tell(outcome, photos: int, passed: str) -> None:
 
 
 def export(
-    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
+    to: Annotated[Literal["onnx", "safetensors", "hub", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
                           "uhdm"], typer.Option(
-        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights for "
-             "that project, under its names.")],
+        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. hub: a folder as a "
+             "repository of the Hugging Face hub. The others: weights for that project, under its names.")],
     output: Annotated[Path, typer.Option("-o", "--output",
-        help="The file to write. Weights for another project end in .pth, .pt or .safetensors.")],
+        help="The file to write, or the folder for hub. Weights for another project end in .pth, .pt or .safetensors.")],
     name: Annotated[str | None, typer.Argument(
         metavar="ROW", help="A row of the tables, or a folder of models/. It may be a chain or an ensemble.")] = None,
     system: System = None,
+    license: Annotated[Literal["mit", "apache-2.0", "bsd-3-clause", "gpl-3.0", "openrail", "cc0-1.0", "cc-by-4.0",
+                               "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unknown"] | None, typer.Option(
+        help="The licence that a hub folder's card names. Default: unknown.")] = None,
 ):
     """Write a network to a file for other programs. Its model card is written to FILE.md. See docs/networks.md.
 
@@ -138,17 +142,19 @@ def export(
     """
     from rich.console import Console
 
-    from pipeline.export.write import export_row
+    from pipeline.export.write import card_of, export_row
 
     if bool(name) == bool(system):
         fail("name a row, or a system with --system")
+    if license and to != "hub":
+        fail("--license is for --to hub")
     name = name or chosen(system)
     try:
         with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
-            said = export_row(name, to, output, MODELS)
+            said = export_row(name, to, output, MODELS, license or "unknown")
     except (AbsentNetwork, OSError, ValueError) as error:
         fail(error if isinstance(error, ParamsError) else f"{name}: {error}")
-    typer.echo(f"{said}\n{output}.md: its model card")
+    typer.echo(f"{said}\n{card_of(output, to)}: its model card")
 
 
 def import_(
