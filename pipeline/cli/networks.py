@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.cli import CHOICES, MODELS, System, choices, fail
+from pipeline.cli.video import refuse_for_video, video_among, video_restored
 from pipeline.core.files import write
 from pipeline.core.params import PARAMS_FILE, ParamsError, load, parse
 from pipeline.restore.manifest import AbsentNetwork
@@ -13,16 +14,21 @@ from pipeline.restore.manifest import AbsentNetwork
 
 def restore(
     inputs: Annotated[list[Path], typer.Argument(
-        metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, or patterns like '*.jpg'.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write: a file for one photo, a folder for several.")],
+        metavar="PHOTO", help="Files (PNG, JPEG, TIFF, WebP, BMP; HEIC with pillow-heif), folders, patterns such as '*.jpg'. "
+                              "Or one video (MP4, MOV, MKV, WebM, AVI).")],
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", help="A file for one photo, a folder for several. A video becomes .mp4, .mov or .mkv.")],
     model: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, or a file of `export "
-                             "--to safetensors`. If given twice, the second network restores the output of the first.")] = None,
+        metavar="NAME", help="The network: a row of the tables, a folder of models/, one of starters/, a file of `export --to "
+                             "safetensors` or a folder of `export --to hub`. If given twice, the second network restores the "
+                             "output of the first.")] = None,
     system: System = None,
     format: Annotated[Literal["png", "jpg", "tiff", "webp"] | None, typer.Option(
         help="Format of the files in the output folder. Default: that of each photo; PNG for BMP and HEIC.")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100,
-        help="Quality of JPEG and WebP files. A WebP of quality 100 is lossless.")] = 95,
+    quality: Annotated[int | None, typer.Option(min=1, max=100,
+        help="Quality of JPEG and WebP files, 95 by default. A WebP of quality 100 is lossless.")] = None,
+    crf: Annotated[int | None, typer.Option(min=1, max=51,
+        help="Quality of a video, 17 by default. Larger numbers make smaller and coarser files.")] = None,
     ensemble: Annotated[bool, typer.Option("--ensemble",
         help="Restore the eight flips and quarter turns of the photo, and take their mean. Takes 8 times as long.")] = False,
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(
@@ -41,30 +47,50 @@ def restore(
     compare: Annotated[bool, typer.Option("--compare", help="Also write a PNG of photo and restoration side by side.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite",
         help="Overwrite files that restore did not write. Photos given as input are never overwritten.")] = False,
-    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos with more megapixels.")] = 200,
+    max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos and frames with more megapixels.")] = 200,
 ):
-    """Restore photos with a trained network.
+    """Restore photos, or a video, with a trained network.
 
     Photos that are restored already are skipped, so the same command continues after Ctrl-C. See docs/restore.md.
 
     \b
     Example: python -m pipeline restore photos -o restored --system sr-edsr
     """
-    from pipeline.restore.batch import restore_all
     from pipeline.restore.plan import plan
-    from pipeline.restore.restorer import Restorer
 
     if bool(model) == bool(system):
         fail("name a network with --model, or a system with --system")
-    jobs, passed = plan(inputs, output, f".{format}" if format else None, compare)
-    names = [chosen(system)] if system else model
+    if video := video_among(inputs):
+        refuse_for_video(inputs, output, {"--format": format, "--quality": quality, "--compare": compare})
+    elif crf:
+        fail("--crf is for videos; photos take --quality")
+    else:
+        jobs, passed = plan(inputs, output, f".{format}" if format else None, compare)
+    restorer = _loaded([chosen(system)] if system else model, device=device, precision=precision, ensemble=ensemble, tile=tile,
+                       strength=strength, blend=blend, mask=mask)
+    if video:
+        video_restored(restorer, video, output, crf, tile, overwrite, max_megapixels)
+    else:
+        _photos_restored(restorer, jobs, passed, quality or 95, compare, overwrite, max_megapixels)
+
+
+def _loaded(names: list[str], **options):
+    """The Restorer; ends the command when there is none of these names."""
+    from pipeline.restore.restorer import Restorer
+
     try:
-        restorer = Restorer(*names, models=MODELS, device=device, precision=precision, ensemble=ensemble, tile=tile,
-                            strength=strength, blend=blend, mask=mask)
+        restorer = Restorer(*names, models=MODELS, **options)
     except (AbsentNetwork, FileNotFoundError, ValueError) as error:
         fail(f"{error} ({_networks_here()})")
     if restorer.remark:
         typer.echo(restorer.remark)
+    return restorer
+
+
+def _photos_restored(restorer, jobs: list, passed: str, quality: int, compare: bool, overwrite: bool,
+                     max_megapixels: float) -> None:
+    from pipeline.restore.batch import restore_all
+
     tile = restorer.tile
     outcome = restore_all(restorer, jobs, quality, compare, overwrite, max_megapixels)
     if restorer.tile != tile:
@@ -96,15 +122,18 @@ def _tell(outcome, photos: int, passed: str) -> None:
 
 
 def export(
-    to: Annotated[Literal["onnx", "safetensors", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
+    to: Annotated[Literal["onnx", "safetensors", "hub", "edsr-pytorch", "rcan", "basicsr", "kair", "realesrgan", "nafnet",
                           "uhdm"], typer.Option(
-        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. The others: weights for "
-             "that project, under its names.")],
+        help="onnx: for any program. safetensors: for `restore --model FILE` in another folder. hub: a folder as a "
+             "repository of the Hugging Face hub. The others: weights for that project, under its names.")],
     output: Annotated[Path, typer.Option("-o", "--output",
-        help="The file to write. Weights for another project end in .pth, .pt or .safetensors.")],
+        help="The file to write, or the folder for hub. Weights for another project end in .pth, .pt or .safetensors.")],
     name: Annotated[str | None, typer.Argument(
         metavar="ROW", help="A row of the tables, or a folder of models/. It may be a chain or an ensemble.")] = None,
     system: System = None,
+    license: Annotated[Literal["mit", "apache-2.0", "bsd-3-clause", "gpl-3.0", "openrail", "cc0-1.0", "cc-by-4.0",
+                               "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unknown"] | None, typer.Option(
+        help="The licence that a hub folder's card names. Default: unknown.")] = None,
 ):
     """Write a network to a file for other programs. Its model card is written to FILE.md. See docs/networks.md.
 
@@ -113,17 +142,19 @@ def export(
     """
     from rich.console import Console
 
-    from pipeline.export.write import export_row
+    from pipeline.export.write import card_of, export_row
 
     if bool(name) == bool(system):
         fail("name a row, or a system with --system")
+    if license and to != "hub":
+        fail("--license is for --to hub")
     name = name or chosen(system)
     try:
         with Console(file=sys.stderr).status(f"exporting {name}"):  # bound, as the exporter's own words to it are dropped
-            said = export_row(name, to, output, MODELS)
+            said = export_row(name, to, output, MODELS, license or "unknown")
     except (AbsentNetwork, OSError, ValueError) as error:
         fail(error if isinstance(error, ParamsError) else f"{name}: {error}")
-    typer.echo(f"{said}\n{output}.md: its model card")
+    typer.echo(f"{said}\n{card_of(output, to)}: its model card")
 
 
 def import_(

@@ -3,7 +3,7 @@ well it does, what made it, and where it ends.
 """
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 import yaml
@@ -38,6 +38,7 @@ class Export:
     use: list[str]  # lines of Markdown: how to use such a file
     limits: list[str]  # what is to be said of such a file besides
     revision: str  # the commit, with -dirty behind it when there was more; empty when not known
+    head: dict = field(default_factory=dict)  # what the YAML head says besides
 
 
 def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
@@ -48,7 +49,7 @@ def card(graph: Graph, export: Export, manifests: dict[str, dict]) -> str:
     where = [place for place in graph.rows() if place.network == export.network]
     tasks = list(dict.fromkeys(place.task for place in where))
     archs = dict.fromkeys(manifests[name]["arch"] for name in chain)
-    front = {"pipeline_tag": "image-to-image", "tags": ["image-restoration", "restage", export.to, *archs]}
+    front = export.head | {"pipeline_tag": "image-to-image", "tags": ["image-restoration", "restage", export.to, *archs]}
     revision = export.revision.removesuffix("-dirty")
     sections = {
         "Use": export.use,

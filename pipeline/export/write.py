@@ -9,6 +9,7 @@ from pipeline.compare.kinds import with_images
 from pipeline.core.files import write
 from pipeline.core.graph import graph
 from pipeline.core.params import load
+from pipeline.export import hub
 from pipeline.export.card import Export, card, items, truth_behind
 from pipeline.export.onnx_graph import OPSET, PROBES, TOLERANCE, graph_of, onnx_difference, versions
 from pipeline.nets.layouts.convert import exported, layout_of
@@ -38,18 +39,22 @@ class Form(NamedTuple):
     limits: list[str] = []  # what is to be said of such a file besides
 
 
-def export_row(row: str, to: str, output: Path, models: Path = Path("models")) -> str:
-    """Write a row of params.yaml, or a network below `models`, to `output`, and its card to `output` with .md behind it. `to`
-    is onnx, safetensors or a project of nets/layouts. Returns a line that says what was written. Raises ValueError, OSError or
-    AbsentNetwork, and leaves no file, when that cannot be."""
+def export_row(row: str, to: str, output: Path, models: Path = Path("models"), licence: str = "unknown") -> str:
+    """Write a row of params.yaml, or a network below `models`, to `output`, and its card to what `card_of` says. `to` is onnx,
+    safetensors, hub or a project of nets/layouts; `licence` is for hub. Returns a line that says what was written. Raises
+    ValueError, OSError or AbsentNetwork, and leaves no file, when that cannot be."""
     lineage, network = with_images(graph(load())), network_of(row, models)
     tree = tree_of(network, models)
     chain = leaves(tree)
     manifests = {name: read_manifest(models / name) for name in chain}
     if unfit := [name for name in chain if manifests[name]["arch"] == "zssr"]:
         raise ValueError(f"{unfit[0]} is ZSSR, which learns a network from each photo anew: there is none to export")
+    scale, head = read_manifest(models / network)["scale"], {}
     if to == "onnx":
         form = _onnx(row, tree, output, models, manifests)
+    elif to == "hub":
+        form = _hub(row, tree, output, models, scale, bool(truth_behind(lineage, chain, manifests)))
+        head = hub.head(lineage, network, licence)
     elif to == "safetensors":
         form = _safetensors(row, tree, output, models, bool(truth_behind(lineage, chain, manifests)))
     else:
@@ -59,12 +64,16 @@ def export_row(row: str, to: str, output: Path, models: Path = Path("models")) -
             manifests[name] = read_manifest(models / name)
         except (FileNotFoundError, AbsentNetwork):
             continue  # the card says so
-    scale = read_manifest(models / network)["scale"]
-    about = Export(row, network, scale, tree, to, output.name, form.use, form.limits, _revision())
+    about = Export(row, network, scale, tree, to, output.name, form.use, form.limits, _revision(), head)
     text = card(lineage, about, manifests)
     form.write()
-    write(output.with_name(f"{output.name}.md"), text)
+    write(card_of(output, to), text)
     return form.said
+
+
+def card_of(output: Path, to: str) -> Path:
+    """Where the model card of an export stands."""
+    return output / "README.md" if to == "hub" else output.with_name(f"{output.name}.md")
 
 
 def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dict[str, dict]) -> Form:
@@ -103,6 +112,16 @@ def _safetensors(row: str, tree: str | dict, output: Path, models: Path, saw_tru
     said = f"{output}: {in_words(tree)}, for `restore --model {output}`"
     return Form(partial(write_row, output, row, tree, models, saw_truth), said, [
         f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
+
+
+def _hub(row: str, tree: str | dict, output: Path, models: Path, scale: int, saw_truth: bool) -> Form:
+    if output.is_file():
+        raise ValueError(f"{output}: is a file, wanted a folder")
+    said = f"{output}: {in_words(tree)}, for `restore --model {output}` and as a repository of the Hugging Face hub"
+    return Form(partial(hub.write_repository, output, row, tree, models, scale, saw_truth), said, [
+        f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *items([
+            "For Restage itself, in any folder: give it a clone of this repository by `--model`.",
+            "`config.json` says the same as the header of `model.safetensors`: architectures, options and hashes."])])
 
 
 def _layout(to: str, chain: list[str], output: Path, models: Path, manifests: dict[str, dict]) -> Form:

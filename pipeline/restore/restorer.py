@@ -18,6 +18,7 @@ from pipeline.core.files import need_space, sha256, sha256_of
 from pipeline.images.picture import Picture
 from pipeline.restore.kept import Kept
 from pipeline.restore.learnt import Learnt, learnt_by
+from pipeline.restore.located import HUB_WEIGHTS, located
 from pipeline.restore.memory import tile_for
 from pipeline.restore.mix import AtStrength, blend_of, check_mask, keep_black, read_mask
 from pipeline.restore.model import Turned, in_bf16
@@ -55,9 +56,9 @@ class Begun:
 
 
 class Restorer:
-    """`names`: networks below `models`, starters, rows of params.yaml, or files of rows that `export --to safetensors` wrote;
-    each takes what the one before it made. An entry of `zssr` stands alone: it has no network, but learns one from each photo,
-    whole (`model` is None then).
+    """`names`: networks below `models`, starters, rows of params.yaml, files of rows that `export --to safetensors` wrote, or
+    folders of `export --to hub`; each takes what the one before it made. An entry of `zssr` stands alone: it has no network,
+    but learns one from each photo, whole (`model` is None then).
 
     `tile`: pixels on a side that a network sees at a time, without the margin; by default as many as memory allows. It becomes
     smaller when memory runs out. `strength`: 0 gives the photo, 1 the restoration, up to 1.5 more than that. `blend`: another
@@ -71,8 +72,8 @@ class Restorer:
                  ensemble: bool = False, tile: int | None = None, strength: float = 1, blend: tuple[str, float] | None = None,
                  mask: Path | str | None = None, keep: int = 0):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
-        names = tuple(file_or_name(name, models) for name in names)
-        self.names = [Path(name).name if is_file(name) else name for name in names]
+        names = tuple(located(file_or_name(name, models), models) for name in names)
+        self.names = [_label(name) for name in names]
         self.mask = read_mask(mask, MASK_MEGAPIXELS) if mask else None
         self.mixed = {"strength": strength} if strength != 1 else {}
         self.mixed |= {"mask": sha256(mask)} if mask else {}
@@ -88,9 +89,9 @@ class Restorer:
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         model = named(*names, models=models, device=pick(name=device))
         if blend:
-            blend = file_or_name(blend[0], models), blend[1]
-            model = blend_of(model, named(blend[0], models=models, device=model.device), blend[1])
-            self.mixed["blend"] = [hashes_of(blend[0], models=models), blend[1]]
+            other, share = located(file_or_name(blend[0], models), models), blend[1]
+            model = blend_of(model, named(other, models=models, device=model.device), share)
+            self.mixed["blend"] = [hashes_of(other, models=models), share]
         model = Turned(model) if ensemble else model
         model = in_bf16(model) if precision == "bf16" else model
         self.whole = Kept(model, keep) if keep else model
@@ -108,17 +109,17 @@ class Restorer:
         other.mixed |= {"strength": strength} if strength != 1 else {}
         return other
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, advance: Advance = _nothing) -> np.ndarray:
         """uint8 or uint16; (height, width, 3) RGB, with alpha as a fourth channel, or (height, width) grey -> the same,
-        `scale` times larger."""
+        `scale` times larger. `advance` is as in `restore_into`."""
         if image.dtype not in (np.uint8, np.uint16) or image.shape[2:] not in ((), (3,), (4,)) or not image.size:
             raise ValueError(f"image is {image.dtype} {image.shape}, wanted uint8 or uint16 and (height, width) grey, "
                              "(height, width, 3) or (height, width, 4)")
         if image.ndim == 3 and image.shape[2] == 4:
-            return np.dstack((self(image[..., :3]), self._alpha(image[..., 3], image.dtype)))
+            return np.dstack((self(image[..., :3], advance), self._alpha(image[..., 3], image.dtype)))
         if self.mask is not None:
             check_mask(self.mask, image)
-        return self._masked(self._restored(image, image.dtype), image)
+        return self._masked(self._restored(image, image.dtype, None, advance), image)
 
     def file(self, photo: Path | str, target: Path | str, quality: int = 95, max_megapixels: float = 200,
              picture: Path | None = None, advance: Advance = _nothing) -> tuple[str, ...]:
@@ -189,9 +190,13 @@ class Restorer:
     def fingerprint(self, photo: Path | str, target: Path | str, quality: int = 95) -> str:
         """A hash of all that makes a restoration: the photo's bytes, how they are read, the weights, the settings."""
         lossy = FORMATS[Path(target).suffix.lower()] in ("JPEG", "WEBP")
-        made = {"photo": sha256(photo), "reader": READER, "weights": self.weights, "precision": self.precision,
-                "ensemble": self.ensemble, "quality": quality if lossy else None} | self.mixed
+        made = {"photo": sha256(photo), "reader": READER, "quality": quality if lossy else None} | self.settings
         return sha256_of(made)[:16]
+
+    @property
+    def settings(self) -> dict:
+        """What of a restoration depends on the networks and on how they are used, as it can be written as JSON."""
+        return {"weights": self.weights, "precision": self.precision, "ensemble": self.ensemble} | self.mixed
 
     def _restored(self, image: np.ndarray, dtype: np.dtype, folder: Path | None = None,
                   advance: Advance = _nothing) -> np.ndarray:
@@ -218,6 +223,12 @@ class Restorer:
             even, kept = (values.repeat(self.scale, axis=0).repeat(self.scale, axis=1) for values in (even, alpha))
             alpha = kept if larger is None else np.where(even, kept, larger)
         return alpha if alpha.dtype == dtype else ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
+
+
+def _label(name: str) -> str:
+    """A name as it stands in what was restored: without folders, and for a folder of `export --to hub` that folder's."""
+    path = Path(name)
+    return path.resolve().parent.name if path.name == HUB_WEIGHTS else path.name if is_file(name) else name
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None) -> np.ndarray:
