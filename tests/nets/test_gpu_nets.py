@@ -33,7 +33,7 @@ def test_outputs_are_those_of_the_cpu(gpu, record_property, arch):
 def test_a_training_step_is_that_of_the_cpu(gpu, record_property, arch):
     draw, gradients = torch.Generator().manual_seed(1), []
     network = seasoned(arch, NETS[arch])
-    x, targets = (torch.rand(2, 3, 64 * scale, 96 * scale, generator=draw) for scale in (1, network.scale))
+    x, targets = (torch.rand(2, 3, 32 * scale, 64 * scale, generator=draw) for scale in (1, network.scale))
     for device in (CPU, gpu):
         method = Supervised(Stage1Settings(clip=0, loss="mse"), copy.deepcopy(network), None, None, device)
         method.improve(0, *method.loss(method.outputs(x.to(device)), targets.to(device)))

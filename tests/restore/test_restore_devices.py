@@ -21,8 +21,8 @@ from pipeline.score.lpips import Lpips
 from pipeline.stages.adabn import reestimate
 from pipeline.train.methods.supervised import Supervised
 
-# torch has no kernel of a fixed order for these: training CycleGAN's generator again on a GPU may differ in rounding, and so may
-# what NAFNet restores
+# torch has no kernel of a fixed order for these: on a GPU, training CycleGAN's generator again may differ in rounding, and so
+# may what NAFNet restores
 KNOWN = {"resnet": {"reflection_pad2d_backward"}, "nafnet": {"cumsum"}}
 
 

@@ -82,6 +82,11 @@ def devices_of(value) -> set[torch.device]:
     return {leaf.device for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)}
 
 
+def in_main_memory(value):
+    """As a checkpoint is read."""
+    return torch.zeros(value.shape, dtype=value.dtype) if isinstance(value, torch.Tensor) else value
+
+
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # which does nothing, on META
 @pytest.mark.parametrize("name", METHODS)
 def test_a_training_step_is_on_its_device_and_waits_for_nothing(monkeypatch, tmp_path, name):
@@ -92,9 +97,7 @@ def test_a_training_step_is_on_its_device_and_waits_for_nothing(monkeypatch, tmp
             record = method.step(step)
             assert (watch.sent, watch.reads) == (SENT.get(name, 2), 0)
             assert devices_of(record) == devices_of(method.state_dict()) == {META}
-        on_disk = tree_map(lambda value: torch.zeros(value.shape, dtype=value.dtype) if isinstance(value, torch.Tensor) else value,
-                           method.state_dict())
-        method.load_state_dict(on_disk)  # a checkpoint is read into main memory
+        method.load_state_dict(tree_map(in_main_memory, method.state_dict()))
         assert devices_of(method.state_dict()) == {META}
         method.step(2)
         assert devices_of(method.finish().state_dict()) == {META} and watch.reads == 0
