@@ -21,10 +21,10 @@ from pathlib import Path
 
 SECTIONS = {  # name -> its function; what it is; its share of the time on a GPU, and on a CPU
     "tests": ("gpu_sections.tests", "tests marked gpu", 0.20, 0.45),
-    "loop": ("gpu_sections.loop", "the training loop beside the bare step", 0.10, 0.12),
+    "loop": ("gpu_sections.loop", "the training loop beside the bare step", 0.10, 0.15),
     "speed": ("gpu_sections.speed", "layouts, precisions and torch.compile", 0.12, 0.05),
-    "restore": ("gpu_sections.restore", "large photos", 0.11, 0.10),
-    "sr": ("gpu_train.sr", "EDSR x4 trained on photos", 0.30, 0.14),
+    "restore": ("gpu_sections.restore", "large photos", 0.11, 0.08),
+    "sr": ("gpu_train.sr", "EDSR x4 trained on photos", 0.30, 0.13),
     "demoire": ("gpu_train.demoire", "DM-Net trained on screens", 0.15, 0.12)}
 NEEDED = {  # module -> the package that has it
     "torch": "torch", "numpy": "numpy", "scipy": "scipy", "cv2": "opencv-python-headless", "skimage": "scikit-image",

@@ -27,9 +27,11 @@ from pipeline.train.methods.supervised import Supervised
 SCALE = EDSR["scale"]
 DMNET = {"blocks": 16, "features": 64, "layers": 20, "fine_features": 64, "start": "identity"}
 SMALL_DMNET = {"blocks": 1, "features": 8, "layers": 3, "fine_features": 8}
-TRIED = 20  # steps that are timed, to know how many there are time for, after as many that warm up
+TRIED = {"cuda": 20, "cpu": 3}  # steps that are timed, to know how many there are time for, after as many that warm up
 FEW = 6  # images that a CPU takes
-FOR_TRAINING = 0.85  # of the section's time, once steps have been timed: two minutes of the 144 s of sr, one of demoire's 72
+# Of the section's time, once steps have been timed: on a GPU two minutes of the 144 s of sr, one of demoire's 72. A CPU needs
+# time for the test images.
+FOR_TRAINING = {"cuda": 0.85, "cpu": 0.4}
 VALIDATION = 6  # screens
 
 
@@ -57,14 +59,15 @@ def write_shard(folder: Path, images: dict[str, np.ndarray]) -> Shard:
 def trained(method: Supervised, report) -> torch.nn.Module:
     """The network after most of what is left of the section's time, its learning rate falling to zero over that. It keeps what
     it has learned in the steps that are timed, too."""
-    for step in range(2 * TRIED):
-        if step == TRIED:
+    tried = TRIED[method.device.type]
+    for step in range(2 * tried):
+        if step == tried:
             wait(method.device)
             began = time.perf_counter()
         method.step(step)
     wait(method.device)
-    each = (time.perf_counter() - began) / TRIED
-    steps = max(int(FOR_TRAINING * report.left() / each), 1)
+    each = (time.perf_counter() - began) / tried
+    steps = max(int(FOR_TRAINING[method.device.type] * report.left() / each), 1)
     method.settings = override(method.settings, {"steps": steps, "validate_every": steps}, "bench")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()

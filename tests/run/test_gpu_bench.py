@@ -1,4 +1,4 @@
-"""bench/gpu.py: what it imports, and that no section can stop the others. Its own sections take minutes: they are run by hand."""
+"""bench/gpu.py: what it imports, and that no section can stop the others. Its own sections take minutes and are run by hand."""
 import ast
 import json
 import os

@@ -13,7 +13,7 @@ from pipeline.train.crops import Crops, reader
 from pipeline.train.method import Method
 
 pytestmark = pytest.mark.gpu
-LENGTH = {"steps": 34, "validate_every": 17, "ema": 0.9}
+LENGTH = {"steps": 24, "validate_every": 12, "ema": 0.9}
 
 
 class Interrupted(Exception):
@@ -50,20 +50,20 @@ def check_that_it_resumes(monkeypatch, capsys, record_property, name: str, train
 
 def test_stage_1_resumes_to_the_same_bits(gpu, tiny_project, monkeypatch, capsys, record_property):
     change(stage1=LENGTH)
-    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-edsr", lambda: stage1.main("sr-edsr"), 25)
+    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-edsr", lambda: stage1.main("sr-edsr"), 17)
 
 
 @pytest.mark.parametrize("discriminator", ["srgan", "highpass"])
 def test_stage_2_resumes_to_the_same_bits(gpu, tiny_project, monkeypatch, capsys, record_property, discriminator):
-    change(stage2=LENGTH | {"d_warmup": 6, "discriminator": discriminator, "d_features": 4})
+    change(stage2=LENGTH | {"d_warmup": 4, "discriminator": discriminator, "d_features": 4})
     stage1.main("sr-edsr")
     label.main("systems", "sr-edsr")
-    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-edsr-stage2", lambda: stage2.main("stage2", "sr-edsr"), 31)
+    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-edsr-stage2", lambda: stage2.main("stage2", "sr-edsr"), 21)
 
 
 def test_batch_norm_resumes_to_the_same_bits_in_bf16(gpu, tiny_project, monkeypatch, capsys, record_property):
     change(stage1=LENGTH | {"precision": "bf16"})
-    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-srresnet", lambda: stage1.main("sr-srresnet"), 25)
+    check_that_it_resumes(monkeypatch, capsys, record_property, "sr-srresnet", lambda: stage1.main("sr-srresnet"), 17)
 
 
 def test_batches_are_those_of_the_cpu_and_pinned(gpu, tiny_project):
