@@ -39,7 +39,7 @@ def tests(report, data: Path, device: str, before: dict) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         code = pytest.main(["-q", "-m", "gpu", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "--tb=short",
-                            f"--junitxml={results}", *files])
+                            "-o", "junit_family=xunit1", f"--junitxml={results}", *files])
         cases = [*xml.parse(results).iter("testcase")]
     outcomes = {"passed": [], "failure": [], "error": [], "skipped": []}
     for case in cases:
@@ -47,9 +47,8 @@ def tests(report, data: Path, device: str, before: dict) -> None:
         outcomes[kind].append(f"{case.get('classname')}::{case.get('name')}")
     report("outcomes", outcomes, ", ".join(f"{len(names)} {kind}" for kind, names in outcomes.items()))
     apart = {case.get("name"): float(found.get("value")) for case in cases for found in case.iter("property")}
-    most = max(apart, key=apart.get, default=None)
-    report("differences", apart, f"the largest difference from the CPU, or of a resumed training: "
-           f"{apart[most]:.2g}, {most}" if most else "no differences told")
+    most = [f"{name} {apart[name]:.2g}" for name in sorted(apart, key=apart.get, reverse=True)[:5]]
+    report("differences", apart, f"the largest differences from the CPU, or of a resumed training: {', '.join(most)}")
     if code or not outcomes["passed"]:
         raise AssertionError(f"pytest ended with {code}: {', '.join(outcomes['failure'] + outcomes['error'])}")
 
