@@ -27,7 +27,6 @@ from pipeline.nets.build import build
 from pipeline.restore.memory import tile_for
 from pipeline.restore.model import Model, in_bf16, model_of
 from pipeline.restore.network import load_network
-from pipeline.restore.restorer import Restorer
 from pipeline.restore.tiles import in_one_pass, restore_into
 
 BASELINE = {"scale": 2, "blocks": 16, "features": 64}  # of EDSR
@@ -226,6 +225,8 @@ def whole_process(options) -> None:
 
 
 def restore_photo(options, folder: str) -> None:
+    from pipeline.restore.restorer import Restorer  # with decoders that bench.gpu, which imports this module, can do without
+
     began, restorer = time.perf_counter(), Restorer(options.network, precision=options.precision, tile=options.tile)
     restorer.file(f"{folder}/photo.jpg", f"{folder}/restored.jpg")
     print(f"a JPEG of {options.photo:g} megapixels by {options.network}: {time.perf_counter() - began:.0f} s, "

@@ -90,8 +90,8 @@ class Turns:
         return np.array([time.perf_counter(), time.process_time()])
 
 
-def compare(case: str, small: bool, shards: dict, changes: dict, iterations: int, device) -> tuple[float, float]:
-    """Print one case; returns ms of an iteration, ours and bare."""
+def compare(case: str, small: bool, shards: dict, changes: dict, iterations: int, device) -> dict[str, float]:
+    """Print one case; returns ms of an iteration, ours and bare, their ratios, and the bare one's share of a matrix product."""
     arch, options, smaller = CASES[case]
     options = options | smaller if small else options
     sections = params.load(ROOT / "params.yaml")
@@ -114,7 +114,7 @@ def compare(case: str, small: bool, shards: dict, changes: dict, iterations: int
     turns = Turns(bare, device)
     networks[0].register_forward_pre_hook(turns)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        loop.train(method, settings.steps, settings.validate_every, Checkpoint(Path(folder)), case)
+        loop.train(method, settings.steps, settings.validate_every, Checkpoint(Path(folder)), case, lambda rows: None)
     ours, theirs = (1000 * np.array(times[-iterations:]) for times in (turns.ours, turns.theirs))
     (ms, cpu), (bare_ms, bare_cpu) = (np.median(times, axis=0) for times in (ours, theirs))
     rate = counter.get_total_flops() / bare_ms / 1e6
@@ -122,7 +122,8 @@ def compare(case: str, small: bool, shards: dict, changes: dict, iterations: int
     print(f"{case:9s} ours {ms:8.1f} ms [{ours[:, 0].min():.1f}-{ours[:, 0].max():.1f}]  bare {bare_ms:8.1f} ms "
           f"[{theirs[:, 0].min():.1f}-{theirs[:, 0].max():.1f}]  ours / bare = {ms / bare_ms:.3f}, CPU time "
           f"{cpu / bare_cpu:.3f}; bare {rate:.0f} GFLOP/s, {share:.0%} of a matrix product's", flush=True)
-    return ms, bare_ms
+    return {"ours_ms": ms, "bare_ms": bare_ms, "ours_over_bare": ms / bare_ms, "cpu_time": cpu / bare_cpu,
+            "gflop_per_s": rate, "share_of_product": share}
 
 
 def product_rate(precision: str, device, small: bool) -> float:
@@ -151,8 +152,8 @@ def reading(shards: dict, patch: int, batch: int) -> None:
           f"{SCALE * patch}x{SCALE * patch} pixels")
 
 
-def write_images(folder: Path) -> dict[str, Shard]:
-    """Shards of random images, of the targets' size and of a quarter of it, and the same as PNG for a peer."""
+def write_images(folder: Path, png: bool) -> dict[str, Shard]:
+    """Shards of random images, of the targets' size and of a quarter of it; and the same as PNG, for a peer."""
     draw = np.random.default_rng(0)
     for side, size in (("inputs", SIDE // SCALE), ("targets", SIDE)):
         (folder / "png" / side).mkdir(parents=True)
@@ -161,7 +162,8 @@ def write_images(folder: Path) -> dict[str, Shard]:
                 coarse = draw.integers(0, 256, (size // 8, size // 8, 3), dtype=np.uint8)
                 image = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
                 writer.add(f"{index}", f"{index}", image)
-                cv2.imwrite(str(folder / "png" / side / f"{index}.png"), image)
+                if png:
+                    cv2.imwrite(str(folder / "png" / side / f"{index}.png"), image)
     return {side: Shard(folder / side) for side in ("inputs", "targets")}
 
 
@@ -180,12 +182,12 @@ def main(
         raise SystemExit(f"{wrong.pop()}: wanted one of {', '.join(CASES)}")
     changes = {"batch": batch, "patch": patch, "precision": precision, "validate_every": 10**6, "schedule": "constant"}
     with tempfile.TemporaryDirectory() as folder:
-        shards = write_images(Path(folder))
+        shards = write_images(Path(folder), peer is not None)
         reading(shards, patch, batch)
         found = {case: compare(case, small, shards, changes, iterations, device) for case in networks or CASES}
         theirs = basicsr(Path(folder), SCALE, patch, batch, iterations) if peer else None
         if theirs and "edsr" in found and not small:
-            print(f"basicsr / ours = {theirs / found['edsr'][0]:.2f} for EDSR in {precision}")
+            print(f"basicsr / ours = {theirs / found['edsr']['ours_ms']:.2f} for EDSR in {precision}")
 
 
 if __name__ == "__main__":

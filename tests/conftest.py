@@ -74,6 +74,22 @@ def data_folder() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture
+def gpu(monkeypatch):
+    """The device of tests marked gpu, which trainings take too; they are skipped where there is no CUDA. With
+    RESTAGE_GPU_TESTS=cpu it is the CPU: that shows that the tests run, and nothing of a GPU."""
+    import torch
+
+    from pipeline.core.device import pick
+
+    name = os.environ.get("RESTAGE_GPU_TESTS", "cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    monkeypatch.setenv("RESTAGE_DEVICE", name)
+    yield pick()
+    torch.use_deterministic_algorithms(False)
+
+
 def change(**sections) -> None:
     """Merge settings into sections of the params.yaml in the current folder."""
     values = yaml.safe_load(Path("params.yaml").read_text())

@@ -24,8 +24,14 @@ def pick(threads: int | None = None, name: str | None = None) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
     asked = name or device_name()
     try:
-        return torch.zeros(1, device=asked).device
+        device = torch.zeros(1, device=asked).device
     except (RuntimeError, AssertionError) as error:
         if name:
             raise ValueError(f"device {name}: this device cannot be used ({error})") from error
         raise SystemExit(f"RESTAGE_DEVICE={asked}: this device cannot be used ({error})") from error
+    if device.type == "cuda":
+        # Read when the first matrices are multiplied: with other workspaces cuBLAS may add up in another order each time.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)  # torch warns of an operation that has no such kernel
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it costs time, and nothing here reads such memory
+    return device

@@ -2,8 +2,10 @@ import io
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 import warm
 from conftest import ROOT
 from rich.console import Console
@@ -85,3 +87,18 @@ def test_the_device_is_the_first_there_is_unless_named(monkeypatch, cuda, mps, c
 def test_an_unusable_device_is_named():
     code = "from pipeline.core.device import pick\ntry: pick()\nexcept SystemExit as error: print(error)"
     assert run(code, RESTAGE_DEVICE="cuda:99").startswith("RESTAGE_DEVICE=cuda:99: this device cannot be used")
+
+
+@pytest.mark.parametrize("name, fixed", [("cuda", True), ("cpu", False)])
+def test_a_gpu_is_asked_for_kernels_of_a_fixed_order(monkeypatch, name, fixed):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(device.torch, "zeros", lambda *_, device: SimpleNamespace(device=torch.device(device)))
+    try:
+        assert device.pick(name=name).type == name
+        assert torch.are_deterministic_algorithms_enabled() == fixed
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == fixed
+        assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if fixed else None)
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
