@@ -137,7 +137,7 @@ def test_git_gives_every_clone_the_same_bytes(tmp_path):
     """Git for Windows turns line endings by default; here it is told so."""
     source, clone = tmp_path / "source", tmp_path / "clone"
     source.mkdir()
-    for file in (".gitattributes", "params.yaml", "dvc.yaml", "pipeline/nets/edsr.py", "docs/sr-edsr.png"):
+    for file in (".gitattributes", "params.yaml", "dvc.yaml", "pipeline/nets/edsr.py", "docs/starter-photo.jpg"):
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         (source / file).write_bytes((ROOT / file).read_bytes())
 

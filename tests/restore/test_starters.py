@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from networks import seasoned
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
+from skimage.data import astronaut
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.core.params import load
+from pipeline.core.reading import parse_yaml
+from pipeline.core.recipes import Recipe
+from pipeline.core.seeds import rng
+from pipeline.degrade.bicubic import resize
+from pipeline.degrade.recipe import How, degrade
 from pipeline.restore import starters
 from pipeline.restore.named import alone_in, write_row
 from pipeline.restore.network import save_network
 from pipeline.restore.restorer import Restorer
+from pipeline.score.fidelity import psnr
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (13, 22, 3), np.uint8)
 OPTIONS = {"scale": 2, "layers": 1, "features": 8}
@@ -23,6 +31,36 @@ OPTIONS = {"scale": 2, "layers": 1, "features": 8}
 
 def save(folder: Path, name: str, seed: int) -> None:
     save_network(folder / name, seasoned("compact", OPTIONS, seed), "compact", OPTIONS, {})
+
+
+SHIPPED = starters.starters()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_restores_a_photo_that_it_never_saw(name):
+    """Six places of scikit-image's astronaut, made worse as the photographs were that it learnt from."""
+    preset = parse_yaml((ROOT / "presets/starters.yaml").read_text(encoding="utf-8"), "starters.yaml")
+    recipe, gains = TypeAdapter(Recipe).validate_python(preset["recipes"][name]), []
+    restorer = Restorer(name)
+    for k in range(6):
+        photo = astronaut()[64 * k : 64 * k + 128, 100:256]
+        worse, _, _ = degrade(photo, rng(1, "test", k), How(recipe, restorer.scale))
+        plain = np.clip(np.rint(resize(worse, *photo.shape[:2])), 0, 255).astype(np.uint8)
+        gains.append(psnr(restorer(worse), photo, 4) - psnr(plain, photo, 4))
+    assert np.mean(gains) > 0.5 and min(gains) > 0
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_is_what_its_card_tells(name):
+    about = alone_in(SHIPPED[name])
+    card = SHIPPED[name].with_name(f"{SHIPPED[name].name}.md").read_text(encoding="utf-8")
+    assert about["weights"] in card and f"{about['parameters']:,} weights" in card
+    assert f"| `{name}` |" in (ROOT / "docs/starters.md").read_text(encoding="utf-8")
+
+
+def test_what_ships_is_small():
+    assert {"starter-photo"} <= set(SHIPPED)
+    assert sum(path.stat().st_size for path in starters.FOLDER.iterdir()) < 12e6
 
 
 @pytest.fixture
