@@ -14,7 +14,7 @@ MADE_BY = {"stage1": "stage 1, from scratch", "stage2": "stage 2: captures and t
            "gan": "GAN on synthetic pairs", "oracle": "oracle: supervised with the truth of captures",
            "finetune": "fine-tuning", "adabn": "batch-norm statistics measured anew",
            "unsharpen": "the inverse of the camera's own sharpening, a fixed filter",
-           "chain": "two networks, one behind the other", "ensemble": "several networks, of whose outputs one is made",
+           "chain": "two networks, one behind the other", "ensemble": "mean or bands of several networks",
            "cyclegan": "CycleGAN: unpaired", "zssr": "ZSSR: learnt from each test image anew"}
 
 

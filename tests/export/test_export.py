@@ -234,7 +234,7 @@ def test_the_card_names_an_ensemble_that_labelled(nested):
     values = yaml.safe_load(Path("params.yaml").read_text())
     change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "two"}})
     words = " ".join(exported_card().split())
-    assert "`two`: mean of several networks; of `sr-edsr` and `sr-edsr-bicubic`." in words
+    assert "`two`: mean or bands of several networks; of `sr-edsr` and `sr-edsr-bicubic`." in words
     for name in ("two", "sr-edsr", "sr-edsr-bicubic"):
         assert read_manifest(Path("models", name))["weights"] in words
 
