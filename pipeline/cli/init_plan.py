@@ -10,6 +10,7 @@ WHOLE = 250  # megapixels of the captures' outputs, or a quarter of those of cle
 SCORED = 40  # megapixels of the outputs of a test split, where there is a choice
 LARGEST = 50  # megapixels of one output, above which scoring takes many gigabytes of memory
 PATCHES = 2000
+SHORT, FEW = 10, 400  # instead of WHOLE and PATCHES, where stage 1 is trained already
 STARTERS = Path("presets/starters.yaml")
 
 
@@ -116,7 +117,9 @@ class Plan:
         self.time = "five minutes" if start else "an hour"  # of an idle CPU
         self.size = smaller(task.size, clean.least, 8)  # of a synthetic pair, in pixels of the clean image
         self.cut = smaller(task.cut, captures.least, 8)  # of a patch of large captures
-        self.captures_patches = PATCHES * (sum(captures.megapixels) * task.scale**2 > WHOLE)  # how many are cut; 0 for none
+        # how many are cut; 0 for none. From a start the trainings are short, and labelling whole captures would take longer.
+        most, many = (SHORT, FEW) if start else (WHOLE, PATCHES)
+        self.captures_patches = many * (sum(captures.megapixels) * task.scale**2 > most)
         self.clean_patches = PATCHES * (sum(clean.megapixels) > 4 * WHOLE)
         # scenes of each split but train
         self.captures_split = _scenes(captures, task.scale, val=(0.1, 1, 10), test=(0.2, 2, 40))
@@ -154,7 +157,8 @@ def assumptions(plan: Plan) -> list[str]:
                     "truth would gain.")
     if plan.captures_patches:
         said.append(f"patches: the captures' outputs are {sum(plan.captures.megapixels) * scale**2:,.0f} megapixels, so "
-                    f"{PATCHES} patches are cut for training (sets.photos-captures: patches, size). Test images stay whole.")
+                    f"{plan.captures_patches} patches are cut for training (sets.photos-captures: patches, size). Test "
+                    "images stay whole.")
     if plan.clean_patches:
         said.append(f"patches: the clean images are {sum(plan.clean.megapixels):,.0f} megapixels, so {PATCHES} patches are cut "
                     "for training (sets.photos-clean: patches, size).")
