@@ -61,3 +61,13 @@ def test_a_project_begun_from_a_starter_trains_no_stage_1(shipped, task):
     assert kind == ("moire" if task == "screens" else "random")
     convert("photos-start", p.imports["photos-start"])
     assert Path("models/photos-start/network.safetensors").is_file()
+
+
+def test_large_captures_are_cut_into_few_patches(shipped):
+    shipped(1)
+    photos("captures", 10, 1010, 1000)
+    photos("clean", 12, 400, 320)
+    for more, patches in ((["--start", "s"], 400), ([], 0)):
+        arguments = ["init", "--captures", "captures", "--clean", "clean", "--task", "same-size", "--force", *more]
+        assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+        assert load().sets["photos-captures"].patches == patches
