@@ -38,7 +38,9 @@ def params_text(plan: Plan) -> str:
     supervised = {"steps": 400, "batch": stage1["batch"], "patch": stage1["patch"], "lr": stage1["lr"] / 2,
                   "validate_every": 50}
     large = min(plan.captures.least * plan.task.scale, plan.clean.least) >= 192
-    shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": {"niqe_patch": 96 if large else 48}}
+    bench = {"niqe_patch": 96 if large else 48}
+    bench |= {"sharpen": [0.5], "noise": [0], "mix_input": [0.5]} if plan.start else {}  # scoring would take the most time
+    shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": bench}
     head = HEAD.format(title=plan.task.title, time=plan.time,
                        **{section: f"{{{_flow(values)}}}" for section, values in shared.items()})
     lines = [*_sources(plan), *_networks(plan), *_tests(plan)]
