@@ -37,7 +37,8 @@ def params_text(plan: Plan) -> str:
                       for settings in (plan.task.stage1, plan.task.stage2))
     supervised = {"steps": 400, "batch": stage1["batch"], "patch": stage1["patch"], "lr": stage1["lr"] / 2,
                   "validate_every": 50}
-    large = min(plan.captures.least * plan.task.scale, plan.clean.least) >= 192
+    shown = plan.cut if plan.captures_patches else plan.captures.least  # of the captures that the choice is made on
+    large = min(shown * plan.task.scale, plan.clean.least) >= 192
     bench = {"niqe_patch": 96 if large else 48}
     bench |= {"sharpen": [0.5], "noise": [0], "mix_input": [0.5]} if plan.start else {}  # scoring would take the most time
     shared = {"stage1": stage1, "stage2": stage2, "supervised": supervised, "bench": bench}

@@ -70,4 +70,6 @@ def test_large_captures_are_cut_into_few_patches(shipped):
     for more, patches in ((["--start", "s"], 400), ([], 0)):
         arguments = ["init", "--captures", "captures", "--clean", "clean", "--task", "same-size", "--force", *more]
         assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
-        assert load().sets["photos-captures"].patches == patches
+        p = load()
+        assert p.sets["photos-captures"].patches == patches
+        assert p.bench.niqe_patch == (48 if patches else 96)  # patches of 128 pixels have too few of 96
