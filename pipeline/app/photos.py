@@ -8,11 +8,11 @@ from PIL import Image
 
 from pipeline.images.colour import to_srgb
 from pipeline.images.decode import on_white
+from pipeline.restore.located import located
 from pipeline.restore.named import hashes_of
 from pipeline.restore.photo import read_photo
 from pipeline.restore.plan import plan
 from pipeline.restore.restorer import Restorer
-from pipeline.restore.starters import file_or_name
 
 KEEP = 2**30  # bytes of what networks answered: 89 megapixels of a result
 WAIT = 0.2  # seconds between two looks at whether the page still waits
@@ -74,7 +74,7 @@ class Photos:
 
     def _loaded(self, name: str) -> Restorer:
         """The network, which stays in memory until another is asked for, or until it was trained anew."""
-        weights = hashes_of(file_or_name(name, self.models), models=self.models)
+        weights = hashes_of(located(name, self.models), models=self.models)
         if self.restorer is None or self.name != name or self.restorer.weights != weights:
             self.restorer = None  # before the next is loaded, for its memory
             self.name, self.restorer = name, Restorer(name, models=self.models, keep=KEEP)

@@ -86,6 +86,7 @@ class Start(NamedTuple):
     file: str
     arch: str
     options: dict
+    saw_truth: bool = False
 
 
 def from_start(task: InitTask) -> InitTask:

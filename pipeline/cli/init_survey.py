@@ -39,7 +39,7 @@ def plan_project(task: str, captures: Path, clean: Path, truth: Path | None, sta
 
 def start_of(name: str, task: str) -> Start:
     """The network of starters/ of this name, or that of a file. Raises ValueError for one that the task cannot use."""
-    from pipeline.restore.named import alone_in  # torch takes seconds to import
+    from pipeline.restore.named import alone_in, saw_truth  # torch takes seconds to import
 
     file = Path(starters().get(name, name))
     about = alone_in(file)
@@ -48,9 +48,9 @@ def start_of(name: str, task: str) -> Start:
                          f"{', '.join(starters()) or 'starters/, which is empty'}")
     if about["scale"] != TASKS[task].scale:
         raise ValueError(f"--start: {name} enlarges {about['scale']} times; wanted for {task} is {TASKS[task].scale}")
-    file, root = file.resolve(), Path.cwd()
-    file = file.relative_to(root) if file.is_relative_to(root) else file
-    return Start(file.stem, str(file), about["arch"], about["options"])
+    path, root = file.resolve(), Path.cwd()
+    path = path.relative_to(root) if path.is_relative_to(root) else path
+    return Start(file.stem, str(path), about["arch"], about["options"], saw_truth(file))
 
 
 def survey(folder: Path, what: str) -> Photos:

@@ -94,6 +94,7 @@ def _networks(plan: Plan) -> list[str]:
     there = _section("networks", {} if plan.start else {name: network})
     if plan.start:
         entry = {"file": plan.start.file, "layout": "restage", "arch": plan.start.arch, "options": plan.start.options}
+        entry |= {"saw_truth": True} if plan.start.saw_truth else {}
         there += ["# Stage 1, trained already.", *_section("imports", {name: entry})]
     return [*there,
             f"# {name}-stage2 learns from the captures and what the teacher makes of them. Clean images keep it sharp.",

@@ -161,7 +161,7 @@ def _over_bicubic(params: Params, usable: list[str], group: Scores, found: Verdi
             metrics = dict.fromkeys([*of_family("fidelity")[:1], found.metric])
             differences = minus(paired, found.row, row, list(metrics))
             words = ", ".join(interval_in_words(name, difference) for name, difference in differences.items())
-            said.append(f"Over `{row}`, stage 1 on bicubic pairs, it gains {words}.")
+            said += [f"Against `{row}`, stage 1 on bicubic pairs: {words}."] if words else []
     return said
 
 

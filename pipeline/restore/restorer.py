@@ -27,7 +27,6 @@ from pipeline.restore.photo import read_photo
 from pipeline.restore.pixels import quantise
 from pipeline.restore.save import FORMATS, check_target, depth_for, save_photo
 from pipeline.restore.side_by_side import write_side_by_side
-from pipeline.restore.starters import file_or_name
 from pipeline.restore.tiles import aligned, in_one_pass, largest, restore_into, usual_tile
 
 IN_MEMORY = 2**26  # bytes; a larger output is kept in a temporary file
@@ -72,7 +71,7 @@ class Restorer:
                  ensemble: bool = False, tile: int | None = None, strength: float = 1, blend: tuple[str, float] | None = None,
                  mask: Path | str | None = None, keep: int = 0):
         self.precision, self.ensemble, self.model, self.learnt, self.tile = precision, ensemble, None, None, None
-        names = tuple(located(file_or_name(name, models), models) for name in names)
+        names = tuple(located(name, models) for name in names)
         self.names = [_label(name) for name in names]
         self.mask = read_mask(mask, MASK_MEGAPIXELS) if mask else None
         self.mixed = {"strength": strength} if strength != 1 else {}
@@ -89,7 +88,7 @@ class Restorer:
             raise ValueError(f"precision: got {precision!r}, allowed are fp32, bf16")
         model = named(*names, models=models, device=pick(name=device))
         if blend:
-            other, share = located(file_or_name(blend[0], models), models), blend[1]
+            other, share = located(blend[0], models), blend[1]
             model = blend_of(model, named(other, models=models, device=model.device), share)
             self.mixed["blend"] = [hashes_of(other, models=models), share]
         model = Turned(model) if ensemble else model

@@ -7,8 +7,3 @@ FOLDER = Path(__file__).parents[2] / "starters"
 def starters() -> dict[str, Path]:
     """Their names, and the files."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
-
-
-def file_or_name(name: str | Path, models: Path | str = "models") -> str | Path:
-    """The file of a starter, for its name; any other name as it is. A network below `models` goes before a starter."""
-    return name if Path(models, name).exists() else starters().get(str(name), name)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.cli.init_plan import TASKS
 from pipeline.cli.init_survey import start_of
+from pipeline.core.graph import graph
 from pipeline.core.params import PARAMS_FILE, load
 from pipeline.restore import starters
 from pipeline.restore.named import write_row
@@ -61,6 +62,18 @@ def test_a_project_begun_from_a_starter_trains_no_stage_1(shipped, task):
     assert kind == ("moire" if task == "screens" else "random")
     convert("photos-start", p.imports["photos-start"])
     assert Path("models/photos-start/network.safetensors").is_file()
+
+
+def test_a_start_that_saw_truth_is_written_down_as_such(shipped):
+    shipped(1)
+    write_row("starters/o.safetensors", "s", "s", "made", saw_truth=True)
+    photos("captures", 10, 80, 120)
+    photos("clean", 12, 400, 320)
+    arguments = ["init", "--captures", "captures", "--clean", "clean", "--task", "same-size", "--start", "o", "--force"]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    p = load()
+    assert p.imports["photos-start"].saw_truth and graph(p).truth("photos-start-stage2")
+    convert("photos-start", p.imports["photos-start"])  # which refuses a file that says otherwise
 
 
 def test_large_captures_are_cut_into_few_patches(shipped):

@@ -34,4 +34,4 @@ def test_the_gain_over_bicubic_pairs_is_told_where_the_inputs_are_captures(test_
     said = [reason for reason in found.reasons if "bicubic pairs" in reason]
     assert found.row == "sr-edsr"
     assert len(said) == (test_set == "captures")
-    assert all("Over `sr-edsr-bicubic`" in reason and "+1.50 [+1.50, +1.50]" in reason for reason in said)
+    assert all("Against `sr-edsr-bicubic`" in reason and "+1.50 [+1.50, +1.50]" in reason for reason in said)

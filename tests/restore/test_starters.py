@@ -86,6 +86,16 @@ def test_a_network_of_the_project_goes_before_a_starter(shipped):
     assert not np.array_equal(Restorer("starter-x2")(IMAGE), Restorer(shipped / "starter-x2.safetensors")(IMAGE))
 
 
+def test_a_row_of_the_project_goes_before_a_starter(shipped):
+    save(Path("models"), "mine", 2)
+    shutil.copy(ROOT / "params.yaml", ".")
+    params = Path("params.yaml").read_text().replace("sr-edsr-round2: {task: sr, tests: sr, network: sr-edsr-round2}",
+                                                     "starter-x2: {task: sr, tests: sr, network: sr-edsr-round2}")
+    Path("params.yaml").write_text(params)
+    with pytest.raises(FileNotFoundError, match="sr-edsr-round2"):  # it is not trained, and nothing takes its place
+        Restorer("starter-x2")
+
+
 def test_an_unknown_name_is_told_what_there_is(shipped):
     cv2.imwrite("photo.png", IMAGE)
     done = CliRunner().invoke(app, ["restore", "photo.png", "-o", "out.png", "--model", "starter-x8"])
