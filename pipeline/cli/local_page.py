@@ -32,7 +32,7 @@ def app_(
     def offered() -> list[dict]:
         """The networks to choose from, in groups: those first that `dvc repro select` chose."""
         chosen, own = {choice.get("chosen") for choice in choices().values()}, trained(MODELS)
-        groups = ("Chosen by the run, without truth", f"Networks of {MODELS}/", "Starters, which come along")
+        groups = ("Chosen by the run, without truth", f"Networks of {MODELS}/", "Starters, which come with Restage")
         found = [{"name": name, "scale": manifest.get("scale", 1),
                   "group": groups[0 if name in chosen else 1 if name in own else 2]} for name, manifest in rows(MODELS).items()]
         return sorted(found, key=lambda row: groups.index(row["group"]))

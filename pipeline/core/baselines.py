@@ -13,7 +13,7 @@ class CycleGanTraining(Strict):
     steps: Count
     """How many times the weights are updated."""
     decay: WholeNumber
-    """The last so many steps, over which the learning rate falls linearly to zero."""
+    """How many steps at the end have a learning rate that falls linearly to zero."""
     batch: Count
     """Patches of each side in one step. The paper has 1."""
     patch: Count
@@ -172,7 +172,7 @@ class ZssrEntry(Strict):
     test_every: Count
     """Steps between two measurements of the error on the image itself."""
     fit_steps: Count
-    """The last so many steps, whose errors a line is fitted to, to see whether they still fall."""
+    """How many of the latest steps are looked at to see whether the errors still fall: a line is fitted to them."""
     fit_ratio: Positive
     """The learning rate is divided by ten when the standard error of the line's slope is at least this many times its fall."""
     as_is: Annotated[float, Field(ge=0, le=1)]
@@ -192,7 +192,8 @@ class ZssrEntry(Strict):
     ensemble: bool
     """Whether the result is the median over the eight flips and quarter turns of the image."""
     back_projections: WholeNumber
-    """How often the result is corrected by what it lacks, reduced, to be the image (back-projection)."""
+    """How often the result is corrected. It is reduced, and what it then lacks to be the image is enlarged and added to it
+    (back-projection)."""
 
     @model_validator(mode="after")
     def _possible(self):

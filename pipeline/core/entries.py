@@ -60,7 +60,8 @@ class System(Strict):
 
 
 class Oracle(Strict):
-    """What truth would be worth: a network trained further with captures and their truth. It is a bound, no method."""
+    """A network that is trained further with captures and their truth. It shows what truth would be worth. It is not for use,
+    because real captures have no truth."""
     start: Name
     """The network that training starts from: an entry of `networks` or `imports`."""
     captures: Name

@@ -32,7 +32,7 @@ class Downsample(Strict):
     reduce: span(1, 16)
     """Camera pixels per pixel of the capture, as the geometric mean of both axes."""
     squeeze: Annotated[float, Field(ge=0.25, le=4)]
-    """How many times more the capture is reduced across than down; 1 keeps shapes."""
+    """Reduction of the width, divided by the reduction of the height; 1 keeps shapes."""
     align: bool = True
     """Whether the capture is warped back onto the picture, so that the target is upright and undistorted."""
     shift_sd: NonNegative
@@ -60,8 +60,8 @@ class Moire(Degradation):
     """Arrangements of the screen's sub-pixels, one drawn for each pair. stripe: red, green, blue stripes. bgr: blue first.
     krgb: stripes below a dark row. turned: stripes on their side. pentile: diamonds."""
     zoom: span(0.25, 16) | None = (1, 1)
-    """Screen pixels per pixel of the clean image. null: as many as make one pixel of the target show one of the clean
-    image."""
+    """Screen pixels per pixel of the clean image. null: the number with which one pixel of the target shows one pixel of the
+    clean image."""
     scale: span(0.3, 8)
     """Camera pixels per screen pixel, at the middle of the photograph."""
     resonances: tuple[Scale, ...] = ()
@@ -123,8 +123,8 @@ class Moire(Degradation):
     downsample: Downsample | None = None
     """What becomes of the camera's file before it is a capture. null: the file is the capture."""
     target_tone: Literal["clean", "photo"] = "clean"
-    """Which tone the target has. clean: that of the clean image, so the network learns to change brightness too. photo: that
-    of the photograph, so the network takes moire alone away."""
+    """Which brightness and colours the target has. clean: those of the clean image, so the network also learns to change
+    brightness. photo: those of the photograph, so the network removes nothing but moire."""
     whole: Annotated[int, Field(ge=16)]
     """Largest side of a validation or test pair, in pixels."""
 

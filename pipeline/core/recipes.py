@@ -32,7 +32,7 @@ class UpDown(Degradation):
 
 
 class Sharpened(Degradation):
-    """As soft as the estimated camera, by the factors of `estimated` in kind updown, and then sharpened as the camera
+    """A reduction and enlargement by the factors of `estimated` in kind updown, and then sharpening as the estimated camera
     sharpens. A network learns to take both back. Colours are blurred as in kind calibrated."""
     kind: Literal["sharpened"]
     """The kind of this recipe."""

@@ -6,19 +6,19 @@ from pipeline.core.params import Params
 
 INTRODUCTION = """# params.yaml
 
-`params.yaml` holds every setting of the pipeline. This page says of each key what it may be and what it means. A section either
-has keys of its own, or it holds entries whose names you choose:
+`params.yaml` holds every setting of the pipeline. This page says which values each key may have, and what it means. A section
+either has keys of its own, or it holds entries whose names you choose:
 
     stage2:
       lambda: 0.002                                   # a key of the section stage2
     chains:
       map-then-enlarge: {first: map, then: enlarge}   # an entry of the section chains, with two keys
 
-A section of entries must be there, as `chains: {}` where it holds none. A key with a default may be left out. An unknown key or
-an impossible value is an error that names the key. Terms are explained in the [glossary](glossary.md).
+The file must have all sections of entries. One without entries is written as `chains: {}`. A key with a default may be left
+out. An unknown key or an impossible value is an error that names the key. The [glossary](glossary.md) explains the terms.
 
 `python -m pipeline params > docs/params.md` writes this page. `python -m pipeline params --schema > params.schema.json` writes
-a JSON schema, with which an editor completes and checks keys. In VS Code the YAML extension reads it when the first line of
+a JSON schema, by which an editor completes and checks keys. In VS Code the YAML extension reads it if the first line of
 `params.yaml` is `# yaml-language-server: $schema=params.schema.json`.
 """
 
@@ -32,7 +32,7 @@ def params_markdown() -> str:
     """A section for each key of the file, and for each kind of mapping in it, with a table of the keys there."""
     schema = json_schema()
     kinds, plain = schema["$defs"], []
-    lines, told = [INTRODUCTION], set()
+    lines, told, sections = [INTRODUCTION], set(), {}
     for key, value in schema["properties"].items():
         entries = [*value.get("patternProperties", {}).values()]
         names = [item["$ref"].rpartition("/")[2] for item in (entries[0].get("oneOf", entries) if entries else [value])
@@ -46,11 +46,15 @@ def params_markdown() -> str:
             lines += [f"### {name}", ""] if len(names) > 1 else []
             lines += _table(kinds[name])
         told |= set(names)
+        sections |= {names[0]: key} if len(names) == 1 else {}  # its table stands below the name of the section
     for name in kinds.keys() - told:
         plain.append((name, None))
     head = _table({"properties": {key: value for key, value in plain if value}})
     rest = [line for name, value in sorted(plain) if value is None for line in (f"## {name}", "", *_table(kinds[name]))]
-    return "\n".join([lines[0], *head, *lines[1:], *rest]).rstrip() + "\n"
+    text = "\n".join([lines[0], *head, *lines[1:], *rest]).rstrip() + "\n"
+    for name, key in sections.items():
+        text = text.replace(f"[{name}](#{name.lower()})", f"[{key}](#{key})")
+    return text
 
 
 def _table(schema: dict) -> list[str]:

@@ -50,8 +50,9 @@ class Training(Strict):
 class Stage1Settings(Training):
     """Stage 1: a network is trained on synthetic pairs."""
     loss: Literal["l1", "mse", "charbonnier", "fourier"] = "l1"
-    """What is made small: the mean absolute (l1) or the mean squared (mse) difference from the target; charbonnier: an absolute
-    one that is smooth at 0; fourier: l1 plus the mean modulus of the Fourier transform of the differences."""
+    """What training makes small. l1: the mean absolute difference from the target. mse: the mean squared difference.
+    charbonnier: an absolute difference that is smooth at 0. fourier: l1, plus the mean modulus of the Fourier transform of the
+    differences."""
 
 
 class SupervisedSettings(Stage1Settings):
@@ -93,7 +94,8 @@ class Stage2Settings(Training):
     """Weight of the mean squared difference between means of output and surrogate in each phase of a 4x4 grid. Without it the
     adversarial term can lay a checkerboard over flat areas."""
     blend: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """How far the kept weights lie on the way from the start's weights to the trained ones. 1 keeps the trained ones."""
+    """Share of the change of the weights that is kept. 1 keeps the trained weights. 0.25 keeps the weights that lie a quarter
+    of the way from the start to the trained weights."""
     discriminator: Literal["srgan", "highpass"] = "srgan"
     """srgan: that of Ledig et al. 2017, eight convolutions with batch norm and one judgement per patch. highpass: three
     convolutions without batch norm that see the image and its fine detail, and judge each place of the patch."""

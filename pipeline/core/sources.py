@@ -113,8 +113,8 @@ class Set(Strict):
     size: Count = 128
     """Side of a patch in pixels, a multiple of 8."""
     video_every: WholeNumber = 0
-    """Take every so many frames of a video file, from the first on. 0 leaves video files out. All frames of a file are one
-    scene."""
+    """How many frames of a video file there are to one that is taken: 10 takes the frames 0, 10, 20 and so on. 0 leaves video
+    files out. All frames of a file are one scene."""
     faces: Annotated[tuple[Count, ...], Field(max_length=2)] = ()
     """[least, largest] side in pixels: square crops around faces of this size take the place of the images. They are not
     resized. [] keeps images whole."""
@@ -158,8 +158,8 @@ class Calibration(Strict):
 
 
 class Fit(Strict):
-    """Ranges of a recipe of kind random, narrowed to captures by simulated crops. No pairs of captures and clean images are
-    needed. An entry of `pairs` names it by `calibration`."""
+    """Ranges of a recipe of kind random that are narrowed until simulated crops look like the captures. No pairs of captures
+    and clean images are needed. An entry of `pairs` names the fit by `calibration`."""
     recipe: Name
     """The entry of `recipes` whose ranges are narrowed."""
     captures: Name
@@ -182,8 +182,8 @@ class Pairs(Strict):
     recipe: Name
     """The entry of `recipes`."""
     calibration: Name
-    """The entry of `calibrations` that a recipe of kind calibrated or sharpened, or with `factors: estimated`, goes by. With a
-    recipe of kind random, an entry of `fits`: its ranges are then used. none for all others."""
+    """Recipes of kind calibrated or sharpened, or with `factors: estimated`, need a camera: an entry of `calibrations`. A
+    recipe of kind random may name an entry of `fits`, whose ranges are then used. All others have none."""
     scale: Annotated[int, Field(ge=1, le=4)]
     """How many times larger a target is than its input, on each side."""
     patches: WholeNumber = 0
@@ -192,8 +192,8 @@ class Pairs(Strict):
     size: Annotated[int, Field(ge=8)] = 128
     """Side of such a crop in pixels of the clean image; a multiple of `scale`."""
     multiple: Count = 1
-    """The sides of whole images are cropped to a multiple of `scale` and of this. It is 4 where the inputs of a scale of 2 are
-    the targets of a scale of 4."""
+    """The sides of whole images are cropped to a multiple of `scale` and of this. Pairs of scale 2 have 4 here if their inputs
+    are the targets of pairs of scale 4."""
 
     @property
     def step(self) -> int:

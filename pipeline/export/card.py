@@ -108,8 +108,8 @@ def _scores(graph: Graph, chain: list[str], where: list[TableRow], manifests: di
                 lines += [f"{title}, {place.tests}: {test_set} ({count(group.counts[test_set])})", "",
                           *_table(graph, place, group, test_set), ""]
         lines += item(f"Outputs are rounded to 8 bits; {params.bench.border} pixels are cut from each side before PSNR and "
-                      "SSIM. The first row is the degraded image itself, enlarged by bicubic where it has to be. How the "
-                      f"metrics are made, and what controls that learn nothing reach: {table.with_suffix('.md')}.")
+                      "SSIM. The first row is the degraded image itself, enlarged by bicubic if the network enlarges. "
+                      f"{table.with_suffix('.md')} says how the metrics are computed, and has the scores of controls.")
         if not scored:
             lines += item(f"{bench} is not there, so whether these are scores of the very weights in the file is not known.")
         if missing := [gap for gap in made["absent"] if gap["row"] == place.name and not gap["test_set"].endswith("-val")]:
@@ -140,7 +140,7 @@ def _lineage(graph: Graph, unknown: list[str], lineage: dict[str, Node], manifes
         trained, now = manifest.get("made", {}).get("settings", {}), _plain(entry.facts)
         shared = [key for key in trained if key in now]
         if changes := difference({key: trained[key] for key in shared}, {key: now[key] for key in shared}):
-            said[-1] += f" In params.yaml they are others by now: {'; '.join(changes)}."
+            said[-1] += f" params.yaml has other settings by now: {'; '.join(changes)}."
     return items(said)
 
 
@@ -166,23 +166,23 @@ def _data(params: Params, lineage: dict[str, Node]) -> list[str]:
     for key in _sets(params, lineage):
         folder = PurePath(params.sets[key].folder)  # an absolute path would tell of this machine
         said.append(f"`sets/{key}`: the folder `{folder.name if folder.is_absolute() else folder}`.")
-    now = ["As params.yaml has them now; the hashes above tell which images they were.", ""]
+    now = ["These are the settings of params.yaml when this card was written. The hashes above identify the images.", ""]
     return now + items(said) if said else ["What it was trained on is not known here."]
 
 
 def _limits(params: Params, lineage: dict[str, Node], truth: str) -> list[str]:
-    said = ["It has learnt from what Data names: photos that were degraded in other ways may come out no better than they went "
-            "in, or worse."]
+    said = ["It has learnt from the images that the section Data names. Photos that were degraded in other ways may come out "
+            "no better than they went in, or worse."]
     if any(params.sets[key].folder.startswith("data/builtin") for key in _sets(params, lineage)):
-        said.append("The built-in images are rendered scenes and a few photographs behind a proxy camera, made to try the "
-                    "pipeline with: what was trained on them is a demonstration.")
+        said.append("The built-in images are rendered scenes and a few photographs, seen by a simulated camera. They are there "
+                    "to try the pipeline. A network that was trained on them is a demonstration.")
     if any(made.clean for made in lineage.values()):
         said.append("An adversary took part in its training, so fine detail may be invented.")
     if truth:
-        said.append("It was trained with the truth of captures, which real ones do not have: an oracle, to measure others by. "
-                    f"Truth reached it by {truth}.")
+        said.append("It is an oracle, to measure others by: it was trained with the truth of captures, which real captures do "
+                    f"not have. Truth reached it by {truth}.")
     if any(name in params.imports for name in lineage):
-        said.append("It is, or was trained from, the work of others: what they say of use and licence holds.")
+        said.append("It is the work of others, or was trained from it. Their terms of use and their licence hold.")
     return said
 
 

@@ -107,8 +107,8 @@ def _onnx(row: str, tree: str | dict, output: Path, models: Path, manifests: dic
 def _safetensors(row: str, tree: str | dict, output: Path, models: Path, saw_truth: bool) -> Form:
     _check_ending(output, ".safetensors")
     use = items(["For Restage itself, in any folder: neither its data nor models/ are needed.",
-                  "Photos of any size and kind go through in tiles: docs/restore.md.",
-                  "The header tells architectures, options and hashes, as JSON below the key `restage`."])
+                  "Photos may have any size. Large ones are restored in tiles: docs/restore.md.",
+                  "The header of the file holds architectures, options and hashes, as JSON below the key `restage`."])
     said = f"{output}: {in_words(tree)}, for `restore --model {output}`"
     return Form(partial(write_row, output, row, tree, models, saw_truth), said, [
         f"    python -m pipeline restore photo.jpg -o restored.png --model {output.name}", "", *use])
