@@ -20,9 +20,9 @@ HEAD = """\
 # steps 10000; in all three precision bf16; in networks blocks 16, features 64.
 seed: 1
 threads: 1  # CPU threads of a stage; results with another number differ in the last digits
-ingest: {{max_rejected: 0}}  # how many damaged files are left out before a folder is refused
+ingest: {{max_rejected: 0}}  # how many damaged files of a folder may be left out; with more, it is refused
 
-# Patches are in pixels of the network's input. lambda says how hard stage 2 tries to look clean: 0.0005 little, 0.008 much.
+# Patches are in pixels of the network's input. lambda rewards outputs of stage 2 that look clean: 0.0005 little, 0.008 much.
 stage1: {stage1}
 stage2: {stage2}
 supervised: {supervised}

@@ -10,7 +10,7 @@ PORT = 7860
 
 def app_(
     port: Annotated[int, typer.Option(min=0, max=65535,
-        help="Of the page, on this machine alone. If it is taken, a free one is used.")] = PORT,
+        help="Port of the page. If another program uses it, a free one is taken.")] = PORT,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos with more megapixels.")] = 200,
 ):

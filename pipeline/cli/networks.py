@@ -43,7 +43,7 @@ def restore(
         metavar="NAME SHARE", help="Mix in the result of another network: its name and its share, from 0 to 1.")] = None,
     mask: Annotated[Path | None, typer.Option(
         exists=True, dir_okay=False,
-        help="A picture of the photo's size. The photo is restored where that is white, and kept where it is black.")] = None,
+        help="A picture of the photo's size: the photo is restored where it is white, and kept where it is black.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also write a PNG of photo and restoration side by side.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite",
         help="Overwrite files that restore did not write. Photos given as input are never overwritten.")] = False,
@@ -135,7 +135,7 @@ def export(
                                "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unknown"] | None, typer.Option(
         help="The licence that a hub folder's card names. Default: unknown.")] = None,
 ):
-    """Write a network to a file for other programs. Its model card is written to FILE.md. See docs/networks.md.
+    """Write a network to a file for other programs. Its model card is beside it, as FILE.md. See docs/networks.md.
 
     \b
     Example: python -m pipeline export sr-edsr-stage2 --to onnx -o edsr-stage2.onnx

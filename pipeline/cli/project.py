@@ -143,7 +143,7 @@ def fetch_trunks(
     """Download the networks that LPIPS and SRGAN need.
 
     They are called trunks. 1.3 GB are downloaded, and 150 MB stay in data/trunks/. No other command downloads anything.
-    With --from FOLDER, nothing is downloaded, and NIQE's published model is copied, too, if it is there.
+    With --from FOLDER nothing is downloaded. Then NIQE's published model is copied, too, if FOLDER has it.
 
     \b
     Example: python -m pipeline fetch-trunks --from ~/weights

@@ -16,7 +16,7 @@ def page(
 ):
     """Write the page of results with training times.
 
-    It is the page of metrics/report/index.html, which leaves out the training times of this machine.
+    It is the page metrics/report/index.html, and it also shows how long trainings took on this machine.
 
     \b
     Example: python -m pipeline page -o report.html
