@@ -101,7 +101,7 @@ def test_the_difference_names_each_value():
 
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
-ON_TOP_OF = {"bsds": "p2", "city100": "optics", "uhdm": "demoire", "p2-paper": "p2"}
+ON_TOP_OF = {"bsds": "p2", "city100": "optics", "uhdm": "demoire", "starter-screen": "demoire", "p2-paper": "p2"}
 
 
 def before_and(preset: str) -> tuple[str, ...]:
