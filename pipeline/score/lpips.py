@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from pipeline.core.vision import mend_torchvision
+from pipeline.score.kept import Kept
 
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # sides below these leave nothing for the deepest layer
@@ -17,7 +18,7 @@ class MissingTrunk(FileNotFoundError):
 
 
 class Lpips:
-    """Callable: two uint8 RGB HWC images of one shape -> their distance, at least 0, lower is closer.
+    """Callable: two uint8 RGB HWC images of one shape, output and truth -> their distance, at least 0, lower is closer.
 
     Sum over layers of the spatial mean of weighted squared differences of unit-normalised features. The linear heads
     are the package's own; the backbone comes from `trunk_folder`/<name>_features.pth in torchvision's key names. Raises
@@ -36,15 +37,21 @@ class Lpips:
         _load_trunk(self.network.net, torch.load(path, map_location="cpu", weights_only=True), path)
         self.network.to(device, memory_format=torch.channels_last)  # a fifth faster on a CPU
         self.device, self.alone = device, Lock()  # torch has the cores for itself
+        self.of_truth = Kept(self._features)
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
         if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
             raise ValueError(f"the images are {a.dtype} {a.shape} and {b.dtype} {b.shape}, wanted uint8 and one shape")
         if min(a.shape[:2]) < self.smallest:
             raise ValueError(f"LPIPS needs sides of {self.smallest} pixels, the images are {a.shape[1]}x{a.shape[0]}")
-        pair = [torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous() for image in (a, b)]
         with self.alone, torch.inference_mode():
-            return float(self.network(*(image.to(self.device) for image in pair)))
+            features = zip(self.network.lins, self._features(a), self.of_truth(b), strict=True)
+            return float(sum(head((x - y) ** 2).mean((2, 3)) for head, x, y in features))
+
+    def _features(self, image: np.ndarray) -> list[torch.Tensor]:
+        """Those of each layer, of norm 1 at each place."""
+        image = torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous().to(self.device)
+        return [import_lpips().normalize_tensor(layer) for layer in self.network.net(self.network.scaling_layer(image))]
 
 
 def _load_trunk(trunk: torch.nn.Module, weights: dict, path: Path) -> None:

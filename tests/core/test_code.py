@@ -32,7 +32,7 @@ for script in sorted(name[:-3] for name in os.listdir("pipeline/stages") if name
 
 # what the metrics of the registry import when they are computed
 COMPUTING = {f"pipeline/score/{name}.py" for name in (
-    "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "lpips", "niqe", "registered", "swd")} | {
+    "auc", "critic", "diagnostics", "fidelity", "flat", "highpass", "kept", "lpips", "niqe", "registered", "swd")} | {
         "pipeline/core/adam.py", "pipeline/core/seeds.py", "pipeline/core/vision.py", "pipeline/degrade/bicubic.py",
         "pipeline/images/look_alike.py", "pipeline/images/shards.py"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.score.fidelity import psnr
-from pipeline.score.registered import Registered, displacements, moved
+from pipeline.score.registered import PAD, Registered, _blurred, _enlarged, _gain, displacements, moved
 
 HEIGHT, WIDTH = 241, 283
 
@@ -72,3 +72,21 @@ def test_a_smaller_capture_is_enlarged_first(pair):
     truth, _, _, _ = pair
     small = cv2.resize(truth, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
     assert np.abs(np.median(displacements(small, truth), axis=(0, 1))).max() < 0.1
+
+
+@pytest.mark.parametrize("height, width, sigma", [(97, 160, 9), (41, 53, 18)])  # the second is smaller than the kernel
+def test_the_gaussian_is_opencvs(height, width, sigma):
+    plane = np.random.default_rng(0).standard_normal((height, width))
+    wanted = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    np.testing.assert_allclose(_blurred(plane, _gain(height, width, sigma)), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("height, width", [(36, 40), (37, 40), (37, 41)])
+def test_an_image_is_enlarged_by_its_spectrum(height, width):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    padded = np.pad(image.astype(float), ((PAD, PAD), (PAD, PAD), (0, 0)), mode="symmetric")
+    larger = np.zeros((2 * padded.shape[0], 2 * padded.shape[1], 3), complex)
+    rows, columns = (np.fft.fftfreq(size, 1 / size).astype(int) for size in padded.shape[:2])
+    larger[np.ix_(rows, columns)] = 4 * np.fft.fft2(padded, axes=(0, 1))
+    wanted = np.fft.ifft2(larger, axes=(0, 1)).real[2 * PAD : -2 * PAD, 2 * PAD : -2 * PAD]
+    np.testing.assert_allclose(_enlarged(image), wanted, atol=1e-4)
