@@ -19,7 +19,7 @@ from pipeline.core.memory import keep_memory
 from pipeline.core.moire import Moire
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Pairs
-from pipeline.degrade.moire import simulate
+from pipeline.degrade.moire import sensor, simulate
 from pipeline.degrade.pairs import make_pair, make_pairs
 from pipeline.images.screens import render_screen
 from pipeline.images.shards import ShardWriter
@@ -27,8 +27,9 @@ from pipeline.images.shards import ShardWriter
 STEPS = {"Geometry": "geometry", "resize_uint8": "zoom", "mosaic": "1, 2 sub-pixel mosaic", "_samples": "3, 4 pose and lens",
          "antialias": "5 anti-alias", "cfa": "6 colour filters", "uneven": "uneven light",
          "sensor_noise": "7 noise", "_develop": "8 demosaic, to sRGB",
-         "denoise": "9 denoise", "smooth_colour": "smooth colour", "sharpen": "sharpen", "jpeg": "10 JPEG",
+         "denoise": "9 denoise", "smooth_colour": "smooth colour", "unsharp_mask": "sharpen", "jpeg": "10 JPEG",
          "downsample": "downsample", "_target": "target"}
+PLACES = {name: simulate if hasattr(simulate, name) else sensor for name in STEPS}  # where `simulate` finds a step
 COPIED = np.ones(2**26, np.uint8)
 
 
@@ -69,7 +70,7 @@ class Clock:
 
 def one_process(recipe: Moire, display: np.ndarray, size: int, count: int) -> float:
     """Print the times of `count` pairs of `size` pixels; returns seconds per pair."""
-    clock, steps, copies, spent = Clock(), {name: getattr(simulate, name) for name in STEPS}, [], []
+    clock, steps, copies, spent = Clock(), {name: getattr(place, name) for name, place in PLACES.items()}, [], []
     copy = COPIED.copy()
     for index in range(-2, count):  # the first two warm up
         draw = rng(1, "bench", index + 2)
@@ -79,12 +80,12 @@ def one_process(recipe: Moire, display: np.ndarray, size: int, count: int) -> fl
         copies.append(time.process_time() - start)
         if index == 0:
             for name, step in steps.items():
-                setattr(simulate, name, clock.wrap(name, step))
+                setattr(PLACES[name], name, clock.wrap(name, step))
         start = time.process_time()
         simulate.photograph(display, (size, size), recipe, drawn, draw)
         spent.append(time.process_time() - start)
     for name, step in steps.items():
-        setattr(simulate, name, step)
+        setattr(PLACES[name], name, step)
     spent, copy, megapixels = np.array(spent[2:]), float(np.median(copies)) * 6 * size**2 / len(COPIED), size**2 / 1e6
     print(f"{size}x{size}: {1000 * spent.mean() / megapixels:.0f} ms per megapixel, {1 / spent.mean():.1f} pairs/s, "
           f"{megapixels / spent.mean():.2f} megapixels/s, {spent.mean() / copy:.0f} times a copy")
