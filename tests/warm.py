@@ -3,8 +3,7 @@
 These imports are half of what a stage of the smoke preset takes. `environment()` is for subprocess: in it `python` and `dvc`
 are small programs. They have the command run in such a process, in their folder, with their files and their environment. They
 pass SIGINT and SIGTERM on to it, and end as it ends; where they are killed, it is killed. The pipeline itself is imported anew
-each time. A test of what a process imports, or of a stage that sees dvc die, takes the real ones. So do processes that train
-together: one that ends without Python's own end may leave the other waiting for what gloo had still to send.
+each time. A test of what a process imports, or of a stage that sees dvc die, takes the real ones.
 """
 import atexit
 import gc
@@ -62,7 +61,7 @@ def started() -> subprocess.Popen:
                               start_new_session=True, env=os.environ | {"GOMP_SPINCOUNT": "3000"})
     assert server.stdout.readline() == b"ready\n"
     path = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    server.environment = {"PATH": path, "WARM": str(folder / "socket")}
+    server.environment = {"PATH": path, "WARM": str(folder / "socket"), "PYTHON_EXEC": str(folder / "python")}  # of torchrun
     return server
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 
+_left = []  # groups that this process has left
+
 
 def process_count() -> int:
     """How many processes train together: as torchrun says, else GPUS, on this machine alone; 1 without either."""
@@ -55,7 +57,10 @@ def join() -> None:
 
 
 def leave() -> None:
+    """The group stays in memory: what holds it last ends it and waits for its threads. DistributedDataParallel, which holds it
+    too, would wait without letting go of Python's lock, and a thread of gloo may need that lock to end: both wait for ever."""
     if distributed.is_initialized():
+        _left.append(distributed.group.WORLD)
         distributed.destroy_process_group()
 
 

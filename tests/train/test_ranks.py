@@ -4,12 +4,12 @@ import importlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 from conftest import ROOT
 from safetensors.torch import load_file
 from trainings import METHODS
@@ -24,8 +24,8 @@ TOLERANCE = {"atol": 2e-5, "rtol": 0}
 
 def start(stage: str, *arguments: str, **more: str) -> subprocess.Popen:
     """A stage as two processes."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_DEVICE": "cpu", "GPUS": "2"} | more
-    return subprocess.Popen([sys.executable, "-m", f"pipeline.stages.{stage}", *arguments], env=env, stdout=subprocess.PIPE,
+    env = os.environ | {"PYTHONPATH": str(ROOT), "RESTAGE_DEVICE": "cpu", "GPUS": "2"} | warm.environment() | more
+    return subprocess.Popen(["python", "-m", f"pipeline.stages.{stage}", *arguments], env=env, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True)
 
 
