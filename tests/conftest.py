@@ -13,6 +13,7 @@ from pipeline.core.presets import merge
 from pipeline.images.shards import ShardWriter
 
 ROOT = Path(__file__).parent.parent
+os.fsync = lambda file: None  # no test cuts the power, and many would wait for the disk more than anything else
 REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR", "weights/lpips-check")
 
 
@@ -113,9 +114,8 @@ def write_shard(folder: Path, images: dict[str, np.ndarray]) -> None:
             writer.add(name, name, image)
 
 
-@pytest.fixture
-def tiny_project(tmp_path, monkeypatch) -> Path:
-    """A project folder with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
+def make_tiny_project(folder: Path) -> Path:
+    """Write a project with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
     values = params_with_all_systems()
     for section, steps in (("stage1", 12), ("stage2", 8), ("supervised", 8)):
         values[section] |= {"steps": steps, "batch": 2, "patch": 12, "validate_every": 5}
@@ -123,13 +123,19 @@ def tiny_project(tmp_path, monkeypatch) -> Path:
     for network in values["networks"].values():
         network["options"] = {"scale": 2, "blocks": 1, "features": 8}
     values["pairs"]["sr"]["scale"] = 2
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(3)
     for split, count in (("train", 3), ("val", 1)):
         small = {f"{split}{i}": smooth_image(rng, 21 + i, 33) for i in range(count)}
         large = {name: np.kron(image, np.ones((2, 2, 1), np.uint8)) for name, image in small.items()}
-        for folder, images in (("pairs/sr/inputs", small), ("pairs/sr/targets", large), ("sets/sr-captures", small),
-                               ("sets/sr-truth", large), ("sets/clean", large)):
-            write_shard(tmp_path / "data" / folder / split, images)
-    monkeypatch.chdir(tmp_path)
+        for name, images in (("pairs/sr/inputs", small), ("pairs/sr/targets", large), ("sets/sr-captures", small),
+                             ("sets/sr-truth", large), ("sets/clean", large)):
+            write_shard(folder / "data" / name / split, images)
+    return folder
+
+
+@pytest.fixture
+def tiny_project(tmp_path, monkeypatch) -> Path:
+    """Such a project, in the current folder."""
+    monkeypatch.chdir(make_tiny_project(tmp_path))
     return tmp_path

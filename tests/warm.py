@@ -4,6 +4,7 @@ These imports are half of what a stage of the smoke preset takes. `environment()
 are small programs. They have the command run in such a process, in their folder, with their files and their environment. They
 pass SIGINT and SIGTERM on to it, and end as it ends; where they are killed, it is killed. The pipeline itself is imported anew
 each time. A test of what a process imports, or of a stage that sees dvc die, takes the real ones.
+Nothing waits there for the disk, and stages that share their work among processes do it in one.
 """
 import atexit
 import gc
@@ -26,12 +27,14 @@ from select import select
 CLIENT = Path(__file__).with_name("warm_client.py")
 IMPORTED = (
     "cv2", "dvc.cli.parser", "dvc.commands.experiments", "dvc.commands.queue", "dvc.data_cloud", "dvc.parsing.context",
-    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots",
-    "dvc.repo.reproduce", "dvc.rwlock", "dvc.scm", "dvc.stage.cache", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
-    "imagecodecs", "jinja2", "joblib", "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "psutil", "pydantic.fields",
+    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.tempdir",
+    "dvc.repo.experiments.show", "dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots",
+    "dvc.repo.reproduce", "dvc.repo.stage", "dvc.rwlock", "dvc.scm", "dvc.stage.cache", "dvc.utils.strictyaml",
+    "dvc_data.hashfile.db.local", "filelock", "imagecodecs._imcd", "jinja2", "joblib", "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "PIL.ImageDraw", "psutil", "pydantic.fields",
     "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch", "scipy.ndimage",
-    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "tifffile", "torch", "torch._dynamo", "torch.distributed.run",
-    "torch.utils.flop_counter", "typer", "yaml")
+    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "skimage.metrics", "tifffile", "torch", "torch._dynamo",
+    "torch.distributed.run", "torch.utils.flop_counter", "typer", "yaml")
 
 
 @cache
@@ -61,7 +64,8 @@ def started() -> subprocess.Popen:
                               start_new_session=True, env=os.environ | {"GOMP_SPINCOUNT": "3000"})
     assert server.stdout.readline() == b"ready\n"
     path = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    server.environment = {"PATH": path, "WARM": str(folder / "socket"), "PYTHON_EXEC": str(folder / "python")}  # of torchrun
+    server.environment = {"PATH": path, "WARM": str(folder / "socket"), "PYTHON_EXEC": str(folder / "python"),  # of torchrun
+                          "LOKY_MAX_CPU_COUNT": "1"}
     return server
 
 
@@ -70,6 +74,7 @@ def serve(folder: Path) -> list[str] | None:
     for name in IMPORTED:
         with suppress(ImportError):
             importlib.import_module(name)
+    os.fsync = lambda file: None
     gc.freeze()  # so that collecting garbage copies none of it in each process
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))

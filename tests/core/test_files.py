@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from pipeline.core.files import need_space, read_json, replacing, write_json
+from pipeline.core.files import need_space, read_json, replacing, write, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path):
@@ -13,6 +15,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path):
         raise RuntimeError
     assert read_json(path) == {"a": 2, "b": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_a_file_is_on_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    path, flushed = tmp_path / "text", []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append((os.fstat(file).st_size, path.exists())))
+    write(path, "12345")
+    assert flushed == [(5, False)] and path.read_text() == "12345"
 
 
 def test_key_order_does_not_change_bytes(tmp_path):

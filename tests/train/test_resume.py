@@ -13,25 +13,40 @@ from pathlib import Path
 import pytest
 import torch
 import warm
-import yaml
-from conftest import ROOT
+from conftest import ROOT, change, make_tiny_project
 from trainings import METHODS
 
 from pipeline.stages import label, stage1, stage2
 from pipeline.train.checkpoint import Checkpoint, only_one
 
-STEPS = 160
 SYSTEM = "sr-srresnet"  # batch norm has a state that is no weight
+SETTINGS = {"steps": 100, "validate_every": 45, "ema": 0.9, "d_warmup": 10, "batch_norm": "train"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, list[bytes]]:
+    """A project ready for stage 2, and the results of a stage 2 that was left alone."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(make_tiny_project(folder))
+        change(stage2=SETTINGS)
+        stage1.main(SYSTEM)
+        label.main("systems", SYSTEM)
+        stage2.main("stage2", SYSTEM)
+        wanted = results(folder)
+        shutil.rmtree(f"models/{SYSTEM}-stage2")
+        return folder, wanted
 
 
 @pytest.fixture
-def project(tiny_project):
-    values = yaml.safe_load(Path("params.yaml").read_text())
-    values["stage2"] |= {"steps": STEPS, "validate_every": 70, "ema": 0.9, "d_warmup": 10, "batch_norm": "train"}
-    Path("params.yaml").write_text(yaml.safe_dump(values))
-    stage1.main(SYSTEM)
-    label.main("systems", SYSTEM)
-    return tiny_project
+def project(whole, tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(shutil.copytree(whole[0], tmp_path / "project"))
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def wanted(whole) -> list[bytes]:
+    return whole[1]
 
 
 def start(project, stage=("stage2", "stage2", SYSTEM), **more) -> subprocess.Popen:
@@ -60,16 +75,12 @@ def wait_for_checkpoint(project, process, extra: float):
     time.sleep(extra)
 
 
-def test_killed_again_and_again_the_result_is_the_same(project):
-    stage2.main("stage2", SYSTEM)
-    wanted = results(project)
-    for file in (project / f"models/{SYSTEM}-stage2").iterdir():
-        file.unlink()
+def test_killed_again_and_again_the_result_is_the_same(project, wanted):
     draw = random.Random(5)
     codes = []
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         process = start(project)
-        wait_for_checkpoint(project, process, draw.uniform(0, 0.25))
+        wait_for_checkpoint(project, process, draw.uniform(0, 0.15))
         process.send_signal(number)
         output = finish(process)
         codes.append(process.returncode)
@@ -192,11 +203,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, cap
     assert str(checkpoint.previous) in (said := capsys.readouterr().out) and "begins anew" in said
 
 
-def test_a_training_with_damaged_checkpoints_ends_with_the_same_bytes(project):
-    stage2.main("stage2", SYSTEM)
-    wanted = results(project)
-    for file in (project / f"models/{SYSTEM}-stage2").iterdir():
-        file.unlink()
+def test_a_training_with_damaged_checkpoints_ends_with_the_same_bytes(project, wanted):
     process = start(project)
     wait_for_checkpoint(project, process, 0)
     while not list((project / ".work").glob("*/*/previous.pt")):
