@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items):
 
     Not the two that share a clone one after the other: the second would wait while the first makes it.
     """
-    first = ("test_pipeline.py", "test_resume.py", "test_ranks.py", "test_export.py", "test_bench.py", "test_presets.py",
-             "test_resilience.py")
+    first = ("test_pipeline.py", "test_ranks.py", "test_resume.py", "test_graphs.py", "test_resilience.py", "test_export.py",
+             "test_bench.py", "test_presets.py")
     items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 

@@ -1,10 +1,9 @@
-"""`python -m pipeline export`: graphs, which onnxruntime computes as torch does; rows as files for restore; model cards."""
+"""`python -m pipeline export`: rows as graphs and as files for restore; model cards."""
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 import yaml
@@ -12,42 +11,28 @@ from conftest import ROOT, change, smooth_image
 from networks import in_one_pass, seasoned
 from PIL import Image
 from safetensors.torch import save_file
-from torch import nn
+from test_graphs import LARGER, MAP, onnx
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.compare.scores import Scores, write_csv
 from pipeline.core.files import write_json
 from pipeline.export import write as module
-from pipeline.export.onnx_graph import OPSET, graph_of, onnx_difference
+from pipeline.export.onnx_graph import OPSET, graph_of
 from pipeline.images.encode import write_png
 from pipeline.restore.manifest import read_manifest, save_absent
-from pipeline.restore.model import mean_of, model_of
+from pipeline.restore.model import model_of
 from pipeline.restore.named import read_row
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import to_tensor
 from pipeline.restore.restorer import Restorer
 from pipeline.stages import combine
 
-SMALL = {
-    "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4},
-    "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
-    "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
-    "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1},
-    "compact": {"scale": 4, "layers": 2, "features": 6},
-    "nafnet": {"features": 4, "encoder": [1, 1], "middle": 1, "decoder": [1, 1], "window": 13},
-    "esdnet": {"features": 4, "inner": 2, "decoder_features": 4, "decoder_inner": 2}}
-MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}
-LARGER = {"scale": 2, "blocks": 1, "features": 4}
 SETTINGS = {"steps": 500, "lr": 0.5}
 
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def onnx(graph: bytes | Path):
-    return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture
@@ -64,27 +49,6 @@ def project(tmp_path, monkeypatch):
     save_absent("models/sr-edsr-oracle", "no truth to train with")
     write_png(Path("photo.png"), smooth_image(np.random.default_rng(2), 37, 53))
     return tmp_path
-
-
-@pytest.mark.parametrize("arch", SMALL)
-def test_a_graph_computes_what_the_network_does_at_any_size(arch):
-    network = seasoned(arch, SMALL[arch])
-    if arch == "unsharpen":  # which does nothing as it is
-        torch.nn.init.normal_(network.filter.weight, std=0.1)
-    graph = graph_of(model_of(network), {"row": "x"})
-    assert onnx_difference(graph, model_of(network)) < 1e-5
-    session = onnx(graph)
-    for height, width in ((29, 50), (20, 7)):
-        images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
-        got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
-        wanted = np.stack([in_one_pass([network], image) for image in images])
-        np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
-    assert str(ROOT).encode() not in graph and b"site-packages" not in graph
-
-
-def test_a_mean_is_one_graph():
-    model = mean_of([model_of(seasoned("edsr", MAP), seasoned("edsr", LARGER, seed)) for seed in range(2)])
-    assert onnx_difference(graph_of(model, {}), model) < 1e-5
 
 
 def test_a_chain_is_one_graph(project):
@@ -110,24 +74,6 @@ def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatc
     assert done.exit_code == 1 and "onnxruntime's answers differ by up to " in done.output and not Path("out").exists()
     done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
     assert "24 x 24 pixels become 48 x 48 in onnxruntime, wanted 96 x 96" in done.output and not Path("out").exists()
-
-
-class Undecided(nn.Module):
-    """Does one thing or another by what it is given, which no graph says."""
-    scale = radius = 1
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1))
-
-    def forward(self, x):
-        return x * self.weight if float(x.detach().mean()) > 0.5 else x
-
-
-def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
-    with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
-        graph_of(model_of(Undecided()), {})
-    assert not any(capfd.readouterr())
 
 
 @pytest.mark.parametrize("arguments, message", [

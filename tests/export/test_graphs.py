@@ -1,0 +1,71 @@
+"""Networks as ONNX graphs, which onnxruntime computes as torch does."""
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from conftest import ROOT, smooth_image
+from networks import in_one_pass, seasoned
+from torch import nn
+
+from pipeline.export.onnx_graph import graph_of, onnx_difference
+from pipeline.nets import esdnet
+from pipeline.restore.model import mean_of, model_of
+from pipeline.restore.pixels import to_tensor
+
+SMALL = {
+    "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4},
+    "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
+    "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
+    "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1},
+    "compact": {"scale": 4, "layers": 2, "features": 6},
+    "nafnet": {"features": 4, "encoder": [1], "middle": 1, "decoder": [1], "window": 13},
+    "esdnet": {"features": 4, "inner": 2, "decoder_features": 4, "decoder_inner": 2}}
+MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}
+LARGER = {"scale": 2, "blocks": 1, "features": 4}
+
+
+def onnx(graph: bytes | Path):
+    return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("arch", SMALL)
+def test_a_graph_computes_what_the_network_does_at_any_size(arch, monkeypatch):
+    monkeypatch.setattr(esdnet, "DENSE", (1,))  # of its 108 dilated convolutions, which are alike and take torch long to write,
+    monkeypatch.setattr(esdnet, "SCALED", (2,))  # 24 are left
+    network = seasoned(arch, SMALL[arch])
+    if arch == "unsharpen":  # which does nothing as it is
+        torch.nn.init.normal_(network.filter.weight, std=0.1)
+    graph = graph_of(model_of(network), {"row": "x"})
+    assert onnx_difference(graph, model_of(network)) < 1e-5
+    session = onnx(graph)
+    for height, width in ((29, 50), (20, 7)):
+        images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
+        got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
+        wanted = np.stack([in_one_pass([network], image) for image in images])
+        np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
+    assert str(ROOT).encode() not in graph and b"site-packages" not in graph
+
+
+def test_a_mean_is_one_graph():
+    model = mean_of([model_of(seasoned("edsr", MAP), seasoned("edsr", LARGER, seed)) for seed in range(2)])
+    assert onnx_difference(graph_of(model, {}), model) < 1e-5
+
+
+class Undecided(nn.Module):
+    """Does one thing or another by what it is given, which no graph says."""
+    scale = radius = 1
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.weight if float(x.detach().mean()) > 0.5 else x
+
+
+def test_a_network_that_torch_cannot_write_is_refused_in_one_line(capfd):
+    with pytest.raises(ValueError, match="^torch cannot write it as an ONNX graph: .*data-dependent[^\n]*$"):
+        graph_of(model_of(Undecided()), {})
+    assert not any(capfd.readouterr())
