@@ -27,16 +27,15 @@ from pipeline.stages import bench
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle."""
-    monkeypatch.chdir(tmp_path)
+def make(folder: Path) -> Path:
+    """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle, in the current
+    folder."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7],
                         "noise": [0, 3], "mix_input": [0.25],
                         "critic_steps": 3, "critic_batch": 4, "critic_patch": 32, "critic_features": 4}
     values["threads"] = 1
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
     rng = np.random.default_rng(7)
     for name in TEST_SETS:
         large = {f"{name}{i}": noisy(rng, 66 + 2 * i, 50) for i in range(2)}
@@ -44,12 +43,37 @@ def project(tmp_path, monkeypatch):
         write_shard(side("inputs", name), small)
         write_shard(side("targets", name), large)
     remove(side("targets", "captures-far"), "sets.sr-far-truth.folder is data/none")
-    write_shard(tmp_path / "data/tests/sr/reference", {"r0": noisy(rng, 80, 64), "r1": noisy(rng, 64, 80)})
+    write_shard(folder / "data/tests/sr/reference", {"r0": noisy(rng, 80, 64), "r1": noisy(rng, 64, 80)})
     for i, name in enumerate(("sr-edsr", "sr-edsr-gan", "sr-edsr-stage2", "sr-edsr-round2")):
         torch.manual_seed(i)
-        save_network(tmp_path / "models" / name, build("edsr", OPTIONS), "edsr", OPTIONS, {})
-    save_absent(tmp_path / "models/sr-edsr-oracle", "sets.sr-truth.folder is data/none")
-    return tmp_path
+        save_network(folder / "models" / name, build("edsr", OPTIONS), "edsr", OPTIONS, {})
+    save_absent(folder / "models/sr-edsr-oracle", "sets.sr-truth.folder is data/none")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scored_once(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make(folder)
+        bench.main("systems", "sr-edsr")
+        for row in ("sr-edsr-oracle", "sr-edsr-round2", "sr-input"):
+            bench.main("rows", row)
+    return folder
+
+
+@pytest.fixture
+def scored(scored_once, tmp_path, monkeypatch) -> Path:
+    """A project in which the system and these rows are scored."""
+    monkeypatch.chdir(shutil.copytree(scored_once, tmp_path / "scored"))
+    return tmp_path / "scored"
 
 
 def side(inputs_or_targets, name):
@@ -76,9 +100,7 @@ def per_image(key):
         return list(csv.DictReader(handle))
 
 
-def test_a_system_has_its_rows_and_says_what_is_missing(project):
-    bench.main("systems", "sr-edsr")
-    bench.main("rows", "sr-edsr-oracle")
+def test_a_system_has_its_rows_and_says_what_is_missing(scored):
     found, oracle = scores("sr-edsr"), scores("sr-edsr-oracle")
     controls = {Control(sharpen=a, noise=n).of("sr-edsr") for a in (0.3, 0.7) for n in (0, 3)} | {"sr-edsr+input25"}
     assert "sr-edsr+sharpen70+noise3" in controls
@@ -93,8 +115,8 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     missing = {(item["row"], item["test_set"], item["metric"]): item["reason"] for item in found["absent"]}
     assert not oracle["rows"] and oracle["absent"] == [
         {"row": "sr-edsr-oracle", "test_set": "*", "metric": "*", "reason": "sets.sr-truth.folder is data/none"}]
-    assert not len(Shard(project / "data/crops/sr/sr-edsr-oracle/outputs"))
-    assert parse_images((project / "metrics/images/sr-edsr-oracle.csv").read_text()).empty
+    assert not len(Shard(scored / "data/crops/sr/sr-edsr-oracle/outputs"))
+    assert parse_images((scored / "metrics/images/sr-edsr-oracle.csv").read_text()).empty
     assert missing["sr-edsr", "captures-far", "psnr"] == "no truth: sets.sr-far-truth.folder is data/none"
     assert "fetch-trunks" in missing["sr-edsr", "captures", "lpips_alex"]
     assert "niqe_pris_params.npz is not there" in missing["sr-edsr", "captures", "niqe_published"]
@@ -102,7 +124,7 @@ def test_a_system_has_its_rows_and_says_what_is_missing(project):
     assert found["counts"]["captures"] == {"images": 2, "scenes": 2} and found["counts"]["reference"]["images"] == 2
     weights = sum(p.numel() for p in build("edsr", OPTIONS).parameters() if p.requires_grad)
     assert found["parameters"] == dict.fromkeys(found["rows"], weights)
-    assert not (project / ".work/bench/sr-edsr").exists()
+    assert not (scored / ".work/bench/sr-edsr").exists()
     assert not [item for item in found["absent"] if item["metric"] in blind]  # what is not wanted is not missing
 
 
@@ -139,10 +161,8 @@ def test_the_input_row_is_bicubic_enlargement_scored_after_the_border_is_cut(pro
     assert [line["image"] for line in lines] == inputs.names
 
 
-def test_crops_of_what_was_scored_are_kept_for_the_report(project):
-    bench.main("systems", "sr-edsr")
-    bench.main("rows", "sr-input")
-    crops = {key: {name: Shard(project / "data/crops/sr" / key / name) for name in ("inputs", "targets", "outputs")}
+def test_crops_of_what_was_scored_are_kept_for_the_report(scored):
+    crops = {key: {name: Shard(scored / "data/crops/sr" / key / name) for name in ("inputs", "targets", "outputs")}
              for key in ("sr-edsr", "sr-input")}
     found, other = crops["sr-edsr"], crops["sr-input"]
     assert {(entry["row"], entry["scene"]) for entry in found["outputs"].images} == {
@@ -180,8 +200,7 @@ def test_channels_border_and_rounding_are_those_of_the_params(project):
     assert wider["psnr_y"] == pytest.approx(wanted, abs=1e-4)
 
 
-def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(project):
-    bench.main("rows", "sr-edsr-round2")
+def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(scored):
     row = scores("sr-edsr-round2")["rows"]["sr-edsr-round2"]
     lines = per_image("sr-edsr-round2")
     assert len(lines) == 2 * len(TEST_SETS)
@@ -193,33 +212,28 @@ def test_means_are_those_of_the_images_and_what_is_missing_is_an_empty_field(pro
     assert all(value == round(value, 4) for sets in row.values() for value in sets.values())
 
 
-def test_what_the_choice_sees_is_the_same_without_truth(project):
-    files = [project / f"data/blind/sr/{key}.json" for key in ("sr-edsr", "sr-edsr-round2", "sr-input")]
-
-    def run():
-        bench.main("systems", "sr-edsr")
-        bench.main("rows", "sr-edsr-round2")
-        bench.main("rows", "sr-input")
-        return [file.read_bytes() for file in files]
-
-    before = run()
+def test_what_the_choice_sees_is_the_same_without_truth(scored):
+    files = [scored / f"data/blind/sr/{key}.json" for key in ("sr-edsr", "sr-edsr-round2", "sr-input")]
+    before = [file.read_bytes() for file in files]
     seen, of_round, of_input = (json.loads(content) for content in before)
     assert set(seen["rows"]) == {"sr-edsr", "sr-edsr-stage2"} and set(of_round["rows"]) == {"sr-edsr-round2"}
     assert of_input == {"rows": {}, "absent": [], "counts": {"images": 2, "scenes": 2}}
     assert set(seen["rows"]["sr-edsr"]) == {"swd", "swd_0", "swd_low", "niqe", "critic_auc", "drift", "residual", "sharpness"}
     for name in TEST_SETS:
         remove(side("targets", name), "gone")
-    assert run() == before and "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
+    bench.main("systems", "sr-edsr")
+    for row in ("sr-edsr-round2", "sr-input"):
+        bench.main("rows", row)
+    assert [file.read_bytes() for file in files] == before
+    assert "psnr" not in scores("sr-edsr")["rows"]["sr-edsr"]["captures-val"]
 
 
-def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(project, monkeypatch):
-    files = [project / "data/bench/sr/sr-edsr.json", project / "metrics/images/sr-edsr.csv"]
-    found = []
-    for threads in (1, 3):
-        monkeypatch.setattr(bench, "Scorer", lambda *given, threads=threads: Scorer(*given[:-1], threads))
-        bench.main("systems", "sr-edsr")
-        found.append([file.read_bytes() for file in files])
-    assert found[0] == found[1]
+def test_scoring_twice_gives_the_same_bytes_however_many_images_at_a_time(scored, monkeypatch):
+    files = [scored / "data/bench/sr/sr-edsr.json", scored / "metrics/images/sr-edsr.csv"]
+    one_at_a_time = [file.read_bytes() for file in files]
+    monkeypatch.setattr(bench, "Scorer", lambda *given: Scorer(*given[:-1], 3))
+    bench.main("systems", "sr-edsr")
+    assert [file.read_bytes() for file in files] == one_at_a_time
 
 
 def test_what_needs_weights_is_scored_when_they_are_there(project, data_folder):
