@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 import yaml
 from clone import build
 from filelock import FileLock
@@ -15,6 +16,12 @@ from pipeline.images.shards import ShardWriter
 ROOT = Path(__file__).parent.parent
 os.fsync = lambda file: None  # no test cuts the power, and many would wait for the disk more than anything else
 REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR", "weights/lpips-check")
+
+
+def pytest_configure(config):
+    """With -n the processes of the tests share a server of warm ones, which imports while they begin."""
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.warm = warm.share()
 
 
 def pytest_collection_modifyitems(items):

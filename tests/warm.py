@@ -19,12 +19,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from select import select
 
 CLIENT = Path(__file__).with_name("warm_client.py")
+SHARED = "WARM_SHARED"  # the folder of a server that several processes share
 IMPORTED = (
     "cv2", "dvc.cli.parser", "dvc.commands.experiments", "dvc.commands.queue", "dvc.data_cloud", "dvc.parsing.context",
     "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.tempdir",
@@ -39,34 +41,50 @@ IMPORTED = (
 
 @cache
 def environment() -> dict[str, str]:
-    """What to add to the environment of commands, with a server that runs as long as this process."""
-    server = started()
-    environment.server = server  # its standard input stays open until this process ends, and then it ends
-    return server.environment
+    """What to add to the environment of commands, with a server that runs as long as this process, or with the shared one."""
+    if folder := os.environ.get(SHARED):
+        deadline = time.monotonic() + 300
+        while not Path(folder, "socket").exists():
+            assert time.monotonic() < deadline, f"no server in {folder}"
+            time.sleep(0.05)
+        return _environment(Path(folder))
+    environment.server, folder = _started()  # its standard input stays open until this process ends, and then it ends
+    assert environment.server.stdout.readline() == b"ready\n"
+    return _environment(folder)
+
+
+def share() -> subprocess.Popen:
+    """Start a server for this process and for those that it starts, and do not wait for it. It ends with its standard input."""
+    server, folder = _started()
+    os.environ[SHARED] = str(folder)
+    return server
 
 
 @contextmanager
 def anew():
     """`environment()` with a server of its own: its processes share no seed of hashes with those of another."""
-    server = started()
+    server, folder = _started()
     try:
-        yield server.environment
+        assert server.stdout.readline() == b"ready\n"
+        yield _environment(folder)
     finally:
         server.communicate()
 
 
-def started() -> subprocess.Popen:
+def _started() -> tuple[subprocess.Popen, Path]:
+    """A server that imports, and the folder of its socket and of the small programs."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     for name in ("python", "dvc"):
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{CLIENT}" {name} "$@"\n')
         (folder / name).chmod(0o755)
-    server = subprocess.Popen([sys.executable, __file__, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              start_new_session=True, env=os.environ | {"GOMP_SPINCOUNT": "3000"})
-    assert server.stdout.readline() == b"ready\n"
-    path = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    server.environment = {"PATH": path, "WARM": str(folder / "socket"), "PYTHON_EXEC": str(folder / "python"),  # of torchrun
-                          "LOKY_MAX_CPU_COUNT": "1"}
-    return server
+    return subprocess.Popen([sys.executable, __file__, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            start_new_session=True, env=os.environ | {"GOMP_SPINCOUNT": "3000"}), folder
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}", "WARM": str(folder / "socket"),
+            "PYTHON_EXEC": str(folder / "python"),  # of torchrun
+            "LOKY_MAX_CPU_COUNT": "1"}
 
 
 def serve(folder: Path) -> list[str] | None:
@@ -77,8 +95,9 @@ def serve(folder: Path) -> list[str] | None:
     os.fsync = lambda file: None
     gc.freeze()  # so that collecting garbage copies none of it in each process
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "socket"))
+        listener.bind(str(folder / "socket.new"))
         listener.listen(64)
+        (folder / "socket.new").rename(folder / "socket")  # once it is there it answers
         os.write(1, b"ready\n")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while True:
