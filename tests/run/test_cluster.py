@@ -35,7 +35,7 @@ stages:
   net: {cmd: echo $KIND > kind-net; python count.py && cp first net, deps: [first], params: [threads], outs: [net]}
   last: {cmd: cat part-x part-y net > last, deps: [part-x, part-y, net], outs: [last]}
 """
-# As a training, it goes on where it was: at the number in `state`. After its first number it waits for the file go. Told to stop,
+# As a training, it goes on at the number in `state`. After its first number it waits for the file go. Told to stop,
 # it waits for the file end.
 COUNT = """
 import os, signal, time
