@@ -10,8 +10,8 @@ together: `own`, which nobody else can have, and `mapped`, files read without a 
 the room; a file that several workers map counts for each.
 
 With `--workers N` the pairs are shared out to N such chains of stages in one project. `python -m pipeline repro` runs it one
-stage at a time, and then in a second folder on N Dask workers of this machine. Printed are the seconds of both, and what the
-project then holds. The two dvc.lock have to be the same.
+stage at a time, and then in a second folder on N Dask workers of this machine. Printed are seconds and CPU seconds of both, and
+what the project then holds. The two dvc.lock have to be the same.
 """
 import argparse
 import os
@@ -28,6 +28,7 @@ from pathlib import Path
 import psutil
 import yaml
 
+from pipeline.core.files import read_json
 from pipeline.core.seeds import rng
 from pipeline.images.encode import write_png
 from pipeline.images.natural import kind_of, render_natural
@@ -107,22 +108,23 @@ def by_stage(sizes: list[int], top: Path, scenes: Path) -> None:
 def on_workers(sizes: list[int], top: Path, scenes: Path, workers: int) -> None:
     chains = [f"scale{number}" for number in range(workers)]
     targets = [f"label@{key}" for key in chains]
-    print(f"  pairs  one process {f'{workers} workers':>12}  ratio  data MB  cache MB  files")
+    print(f"  pairs  one process {f'{workers} workers':>12}  ratio  CPU seconds     data MB  cache MB  files")
     for count in sizes:
-        seconds, locks = [], []
+        seconds, cpu, locks = [], [], []
         for where in ("one", "workers"):
             folder = project(top / f"{where}-{count}", params(-(-count // workers), scenes, chains))
             with cluster(folder, workers) if where == "workers" else one_process() as options:
                 start = time.perf_counter()
                 shell([sys.executable, "-m", "pipeline", "repro", *options, *targets], folder)
                 seconds.append(time.perf_counter() - start)
+            cpu.append(sum(record["cpu"] + record["dvc"] for record in map(read_json, (folder / ".work/stages").iterdir())))
             locks.append((folder / "dvc.lock").read_bytes())
             data, cache = (size(folder / name) for name in ("data", ".dvc/cache"))
             shutil.rmtree(folder)
         if locks[0] != locks[1]:
             raise SystemExit("the two dvc.lock differ")
-        print(f"{count:7} {seconds[0]:11.1f}s {seconds[1]:11.1f}s {seconds[0] / seconds[1]:6.2f} {data[0] / 1e6:8.0f} "
-              f"{cache[0] / 1e6:9.0f} {data[1]:6}", flush=True)
+        print(f"{count:7} {seconds[0]:11.1f}s {seconds[1]:11.1f}s {seconds[0] / seconds[1]:6.2f} "
+              f"{cpu[0]:7.1f} {cpu[1]:7.1f} {data[0] / 1e6:8.0f} {cache[0] / 1e6:9.0f} {data[1]:6}", flush=True)
 
 
 def project(folder: Path, values: dict) -> Path:
