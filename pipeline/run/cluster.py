@@ -22,27 +22,28 @@ class Cluster:
         self.client, self.limit = client, limit
         self.others: list[str] = []
         """The addresses of the workers without a GPU, where there are others with one."""
-        self.jobs = sum(self.threads())
+        self.count()
+        self.jobs = self.gpus + self.threads
 
-    def threads(self) -> tuple[int, int]:
-        """How many stages run at once on workers with a GPU, and on others: the resource GPU of the first, the threads of the
-        others."""
+    def count(self) -> None:
+        """Count the stages that run at once on workers with a GPU, by this resource, and on others, by their threads."""
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         gpus = {address: int(worker["resources"].get("GPU", 0)) for address, worker in workers.items()}
         threads = {address: worker["nthreads"] for address, worker in workers.items() if not gpus[address]}
         self.others = [*threads] if any(gpus.values()) else []
-        return sum(gpus.values()), sum(threads.values())
+        self.gpus, self.threads, self.counted = sum(gpus.values()), sum(threads.values()), time.monotonic()
 
     def place(self, job: Job, running: Collection[Job]) -> Job | None:
         """The job with the kind of its worker; None while there is no room for it beside those that run. One always has room.
 
         Where there are workers with a GPU and others, stages with networks run on the first and all others on the second.
         """
-        with self.told():
-            gpus, threads = self.threads()
-        job = job._replace(gpu=bool(gpus) and (job.networks or not threads))
+        if time.monotonic() > self.counted + 1:  # workers come and go
+            with self.told():
+                self.count()
+        job = job._replace(gpu=self.gpus > 0 and (job.networks or not self.threads))
         beside = sum(other.gpu == job.gpu for other in running)
-        full = beside >= (gpus if job.gpu else threads) or self.limit and len(running) >= self.limit
+        full = beside >= (self.gpus if job.gpu else self.threads) or self.limit and len(running) >= self.limit
         return None if running and full else job
 
     def run_stage(self, job: Job) -> Outcome:
