@@ -17,6 +17,8 @@ def repro(
         help="How many stages run at the same time. 0: one for each GPU, or without a GPU as many as CPU cores allow.")] = 0,
     gpus: Annotated[str, typer.Option(
         metavar="0,1", help="The GPUs to use. Each stage gets one of them. Default: all.")] = "",
+    dask: Annotated[str, typer.Option(
+        metavar="ADDRESS", help="Run the stages on the workers of the Dask scheduler at this address: docs/scale.md.")] = "",
     force: Annotated[bool, typer.Option("-f", "--force", help="Also run stages that are up to date.")] = False,
     report: Annotated[bool, typer.Option(
         "--report", help="Run nothing. Show how long the stages took when they last ran here.")] = False,
@@ -37,25 +39,41 @@ def repro(
         with only_command():
             found = dag.read(targets or [])
             if not report:
-                raise typer.Exit(_run(found, jobs, gpus.split(",") if gpus else [], force))
+                with _slots(jobs, gpus.split(",") if gpus else [], dask) as slots:
+                    raise typer.Exit(_run(found, slots, force))
             _report(found)
     except DvcException as error:
         fail(" ".join(str(error).split()))
 
 
-def _run(found, jobs: int, gpus: list[str], force: bool) -> int:
-    """Returns the exit code."""
-    from concurrent.futures import ThreadPoolExecutor
+def _slots(jobs: int, gpus: list[str], dask: str):
+    """What stages run on, as a context manager."""
+    from contextlib import nullcontext
 
     from dvc.utils.serialize import load_yaml
 
-    from pipeline.run.execute import Run
-    from pipeline.run.show import Show
     from pipeline.run.slots import slots
 
-    shared = slots(jobs, gpus, load_yaml(PARAMS_FILE).get("threads", 1) if PARAMS_FILE.is_file() else 1)
-    with ThreadPoolExecutor(shared.jobs) as executor:
-        run = Run(found, executor, shared, Show(found, shared.jobs), force)
+    if not dask:
+        return nullcontext(slots(jobs, gpus, load_yaml(PARAMS_FILE).get("threads", 1) if PARAMS_FILE.is_file() else 1))
+    if gpus:
+        fail("--gpus is for the GPUs of this machine. With --dask, start one worker for each GPU: docs/scale.md")
+    try:
+        from pipeline.run.cluster import cluster
+    except ImportError as error:
+        fail(f"--dask needs two more packages, here and on all workers: pip install dask distributed ({error})")
+    return cluster(dask, jobs)
+
+
+def _run(found, slots, force: bool) -> int:
+    """Returns the exit code."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pipeline.run.execute import Run
+    from pipeline.run.show import Show
+
+    with ThreadPoolExecutor(max(len(found.stages), 1)) as executor:
+        run = Run(found, executor, slots, Show(found, slots.jobs), force)
         code = run()
     if not code and "report" in found.stages:
         from pipeline.check.elsewhere import on_another_machine

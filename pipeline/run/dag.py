@@ -29,6 +29,10 @@ class Dag:
         """Whether `dvc repro` would run the stage or restore its outs, now that those before it are done."""
         return self.workspace.changed(self.stages[address])
 
+    def has_networks(self, address: str) -> bool:
+        """Whether the stage trains or applies networks: then it depends on the number of threads to compute with."""
+        return any("threads" in dep.params for dep in self.stages[address].params)
+
     def done(self, address: str) -> None:
         """DVC has run a stage."""
         self.workspace.forget(self.stages[address])

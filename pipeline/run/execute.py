@@ -2,7 +2,6 @@
 import math
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from graphlib import TopologicalSorter
@@ -13,7 +12,7 @@ from pipeline.run import times
 from pipeline.run.dag import Dag
 from pipeline.run.show import Show
 from pipeline.run.slots import Slots
-from pipeline.run.stage import PATIENCE, Job, Outcome, run_stage, signal_all
+from pipeline.run.stage import PATIENCE, Job, Outcome
 
 UNKNOWN = 2 * 2**30
 """Bytes of memory that a stage is taken to need that has not run here yet."""
@@ -42,7 +41,7 @@ class Run:
             with Stop() as stop, self.show:
                 code = self.loop(stop)
         except BaseException:
-            signal_all(signal.SIGINT)
+            self.slots.signal_all(signal.SIGINT)
             raise
         if self.started:
             self.show.mended(dags.end(self.dag, len(self.done) == len(self.dag.stages)))
@@ -62,25 +61,25 @@ class Run:
                 self.finish(self.running.pop(future), future.result())
             if stop.asked():
                 # asked a second time, they have no time to save what they have
-                signal_all(signal.SIGKILL if code else signal.SIGINT)
+                self.slots.signal_all(signal.SIGKILL if code else signal.SIGINT)
                 code, stop.signal, patience = stop.exit_code, None, time.monotonic() + PATIENCE
                 self.show.stopping(self.running.values())
             elif time.monotonic() > patience:
-                signal_all(signal.SIGTERM)
+                self.slots.signal_all(signal.SIGTERM)
                 patience = math.inf
 
     def start(self) -> None:
         """Start what is ready and has room, first what has the longest chain of stages behind it."""
         self.ready = sorted([*self.ready, *self.changed()], key=self.left.get, reverse=True)
         for stage in [*self.ready]:
-            if self.running and (len(self.running) >= self.slots.jobs or self.memory() + self.need[stage] > self.slots.memory):
+            job = Job(stage, self.force, self.need[stage], self.dag.has_networks(stage))
+            if (job := self.slots.place(job, self.running.values())) is None:
                 continue
             if not self.started:
                 dags.begin()
                 self.started = True
             self.ready.remove(stage)
-            job = Job(stage, self.force, self.environment())
-            self.running[self.executor.submit(run_stage, job)] = job
+            self.running[self.executor.submit(self.slots.run_stage, job)] = job
             self.show.started(stage)
 
     def changed(self) -> Iterator[str]:
@@ -96,15 +95,6 @@ class Run:
         self.done.add(stage)
         self.sorter.done(stage)
         self.show.passed(stage)
-
-    def memory(self) -> float:
-        return sum(self.need[job.stage] for job in self.running.values())
-
-    def environment(self) -> dict[str, str]:
-        if not self.slots.gpus:
-            return {}
-        taken = Counter(job.env["CUDA_VISIBLE_DEVICES"] for job in self.running.values())
-        return {"CUDA_VISIBLE_DEVICES": min(self.slots.gpus, key=lambda gpu: taken[gpu])}
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         if outcome.code == 0:

@@ -62,7 +62,8 @@ class Show:
             self.line(f"{outcome.stage}: stopped after {seconds}")
             return
         log, how = log_of(outcome.stage), "killed" if outcome.code is None else "failed"
-        self.line(f"{outcome.stage}: {how} after {seconds}; {log} ends with", "bold red")
+        where = f" on {outcome.worker}" if outcome.worker else ""
+        self.line(f"{outcome.stage}: {how} after {seconds}{where}; {log} ends with", "bold red")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         self.line("\n".join(f"    {line}" for line in lines[-LAST_LINES:]))
 

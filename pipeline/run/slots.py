@@ -1,10 +1,13 @@
-"""How many stages run at once, and on what."""
+"""How many stages run at once on this machine, and on what."""
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core import memory
+from pipeline.run import stage
+from pipeline.run.stage import Job
 
 
 class Slots(NamedTuple):
@@ -14,6 +17,18 @@ class Slots(NamedTuple):
     """Bytes."""
     gpus: Sequence[str] = ()
     """As in CUDA_VISIBLE_DEVICES. A stage gets the one that the fewest others have."""
+
+    run_stage = staticmethod(stage.run_stage)
+    signal_all = staticmethod(stage.signal_all)
+
+    def place(self, job: Job, running: Collection[Job]) -> Job | None:
+        """The job with its GPU; None while there is no room for it beside those that run. One always has room."""
+        if running and (len(running) >= self.jobs or sum(other.memory for other in [*running, job]) > self.memory):
+            return None
+        if not self.gpus:
+            return job
+        taken = Counter(other.env["CUDA_VISIBLE_DEVICES"] for other in running)
+        return job._replace(env={"CUDA_VISIBLE_DEVICES": min(self.gpus, key=lambda gpu: taken[gpu])})
 
 
 def slots(jobs: int, gpus: Sequence[str], threads: int) -> Slots:

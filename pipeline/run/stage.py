@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import connection
@@ -36,7 +37,13 @@ class Job(NamedTuple):
     stage: str
     """As DVC names it."""
     force: bool
-    env: dict[str, str]
+    memory: float
+    """Bytes that it is expected to need."""
+    networks: bool
+    """Whether it trains or applies networks."""
+    env: dict[str, str] = {}
+    gpu: bool = False
+    """Whether it runs on one of the workers that have a GPU."""
 
 
 class Outcome(NamedTuple):
@@ -54,6 +61,8 @@ class Outcome(NamedTuple):
     """CPU seconds of DVC."""
     peak: int
     """Bytes of memory that the largest process of the command took at most."""
+    worker: str = ""
+    """Where it ran, if not in this process."""
 
 
 @cache
@@ -69,8 +78,8 @@ def log_of(stage: str) -> Path:
     return LOGS / f"{stage.replace('/', '_')}.log"
 
 
-def run_stage(job: Job) -> Outcome:
-    """Run a stage and wait for it; what it prints goes to its log."""
+def run_stage(job: Job, wanted: Callable[[], bool] | None = None) -> Outcome:
+    """Run a stage and wait for it; what it prints goes to its log. It is told to stop once it is not `wanted` any more."""
     log = log_of(job.stage)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
@@ -80,6 +89,8 @@ def run_stage(job: Job) -> Outcome:
     try:
         process.start()
         sender.close()
+        if wanted:
+            _watch(process.pid, receiver, wanted)
         code, *usage = receiver.recv()
     except (EOFError, ConnectionError):  # it was killed, or Ctrl-C came before there was a process to fork from
         code, usage = None, [0.0, 0.0, 0]
@@ -90,6 +101,16 @@ def run_stage(job: Job) -> Outcome:
     how = ("ran" if f"Running stage '{job.stage}'" in text else
            "cached" if f"Stage '{job.stage}' is cached" in text else "unchanged")
     return Outcome(job.stage, code, how, start, time.time(), *usage)
+
+
+def _watch(group: int, receiver: connection.Connection, wanted: Callable[[], bool]) -> None:
+    """Returns when a stage has sent what it sends at its end, or has gone. Stops it when it is not wanted any more."""
+    while not receiver.poll(1):
+        if not wanted():
+            _signal(group, signal.SIGINT)
+            if not receiver.poll(PATIENCE):
+                _signal(group, signal.SIGTERM)
+            return
 
 
 def signal_all(number: int) -> None:
@@ -125,7 +146,7 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
 
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts commands in the background that ignore it
-    with open(log_of(job.stage), "wb") as log:
+    with open(log_of(job.stage), "ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     os.environ.update(job.env)
@@ -143,7 +164,8 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
     sys.stdout.flush()
     own, command = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     peak = command.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    sender.send((code, command.ru_utime + command.ru_stime, own.ru_utime + own.ru_stime, peak))
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        sender.send((code, command.ru_utime + command.ru_stime, own.ru_utime + own.ru_stime, peak))
 
 
 def _stop_when_alone() -> None:

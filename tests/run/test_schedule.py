@@ -52,7 +52,8 @@ class Nobody(Executor):
 def started(slots: Slots, peaks: dict[str, int], monkeypatch) -> list[str]:
     """Of four stages that are ready."""
     stages = dict.fromkeys("abcd")
-    dag = SimpleNamespace(stages=stages, needs={stage: set() for stage in stages}, changed=lambda stage: True)
+    dag = SimpleNamespace(stages=stages, needs={stage: set() for stage in stages}, changed=lambda stage: True,
+                          has_networks=lambda stage: False)
     records = {stage: {"start": 0, "end": 10 - index, "peak": peaks[stage]} for index, stage in enumerate(peaks)}
     monkeypatch.setattr(times, "recorded", lambda: records)
     monkeypatch.setattr(dags, "begin", lambda: None)
@@ -70,9 +71,9 @@ def test_stages_start_while_there_is_room(monkeypatch):
 
 
 def test_a_stage_gets_the_gpu_that_the_fewest_have():
-    running = [Job("a", False, {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in ("3", "4", "3")]
-    run = SimpleNamespace(slots=Slots(4, 0, ("3", "4")), running=dict(enumerate(running)))
-    assert Run.environment(run) == {"CUDA_VISIBLE_DEVICES": "4"}
+    running = [Job("a", False, 0, True, {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in ("3", "4", "3")]
+    placed = Slots(4, 0, ("3", "4")).place(Job("b", False, 0, False), running)
+    assert placed == Job("b", False, 0, False, {"CUDA_VISIBLE_DEVICES": "4"})
 
 
 def test_as_many_stages_as_gpus_or_as_threads_have_cores(monkeypatch):
