@@ -156,8 +156,8 @@ def cluster(folder: Path, workers: int) -> Iterator[list[str]]:
     try:
         from distributed import Client
 
-        with Client(address, timeout=60) as client:
-            client.wait_for_workers(workers, timeout=60)
+        with Client(address, timeout=600) as client:
+            client.wait_for_workers(workers, timeout=600)
         yield ["--dask", address]
     finally:
         for process in reversed(started):

@@ -22,7 +22,7 @@ from distributed import Client  # noqa: E402
 from pipeline.run.cluster import Cluster  # noqa: E402
 from pipeline.run.stage import Job  # noqa: E402
 
-PATIENCE = 180  # seconds, on a busy machine
+PATIENCE = 300  # seconds, on a busy machine
 STAGES = """
 stages:
   first: {cmd: cp source first, deps: [source], outs: [first]}
