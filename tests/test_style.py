@@ -25,3 +25,9 @@ def test_the_change_log_begins_with_the_version():
 def test_a_test_file_has_300_lines():
     lengths = {file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines()) for file in (ROOT / "tests").rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_no_two_test_files_have_the_same_name():
+    """pytest imports them by name alone, and would not collect the second."""
+    names = [file.name for file in (ROOT / "tests").rglob("*.py")]
+    assert [name for name in names if names.count(name) > 1] == []

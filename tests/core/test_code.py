@@ -66,7 +66,8 @@ def test_what_imports_do_not_tell(monkeypatch):
     """Networks, by name: a dep of their own. Packages: empty. Nothing is imported relatively, which would not be followed."""
     texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "pipeline").rglob("*.py")}
     by_name = {name for name, text in texts.items() if re.search(r"import_module|__import__|runpy|\bexec\(|spec_from", text)}
-    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py"}  # the latter: optional packages
+    # onnx_graph: optional packages; cluster: what a Dask worker runs, which is no stage's own code
+    assert by_name == {"pipeline/nets/build.py", "pipeline/export/onnx_graph.py", "pipeline/run/cluster.py"}
     assert {name for name, text in texts.items() if name.endswith("__init__.py") and text} == {
         "pipeline/__init__.py", "pipeline/cli/__init__.py"}
     assert not [name for name, text in texts.items() if re.search(r"^\s*from \.", text, re.MULTILINE)]
