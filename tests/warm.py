@@ -9,7 +9,7 @@ Nothing waits there for the disk, and stages that share their work among process
 import atexit
 import gc
 import importlib
-import json
+import marshal
 import os
 import runpy
 import shutil
@@ -20,7 +20,9 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+import weakref
+from collections import OrderedDict
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from select import select
@@ -28,15 +30,15 @@ from select import select
 CLIENT = Path(__file__).with_name("warm_client.py")
 SHARED = "WARM_SHARED"  # the folder of a server that several processes share
 IMPORTED = (
-    "cv2", "dvc.cli.parser", "dvc.commands.experiments", "dvc.commands.queue", "dvc.data_cloud", "dvc.parsing.context",
-    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.tempdir",
-    "dvc.repo.experiments.show", "dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots",
-    "dvc.repo.reproduce", "dvc.repo.stage", "dvc.rwlock", "dvc.scm", "dvc.stage.cache", "dvc.utils.strictyaml",
-    "dvc_data.hashfile.db.local", "filelock", "imagecodecs._imcd", "jinja2", "joblib", "matplotlib.backends.backend_agg",
-    "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "PIL.ImageDraw", "psutil", "pydantic.fields",
-    "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch", "scipy.ndimage",
-    "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "skimage.metrics", "tifffile", "torch", "torch._dynamo",
-    "torch.distributed.run", "torch.utils.flop_counter", "typer", "yaml")
+    "cv2", "distributed.cli.dask_scheduler", "dvc.cli.parser", "dvc.commands.experiments", "dvc.commands.queue",
+    "dvc.data_cloud", "dvc.parsing.context", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery",
+    "dvc.repo.experiments.queue.tempdir", "dvc.repo.experiments.show", "dvc.repo.index", "dvc.repo.metrics",
+    "dvc.repo.params", "dvc.repo.plots", "dvc.repo.reproduce", "dvc.repo.stage", "dvc.rwlock", "dvc.scm", "dvc.stage.cache",
+    "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "filelock", "imagecodecs._imcd", "jinja2", "joblib",
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "PIL.ImageDraw", "psutil",
+    "pydantic.fields", "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch",
+    "scipy.ndimage", "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "skimage.metrics", "tabulate", "tifffile",
+    "torch", "torch._dynamo", "torch.distributed.run", "torch.utils.flop_counter", "typer", "yaml")
 
 
 @cache
@@ -93,53 +95,115 @@ def serve(folder: Path) -> list[str] | None:
         with suppress(ImportError):
             importlib.import_module(name)
     os.fsync = lambda file: None
+    lighten()
     gc.freeze()  # so that collecting garbage copies none of it in each process
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX) as listener, closing(Commands()) as commands:
         listener.bind(str(folder / "socket.new"))
         listener.listen(64)
         (folder / "socket.new").rename(folder / "socket")  # once it is there it answers
         os.write(1, b"ready\n")
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while True:
-            if sys.stdin in select([listener, sys.stdin], [], [])[0]:
+            ready = select([listener, sys.stdin, commands.ended, *commands.asked], [], [])[0]
+            if sys.stdin in ready:
                 shutil.rmtree(folder, ignore_errors=True)
                 return None
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                return handle(connection)
+            for connection in {*ready} & {*commands.asked}:
+                commands.kill(connection)
+            if commands.ended in ready:
+                commands.tell()
+            if listener in ready and (arguments := commands.start(listener.accept()[0])):
+                return arguments
+
+
+def lighten() -> None:
+    """Leave out what takes much of a short command and changes nothing that it writes.
+
+    DVC changes a file by a parser in Python that keeps comments. dvc.lock has none, and PyYAML's in C writes the same bytes, as
+    tests/run/test_pipeline.py finds. Pydantic reads the strings behind keys from the source: no stage needs them.
+    """
+    for finalizer in [*weakref.finalize._registry]:
+        finalizer.atexit = False  # they take torch to pieces
+
+    import yaml
+    from dvc.utils.serialize import _yaml as of_dvc
+    from pydantic._internal import _fields as of_pydantic
+
+    class Dumper(yaml.CSafeDumper):
+        pass
+
+    def parse(text, path):
+        return of_dvc.parse_yaml(text, path, "safe" if Path(path).name == "dvc.lock" else "rt")
+
+    def dump(data, stream):
+        if type(data) is dict and "schema" in data:  # that of a dvc.lock
+            yaml.dump(data, stream, Dumper, sort_keys=False)
+        else:
+            dump_slowly(data, stream)
+
+    Dumper.add_representer(OrderedDict, lambda dumper, value: dumper.represent_dict(value.items()))
+    dump_slowly, of_dvc._dump, of_dvc.parse_yaml_for_update = of_dvc._dump, dump, parse
+    of_pydantic.extract_docstrings_from_cls = lambda cls, use_inspect=False: {}
+
+
+class Commands:
+    """What runs in processes that were forked from this one, and the connections of those who asked for it."""
+
+    def __init__(self):
+        self.asked: dict[socket.socket, int] = {}
+        """The connection of a program -> the process of its command."""
+        self.running: dict[int, socket.socket] = {}
+        self.ended, self.told = socket.socketpair()
+        self.told.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.told.fileno())
+
+    def start(self, connection: socket.socket) -> list[str] | None:
+        """Returns in the process of the command its arguments."""
+        try:
+            _, files, _, _ = socket.recv_fds(connection, 1, 3)
+            arguments, folder, environment = marshal.load(connection.makefile("rb"))
+        except (EOFError, OSError):  # killed before it had asked
+            return connection.close()
+        if (pid := os.fork()) == 0:
             connection.close()
-
-
-def handle(connection: socket.socket) -> list[str]:
-    """In a process of its own: have a command run in another, and tell its end. Returns in that other process."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, files, _, _ = socket.recv_fds(connection, 1, 3)
-    command = json.loads(connection.makefile("rb").readline())
-    if (pid := os.fork()) == 0:
-        connection.close()
-        for number, file in enumerate(files):
-            os.dup2(file, number)
+            for number, file in enumerate(files):
+                os.dup2(file, number)
+                os.close(file)
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment)
+            return arguments
+        for file in files:
             os.close(file)
-        os.chdir(command["folder"])
-        os.environ.clear()
-        os.environ.update(command["environment"])
-        return command["arguments"]
-    for file in files:
-        os.close(file)
-    connection.sendall(b"%d\n" % pid)
-    threading.Thread(target=_kill_with, args=(connection, pid), daemon=True).start()
-    _, status = os.waitpid(pid, 0)
-    with suppress(OSError):
-        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
+        self.asked[connection] = pid
+        self.running[pid] = connection
+        self.answer(connection, pid)
 
+    def tell(self) -> None:
+        """Tell of each command that has ended how it ended."""
+        self.ended.recv(4096)
+        for pid in [*self.running]:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                connection = self.running.pop(pid)
+                self.answer(connection, os.waitstatus_to_exitcode(status))
+                self.asked.pop(connection, None)
+                connection.close()
 
-def _kill_with(connection: socket.socket, pid: int) -> None:
-    """Kill the command when the program that asked for it has been killed. It sends nothing else."""
-    with suppress(OSError):
-        if not connection.recv(1):
-            os.kill(pid, signal.SIGKILL)
+    def kill(self, connection: socket.socket) -> None:
+        """The program that asked has been killed, as it says nothing else: kill its command."""
+        os.kill(self.asked.pop(connection), signal.SIGKILL)
+
+    @staticmethod
+    def answer(connection: socket.socket, number: int) -> None:
+        with suppress(OSError):
+            connection.sendall(b"%d\n" % number)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for open_one in (self.ended, self.told, *self.running.values()):
+            open_one.close()
 
 
 def execute(arguments: list[str]) -> None:

@@ -1,8 +1,11 @@
-"""`python` or `dvc` as warm.py has them; what it cannot run is run by the real one."""
-import json
+"""`python` or `dvc` as warm.py has them; what it cannot run is run by the real one.
+
+It imports C modules alone: json, signal and socket would take twice as long as all the rest.
+"""
+import _signal
+import _socket
+import marshal
 import os
-import signal
-import socket
 import sys
 
 name, *arguments = sys.argv[1:]
@@ -12,20 +15,21 @@ while arguments[:1] == ["-u"]:
     arguments.pop(0)
 if arguments[:1] not in (["-m"], ["-c"]):
     os.execv(sys.executable, [sys.executable, *arguments])
-signals = signal.SIGINT, signal.SIGTERM
-signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-with socket.socket(socket.AF_UNIX) as server, server.makefile("rb") as answers:
-    server.connect(os.environ["WARM"])
-    socket.send_fds(server, [b"-"], [0, 1, 2])
-    command = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
-    server.sendall(json.dumps(command).encode() + b"\n")
-    pid = int(answers.readline())
-    for number in signals:
-        signal.signal(number, lambda number, _: os.kill(pid, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    code = int(answers.readline())
+signals = _signal.SIGINT, _signal.SIGTERM
+_signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
+server = _socket.socket(_socket.AF_UNIX)
+server.connect(os.environ["WARM"])
+files = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server.sendmsg([b"-"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
+server.sendall(marshal.dumps((arguments, os.getcwd(), dict(os.environ))))
+answers = open(server.detach(), "rb")
+pid = int(answers.readline())
+for number in signals:
+    _signal.signal(number, lambda number, _: os.kill(pid, number))
+_signal.pthread_sigmask(_signal.SIG_UNBLOCK, signals)
+code = int(answers.readline())
 if code < 0:
-    if -code != signal.SIGKILL:
-        signal.signal(-code, signal.SIG_DFL)
+    if -code != _signal.SIGKILL:
+        _signal.signal(-code, _signal.SIG_DFL)
     os.kill(os.getpid(), -code)
 sys.exit(code)

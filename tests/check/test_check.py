@@ -172,8 +172,8 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
     Repo.init(no_scm=True).close()
 
-    def predicted_and_run() -> tuple[set[str], set[str]]:
-        foretold = {path: json_text(value) for path, value in (code.contents() | settings.contents()).items()}
+    def predicted_and_run(*makers) -> tuple[set[str], set[str]]:
+        foretold = {path: json_text(value) for maker in makers for path, value in maker.contents().items()}
         with Repo(".") as repo:
             plan = changes.pending(repo.index.graph, changes.changed(repo.index.stages, foretold), {"code", "settings"})
         with Repo(".") as repo:
@@ -181,18 +181,18 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
         assert {path: path.read_text() for path in foretold} == foretold
         return set(plan), run
 
-    assert predicted_and_run() == (set(graph), set(graph))
+    assert predicted_and_run(code, settings) == (set(graph), set(graph))
     for file, runs in {"train/loop.py": {"code", "stage1", "stage2"}, "report/page.py": {"code", "page"},
                        "stages/settings.py": {"code", "settings"}, "cli/project.py": {"code"}}.items():
         with open(f"pipeline/{file}", "a") as handle:
             handle.write("# edited\n")
-        assert predicted_and_run() == (runs, runs), file
+        assert predicted_and_run(code) == (runs, runs), file
     for change, runs in {"seed=2": {"settings", "stage1", "stage2", "page"}, "bench.border=5": {"settings", "evaluate", "page"},
                          "tasks.demoire.title=x": {"settings", "page"}, "builtin.demo.seed=2": {"settings"},
                          "stage2.lambda=0.1": {"settings", "stage2", "evaluate", "page"}}.items():
         apply_overrides("params.yaml", [change])
-        assert predicted_and_run() == (runs, runs), change
-    assert predicted_and_run() == (set(), set())
+        assert predicted_and_run(settings) == (runs, runs), change
+    assert predicted_and_run(code, settings) == (set(), set())
 
 
 def test_only_outs_of_entries_that_are_gone_are_left_over(project):

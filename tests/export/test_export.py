@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, change, smooth_image
-from networks import in_one_pass, seasoned
+from networks import seasoned
 from PIL import Image
 from safetensors.torch import save_file
 from test_graphs import LARGER, MAP, onnx
@@ -25,7 +25,6 @@ from pipeline.restore.model import model_of
 from pipeline.restore.named import read_row
 from pipeline.restore.network import load_network, save_network
 from pipeline.restore.pixels import to_tensor
-from pipeline.restore.restorer import Restorer
 from pipeline.stages import combine
 
 SETTINGS = {"steps": 500, "lr": 0.5}
@@ -49,22 +48,6 @@ def project(tmp_path, monkeypatch):
     save_absent("models/sr-edsr-oracle", "no truth to train with")
     write_png(Path("photo.png"), smooth_image(np.random.default_rng(2), 37, 53))
     return tmp_path
-
-
-def test_a_chain_is_one_graph(project):
-    done = run("export", "blindsr-map-x2x2", "--to", "onnx", "-o", "out/c.onnx")
-    assert done.exit_code == 0, done.output
-    assert "blindsr-map -> blindsr-x2 -> blindsr-x2 as one graph" in done.output and "differ by " in done.output
-    session = onnx(Path("out/c.onnx"))
-    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
-    assert session.get_outputs()[0].shape == ["batch", 3, "4*height", "4*width"]
-    about = session.get_modelmeta().custom_metadata_map
-    assert about["scale"] == "4" and about["weights of blindsr-x2"] == read_manifest("models/blindsr-x2")["weights"]
-    image = smooth_image(np.random.default_rng(3), 21, 34)
-    wanted = in_one_pass([network for network, _ in Restorer("blindsr-map-x2x2").model.networks], image)
-    got = session.run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
-    np.testing.assert_allclose(got, wanted, atol=1e-5)
-    assert f"opset {OPSET}" in Path("out/c.onnx.md").read_text()
 
 
 def test_a_graph_that_computes_something_else_is_not_written(project, monkeypatch):
@@ -109,11 +92,11 @@ def test_a_row_in_a_file_restores_without_its_project(project, tmp_path_factory,
 
 @pytest.fixture
 def nested(project):
-    """Rows of which the networks are an ensemble, an ensemble of it and another, and a chain that ends with a chain."""
-    for seed, name in enumerate(("sr-edsr", "sr-edsr-bicubic"), 1):
-        save_network(Path("models", name), seasoned("edsr", LARGER, seed), "edsr", LARGER, {})
+    """Rows of which the networks are an ensemble, an ensemble of it and another, and a chain that ends with a chain and has one
+    network twice."""
+    save_network(Path("models/sr-edsr-bicubic"), seasoned("edsr", LARGER, 1), "edsr", LARGER, {})
     values = yaml.safe_load(Path("params.yaml").read_text())
-    ensembles = {"two": {"first": "sr-edsr", "second": "sr-edsr-bicubic"},
+    ensembles = {"two": {"first": "blindsr-x2", "second": "sr-edsr-bicubic"},
                  "three": {"first": "sr-edsr-stage2", "second": "two"}}
     chains = {"behind": {"first": "two", "then": "blindsr-x2"}, "longer": {"first": "blindsr-map", "then": "behind"}}
     rows = {f"row-{name}": values["rows"]["sr-edsr-round2"] | {"network": name} for name in (*ensembles, *chains)}
@@ -127,26 +110,30 @@ def nested(project):
 def of_members(row: str, image: np.ndarray) -> np.ndarray:
     """What a row of `nested` makes of an image: each network once, and means of their answers by NumPy."""
     def once(name, x):
-        x = x.transpose(2, 0, 1)[None]
+        network, (height, width) = load_network(Path("models", name)), x.shape[:2]
+        multiple = getattr(network, "multiple", 1)
+        x = np.pad(x, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "edge").transpose(2, 0, 1)[None]
         with torch.no_grad():
-            return load_network(Path("models", name))(torch.from_numpy(np.ascontiguousarray(x)))[0].permute(1, 2, 0).numpy()
+            y = network(torch.from_numpy(np.ascontiguousarray(x)))[0].permute(1, 2, 0).numpy()
+        return y[: height * network.scale, : width * network.scale]
 
     x = image.astype(np.float32) / 255
     if row in ("row-two", "row-three"):
-        names = ["sr-edsr", "sr-edsr-bicubic", *(["sr-edsr-stage2"] if row == "row-three" else [])]
+        names = ["blindsr-x2", "sr-edsr-bicubic", *(["sr-edsr-stage2"] if row == "row-three" else [])]
         return np.mean([once(name, x) for name in names], axis=0)
     x = once("blindsr-map", x) if row == "row-longer" else x
-    return once("blindsr-x2", np.mean([once(name, x) for name in ("sr-edsr", "sr-edsr-bicubic")], axis=0))
+    return once("blindsr-x2", np.mean([once(name, x) for name in ("blindsr-x2", "sr-edsr-bicubic")], axis=0))
 
 
-NESTED = {"row-two": "mean of (sr-edsr, sr-edsr-bicubic)", "row-three": "mean of (sr-edsr-stage2, sr-edsr, sr-edsr-bicubic)",
-          "row-behind": "mean of (sr-edsr, sr-edsr-bicubic) -> blindsr-x2",
-          "row-longer": "blindsr-map -> mean of (sr-edsr, sr-edsr-bicubic) -> blindsr-x2"}
+NESTED = {"row-two": "mean of (blindsr-x2, sr-edsr-bicubic)",
+          "row-three": "mean of (sr-edsr-stage2, blindsr-x2, sr-edsr-bicubic)",
+          "row-behind": "mean of (blindsr-x2, sr-edsr-bicubic) -> blindsr-x2",
+          "row-longer": "blindsr-map -> mean of (blindsr-x2, sr-edsr-bicubic) -> blindsr-x2"}
 
 
 @pytest.mark.parametrize("row", NESTED)
 def test_ensembles_and_chains_of_them_restore_alike_from_a_row_and_from_its_file(nested, row, tmp_path_factory, monkeypatch):
-    image = smooth_image(np.random.default_rng(2), 38, 54)  # even sides: blindsr-map takes no others without padding
+    image = smooth_image(np.random.default_rng(2), 37, 54)
     write_png(Path("photo.png"), image)
     assert run("restore", "photo.png", "-o", "wanted.png", "--model", row).exit_code == 0
     done = run("export", row, "--to", "safetensors", "-o", "e.safetensors")
@@ -161,27 +148,34 @@ def test_ensembles_and_chains_of_them_restore_alike_from_a_row_and_from_its_file
 
 
 def test_a_chain_that_holds_an_ensemble_is_one_graph_whose_card_tells_its_parts(nested):
-    done = run("export", "row-longer", "--to", "onnx", "-o", "e.onnx")
-    assert done.exit_code == 0 and f"{NESTED['row-longer']} as one graph" in done.output, done.output
-    image = smooth_image(np.random.default_rng(3), 22, 34)
-    got = onnx(Path("e.onnx")).run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
-    np.testing.assert_allclose(got, of_members("row-longer", image), atol=1e-5)
-    text = Path("e.onnx.md").read_text()
+    done = run("export", "row-longer", "--to", "onnx", "-o", "out/e.onnx")
+    assert done.exit_code == 0, done.output
+    assert f"{NESTED['row-longer']} as one graph" in done.output and "differ by " in done.output
+    session = onnx(Path("out/e.onnx"))
+    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
+    assert session.get_outputs()[0].shape == ["batch", 3, "4*height", "4*width"]
+    about = session.get_modelmeta().custom_metadata_map
+    assert about["scale"] == "4" and about["weights of blindsr-x2"] == read_manifest("models/blindsr-x2")["weights"]
+    for height, width in ((22, 34), (21, 34)):
+        image = smooth_image(np.random.default_rng(3), height, width)
+        got = session.run(None, {"image": to_tensor(image).numpy()})[0][0].transpose(1, 2, 0)
+        np.testing.assert_allclose(got, of_members("row-longer", image), atol=1e-5)
+    text = Path("out/e.onnx.md").read_text()
     words = " ".join(text.split())
-    assert f"made of several networks: {NESTED['row-longer']}." in words
-    for name in ("blindsr-map", "sr-edsr", "sr-edsr-bicubic", "blindsr-x2"):
+    assert f"opset {OPSET}" in words and f"made of several networks: {NESTED['row-longer']}." in words
+    for name in ("blindsr-map", "sr-edsr-bicubic", "blindsr-x2"):
         assert words.count(f"- `{name}`: ") == 2  # what it is, and what made it
         assert read_manifest(Path("models", name))["weights"] in words
     done = run("export", "row-two", "--to", "basicsr", "-o", "a.pth")
-    assert done.exit_code == 1 and "it is 2 networks (sr-edsr, sr-edsr-bicubic)" in done.output
+    assert done.exit_code == 1 and "it is 2 networks (blindsr-x2, sr-edsr-bicubic)" in done.output
 
 
 def test_the_card_names_an_ensemble_that_labelled(nested):
     values = yaml.safe_load(Path("params.yaml").read_text())
     change(systems={"sr-edsr": values["systems"]["sr-edsr"] | {"teacher": "two"}})
     words = " ".join(exported_card().split())
-    assert "`two`: mean or bands of several networks; of `sr-edsr` and `sr-edsr-bicubic`." in words
-    for name in ("two", "sr-edsr", "sr-edsr-bicubic"):
+    assert "`two`: mean or bands of several networks; of `blindsr-x2` and `sr-edsr-bicubic`." in words
+    for name in ("two", "blindsr-x2", "sr-edsr-bicubic"):
         assert read_manifest(Path("models", name))["weights"] in words
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import warm
 from conftest import ROOT
 from dvc.repo import Repo
 from typer.testing import CliRunner
@@ -63,20 +64,22 @@ class Machines:
         self.address, self.started = f"tcp://127.0.0.1:{self.port}", []
         self.scheduler = self.start_scheduler()
 
-    def run(self, *words: str, **env: str) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-m", *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   env=os.environ | {"PYTHONPATH": str(ROOT)} | env)
+    def run(self, python: str, *words: str, **env: str) -> subprocess.Popen:
+        process = subprocess.Popen([python, "-m", *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   env=os.environ | warm.environment() | {"PYTHONPATH": str(ROOT)} | env)
         self.started.append(process)
         return process
 
     def start_scheduler(self) -> subprocess.Popen:
-        return self.run("dask", "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", ":0")
+        return self.run("python", "dask", "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address",
+                        ":0")
 
     def start_worker(self, *options: str, **env: str) -> subprocess.Popen:
-        return self.run("dask", "worker", self.address, "--nthreads", "1", *options, **env)
+        """A process of its own, as its children are looked for."""
+        return self.run(sys.executable, "dask", "worker", self.address, "--nthreads", "1", *options, **env)
 
     def repro(self, *targets: str) -> subprocess.Popen:
-        return self.run("pipeline", "repro", "--dask", self.address, *targets)
+        return self.run("python", "pipeline", "repro", "--dask", self.address, *targets)
 
 
 @pytest.fixture
