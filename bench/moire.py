@@ -102,7 +102,7 @@ def several_processes(recipe: Moire, jobs: int, count: int, alone: float) -> Non
         with ShardWriter(clean) as writer:
             for index in range(8):
                 writer.add(f"screen{index}", f"screen{index}", render_screen(512, rng(1, "bench screens", index)))
-        entry = Pairs(clean="clean", recipe="moire", scale=1, patches=count, size=128)
+        entry = Pairs(clean="clean", recipe="moire", calibration="none", scale=1, patches=count, size=128)
         arguments = clean, entry, recipe, None, 1, "bench", "train"
         with joblib.Parallel(jobs) as pool:  # starts the workers
             pool(joblib.delayed(make_pair)(*arguments, index) for index in range(2 * jobs))
