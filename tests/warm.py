@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 import weakref
-from collections import OrderedDict
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -116,33 +115,13 @@ def serve(folder: Path) -> list[str] | None:
 
 
 def lighten() -> None:
-    """Leave out what takes much of a short command and changes nothing that it writes.
-
-    DVC changes a file by a parser in Python that keeps comments. dvc.lock has none, and PyYAML's in C writes the same bytes, as
-    tests/run/test_pipeline.py finds. Pydantic reads the strings behind keys from the source: no stage needs them.
-    """
+    """Leave out what takes long in a short command and changes nothing that it writes: the end of torch's libraries, and the
+    strings behind keys of `params.yaml`, which pydantic reads from the source and no stage needs."""
     for finalizer in [*weakref.finalize._registry]:
-        finalizer.atexit = False  # they take torch to pieces
+        finalizer.atexit = False
 
-    import yaml
-    from dvc.utils.serialize import _yaml as of_dvc
-    from pydantic._internal import _fields as of_pydantic
-
-    class Dumper(yaml.CSafeDumper):
-        pass
-
-    def parse(text, path):
-        return of_dvc.parse_yaml(text, path, "safe" if Path(path).name == "dvc.lock" else "rt")
-
-    def dump(data, stream):
-        if type(data) is dict and "schema" in data:  # that of a dvc.lock
-            yaml.dump(data, stream, Dumper, sort_keys=False)
-        else:
-            dump_slowly(data, stream)
-
-    Dumper.add_representer(OrderedDict, lambda dumper, value: dumper.represent_dict(value.items()))
-    dump_slowly, of_dvc._dump, of_dvc.parse_yaml_for_update = of_dvc._dump, dump, parse
-    of_pydantic.extract_docstrings_from_cls = lambda cls, use_inspect=False: {}
+    from pydantic._internal import _fields
+    _fields.extract_docstrings_from_cls = lambda cls, use_inspect=False: {}
 
 
 class Commands:

@@ -123,7 +123,7 @@ class Plan:
         self.captures_patches = many * (sum(captures.megapixels) * task.scale**2 > most)
         self.clean_patches = PATCHES * (sum(clean.megapixels) > 4 * WHOLE)
         # scenes of each split but train; from a start fewer are scored, which takes longer than to train
-        seen, made, chosen = (10, 3, 2) if start else (40, 20, 10)
+        seen, made, chosen = (8, 2, 2) if start else (40, 20, 10)
         self.captures_split = _scenes(captures, task.scale, val=(0.1, 1, 10), test=(0.2, 2, seen))
         self.clean_split = _scenes(clean, 1, val=(0.05, 1, chosen), test=(0.1, 2, made), holdout=(0.15, 2, 30))
 
