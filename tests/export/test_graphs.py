@@ -36,7 +36,7 @@ def test_a_graph_computes_what_the_network_does_at_any_size(arch):
     network = seasoned(arch, SMALL[arch])
     if arch == "unsharpen":  # which does nothing as it is
         torch.nn.init.normal_(network.filter.weight, std=0.1)
-    if arch == "esdnet":  # its levels are alike, and so are a SAM's branches; torch takes seconds to write each: one is left
+    if arch == "esdnet":  # levels and branches are alike and take torch seconds each: one is left; test_published.py has all
         encoder, decoder = network.encoder, network.decoder
         for level in (encoder.encoder_2, encoder.encoder_3, decoder.decoder_1, decoder.decoder_2, decoder.decoder_3):
             level.rdb, level.sam_blocks = nn.Identity(), nn.ModuleList()

@@ -1,6 +1,6 @@
 """Tiny trainings of each method, for tests that stop them and that share them among processes.
 
-A function adds an entry of 45 steps to the tiny project in the current folder, with all that it starts from; it returns the
+A function adds an entry of 60 steps to the tiny project in the current folder, with all that it starts from; it returns the
 stage's arguments and the network's name. Nothing that learns has batch norm, of which gloo would see half batches.
 """
 from pathlib import Path
@@ -14,7 +14,7 @@ from conftest import change
 
 from pipeline.stages import label, stage1
 
-LENGTH = {"steps": 45, "validate_every": 20}
+LENGTH = {"steps": 60, "validate_every": 25}
 DISCRIMINATOR = {"discriminator": "highpass", "d_features": 4}
 
 
@@ -44,7 +44,7 @@ def srgan():
 
 def cyclegan():
     """Its pools are full after a batch. A tiny generator with instance norm would multiply every rounding error."""
-    entry = test_cyclegan.entry(**LENGTH, decay=20, batch=4, lr=0.0002)
+    entry = test_cyclegan.entry(**LENGTH, decay=30, batch=4, lr=0.0002)
     entry[test_cyclegan.NAME] |= {"arch": "edsr", "options": {"scale": 1, "blocks": 1, "features": 4}}
     change(cyclegans=entry)
     return ["cyclegan", test_cyclegan.NAME], test_cyclegan.NAME
