@@ -1,27 +1,23 @@
 """Networks as ONNX graphs, which onnxruntime computes as torch does."""
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, smooth_image
-from networks import in_one_pass, seasoned
+from networks import check_that_a_graph_computes_what_the_network_does, seasoned
 from torch import nn
 
 from pipeline.export.onnx_graph import graph_of, onnx_difference
-from pipeline.nets.esdnet import Dense
 from pipeline.restore.model import mean_of, model_of
-from pipeline.restore.pixels import to_tensor
 
 SMALL = {
     "unsharpen": {"size": 7}, "resnet": {"blocks": 1, "features": 4},
     "dmnet": {"blocks": 1, "features": 6, "layers": 2, "fine_features": 4},
     "rcan": {"scale": 1, "groups": 1, "blocks": 1, "features": 12, "reduction": 2, "unshuffle": 2},
     "srresnet": {"scale": 4, "blocks": 1, "features": 4}, "dncnn": {"layers": 3, "features": 6, "channels": 1},
-    "compact": {"scale": 4, "layers": 2, "features": 6},
-    "nafnet": {"features": 4, "encoder": [1], "middle": 1, "decoder": [0], "window": 13},
-    "esdnet": {"features": 4, "inner": 2, "decoder_features": 4, "decoder_inner": 2}}
+    "nafnet": {"features": 4, "encoder": [1], "middle": 1, "decoder": [0], "window": 13}}
+"""Compact and ESDNet are in test_published.py, where the command writes their graphs."""
+COMPACT = {"scale": 4, "layers": 2, "features": 6}
 MAP = {"scale": 1, "blocks": 1, "features": 12, "unshuffle": 2}
 LARGER = {"scale": 2, "blocks": 1, "features": 4}
 TWICE = {"scale": 2, "layers": 0, "features": 4}
@@ -36,25 +32,11 @@ def test_a_graph_computes_what_the_network_does_at_any_size(arch):
     network = seasoned(arch, SMALL[arch])
     if arch == "unsharpen":  # which does nothing as it is
         torch.nn.init.normal_(network.filter.weight, std=0.1)
-    if arch == "esdnet":  # levels and branches are alike and take torch seconds each: one is left; test_published.py has all
-        encoder, decoder = network.encoder, network.decoder
-        for level in (encoder.encoder_2, encoder.encoder_3, decoder.decoder_1, decoder.decoder_2, decoder.decoder_3):
-            level.rdb, level.sam_blocks = nn.Identity(), nn.ModuleList()
-        for sam in encoder.encoder_1.sam_blocks:
-            sam.basic_block_2, sam.basic_block_4 = Dense(4, (2,), 2), Dense(4, (1,), 2)
-    graph = graph_of(model_of(network), {"row": "x"})
-    assert onnx_difference(graph, model_of(network)) < 1e-5
-    session = onnx(graph)
-    for height, width in ((29, 50), (20, 7)):
-        images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
-        got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
-        wanted = np.stack([in_one_pass([network], image) for image in images])
-        np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
-    assert str(ROOT).encode() not in graph and b"site-packages" not in graph
+    check_that_a_graph_computes_what_the_network_does(graph_of(model_of(network), {"row": "x"}), network)
 
 
 def test_a_mean_is_one_graph():
-    model = mean_of([model_of(seasoned("compact", SMALL["compact"])), model_of(*[seasoned("compact", TWICE, 1)] * 2)])
+    model = mean_of([model_of(seasoned("compact", COMPACT)), model_of(*[seasoned("compact", TWICE, 1)] * 2)])
     assert onnx_difference(graph_of(model, {}), model) < 1e-5
 
 

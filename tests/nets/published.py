@@ -214,6 +214,8 @@ PUBLISHED = {  # with project, our architecture and our options
     "compact x4": (Compact(4, 3, 6), ("realesrgan", "compact", {"scale": 4, "layers": 3, "features": 6})),
     "nafnet": (NAFNet(4, [1, 2], 2, [1, 1]), ("nafnet", "nafnet", {
         "features": 4, "encoder": [1, 2], "middle": 2, "decoder": [1, 1], "window": 384})),
+    "nafnet, small": (NAFNet(4, [0, 1], 1, [1, 0]), ("nafnet", "nafnet", {
+        "features": 4, "encoder": [0, 1], "middle": 1, "decoder": [1, 0], "window": 384})),
     "nafnet, a level without blocks": (NAFNet(3, [1, 0, 1], 1, [2, 0, 1]), ("nafnet", "nafnet", {
         "features": 3, "encoder": [1, 0, 1], "middle": 1, "decoder": [2, 0, 1], "window": 384})),
     "esdnet": (ESDNet(6, 4, 5, 3, 1), ("uhdm", "esdnet", {
