@@ -123,6 +123,9 @@ def lighten() -> None:
     from pydantic._internal import _fields
     _fields.extract_docstrings_from_cls = lambda cls, use_inspect=False: {}
 
+    from torch.distributed.elastic.rendezvous import dynamic_rendezvous
+    dynamic_rendezvous.get_method_name = lambda depth=2: "not looked for"  # in all modules, for records that nobody reads
+
 
 class Commands:
     """What runs in processes that were forked from this one, and the connections of those who asked for it."""
