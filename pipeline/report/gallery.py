@@ -178,7 +178,7 @@ def _rule(shown: Shown, picked: list[Place], metric: str, scenes: int) -> str:
 def png(image: np.ndarray) -> str:
     """A uint8 RGB image as a data: address; the same for the same pixels."""
     handle = io.BytesIO()
-    Image.fromarray(image).save(handle, "PNG", optimize=True)
+    Image.fromarray(image).save(handle, "PNG", compress_level=4)  # a fifth of the time of the smallest, 2 % larger
     return "data:image/png;base64," + base64.b64encode(handle.getvalue()).decode()
 
 
