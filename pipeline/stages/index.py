@@ -1,10 +1,9 @@
 """List what the entries of params.yaml have written, by path and digest.
 
-    python -m pipeline.stages.index curves       metrics/curves
     python -m pipeline.stages.index tasks TASK   data/contents, and of a task data/bench and data/blind
     python -m pipeline.stages.index page         data/{contents,bench,crops,calibrations} and metrics/{curves,images,select}
 
-Writes data/index/TASK/{bench,blind}.json and data/index/{curves,page}.json. These folders also hold what is left of entries
+Writes data/index/TASK/{bench,blind}.json and data/index/page.json. These folders also hold what is left of entries
 that are gone, and DVC hashes a folder as a whole. Stages that join what many entries have written depend on these lists
 instead: what is left over runs this stage alone, here and in other clones.
 """
@@ -58,7 +57,7 @@ def main(what: str, task: str = "") -> None:
         write_json(INDEX / task / "bench.json", digests(of_bench(p, task)))
         write_json(INDEX / task / "blind.json", digests(of_blind(p, task)))
     else:
-        write_json(INDEX / f"{what}.json", digests({"curves": of_curves, "page": of_page}[what](p)))
+        write_json(INDEX / "page.json", digests(of_page(p)))
 
 
 if __name__ == "__main__":

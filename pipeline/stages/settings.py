@@ -19,14 +19,13 @@ from pipeline.score.registry import asked_for, check_metric, contests, to_choose
 from pipeline.stages import index
 
 SETTINGS = Path("data/settings")
-TRAINED = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan"]
-MADE = [*TRAINED, "imports", "adabn", "unsharpens", "chains", "ensembles", "labels", "zssr"]
+MADE = ["networks", "systems", "oracles", "finetunes", "cyclegans", "rbsr", "srgan", "imports", "adabn", "unsharpens", "chains",
+        "ensembles", "labels", "zssr"]
 """Sections whose entries are networks, or what networks are made of."""
 GRAPH = [*MADE, "stage1", "stage2", "supervised", "pairs", "recipes", "calibrations", "fits", "sets", "tests", "far", "rows"]
 """What core/graph.py is made from."""
 READ = {
     "folders": ["sets", "builtin"],
-    "curves": TRAINED,
     "page": [*GRAPH, "bench", "seed", "select", "tasks"],
     "report": ["select", "tasks"],
 }
@@ -38,7 +37,7 @@ READ_OF_A_TASK = {
 """The same for stages that run once for each task, and read the task's own entry of `tasks` besides. A choice reads of the sets
 which of them are truth, so that the truth's folder can go without its being made again."""
 
-LISTED = {"index-curves": index.of_curves, "index-page": index.of_page}
+LISTED = {"index-page": index.of_page}
 LISTED_OF_A_TASK = {"index": lambda p, task: index.of_bench(p, task) + index.of_blind(p, task)}
 """Stage -> the paths that it lists, which are all that it takes from params."""
 

@@ -152,7 +152,7 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
                for path in Path("pipeline", folder).glob("[!_]*.py") if path.stem != "app"]
     found = {module.removeprefix("pipeline.") for module, files in imported(modules).items()
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
-    assert found == {f"stages.{name}" for name in ("calibrate", "curves", "evaluate", "page", "report")} | {
+    assert found == {f"stages.{name}" for name in ("calibrate", "evaluate", "page", "report")} | {
         f"cli.{name}" for name in ("networks", "repro", "results")}  # export, likeness, page, picture, seeds; not restore:
     script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

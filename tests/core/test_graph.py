@@ -1,5 +1,4 @@
 """dvc.yaml against the code: a stage depends on exactly the modules it imports and the params it reads."""
-import inspect
 import json
 import os
 import re
@@ -99,7 +98,7 @@ def names(paths) -> set[str]:
     ("rows", {"sr-input": VALUES["rows"]["sr-input"] | {"published": {"psnr": 1}}}, MADE),
     ("far", {"sr": {"captures": "sr-far", "truth": "none"}}, {"far/sr"} | MADE),
     ("oracles", {"sr-edsr-oracle": VALUES["oracles"]["sr-edsr-oracle"] | {"truth": "sr-captures/truth"}},
-     {"oracle/sr-edsr-oracle", "curves"} | MADE)])
+     {"oracle/sr-edsr-oracle"} | MADE)])
 def test_a_changed_param_changes_the_files_of_what_reads_it(tmp_path, monkeypatch, section, change, files):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(VALUES))
@@ -175,12 +174,6 @@ def test_sections_that_a_stage_reads_are_handed_to_it(script, handed, monkeypatc
     text = "".join(file.read_text() for file in imported([module])[module] - code.NOT_TRACKED)
     used = set(re.findall(r"\b(?:params|p|load\(\))\.(?=([a-z0-9]+)\b)", text)) & set(Params.model_fields)
     assert used and used <= set(handed)
-
-
-def test_curves_are_handed_every_section_of_trainings():
-    text = inspect.getsource(Params.network_names) + inspect.getsource(Params.trained)
-    asked = set(re.findall(r"self\.([a-z0-9]+)\b", text)) & set(Params.model_fields)
-    assert asked == {*sections.READ["curves"], "imports", "adabn", "unsharpens", "chains", "ensembles"}  # these have no curve
 
 
 def test_lists_hold_what_is_read_of_the_entries_that_are_there():

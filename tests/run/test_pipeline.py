@@ -47,8 +47,8 @@ def test_forced_again_the_lock_is_the_same(clone):
 def test_an_experiment_runs_stage_2_and_later_only(clone):
     output = sh("dvc exp run -n stronger -S stage2.lambda=0.05", clone)
     groups = {stage.split("@")[0] for stage in ran(output)}
-    assert groups == {"settings", "stage2", "gan", "label", "finetune", "bench-system", "bench", "index", "index-curves",
-                      "index-page", "evaluate", "select", "curves", "page", "report"}
+    assert groups == {"settings", "stage2", "gan", "label", "finetune", "bench-system", "bench", "index",
+                      "index-page", "evaluate", "select", "page", "report"}
     assert "bench@sr-input" not in ran(output)
     difference = sh("dvc metrics diff", clone)
     assert "sr-edsr-stage2.captures.psnr" in difference and "sr-edsr.captures.psnr" not in difference
@@ -76,7 +76,7 @@ def test_temp_and_queue_leave_the_workspace_alone(clone):
     assert "title" in table and "max_drift" in table
 
 
-INDEX = {"index@sr", "index-curves", "index-page"}
+INDEX = {"index@sr", "index-page"}
 
 
 def test_what_entries_that_are_gone_have_left_runs_the_lists_alone_and_no_other_clone(clone, tmp_path):

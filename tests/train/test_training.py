@@ -3,7 +3,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +14,6 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.core.files import read_json, sha256
 from pipeline.images.shards import Shard, write_absent
-from pipeline.report.plots import draw_curve
 from pipeline.restore.network import load_network
 from pipeline.stages import combine, label, stage1, stage2
 from pipeline.train import run
@@ -44,9 +42,6 @@ def test_the_whole_chain_trains_and_every_network_differs(tiny_project):
     assert len({weights(name) for name in names}) == 5
     assert [row["step"] for row in curve("sr-edsr")] == ["5", "10", "12"]
     assert 0 <= float(curve("sr-edsr-stage2")[-1]["d_auc"]) <= 1
-    for name in names:
-        draw_curve(Path(f"metrics/curves/{name}.csv"), Path(f"{name}.png"))
-        assert cv2.imread(f"{name}.png").std() > 5
     manifest = read_json("models/sr-edsr-round2/manifest.json")
     assert manifest["made"]["start"] == "sr-edsr-stage2" and manifest["made"]["clean"]
     assert not list(Path(".work").glob("*/*/state.pt"))
