@@ -2,7 +2,7 @@
 # make repro   build everything from params.yaml: data, networks, tables
 # make test    check the style with ruff, then run the tests
 # make lint    check the style alone
-# The others do what `make install` does first, where it is not done.
+# The others first do what `make install` does, if it was not done yet.
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)

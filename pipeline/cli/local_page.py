@@ -14,7 +14,9 @@ def app_(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     max_megapixels: Annotated[float, typer.Option(min=0, help="Refuse photos with more megapixels.")] = 200,
 ):
-    """Restore photos on a page in the browser: drop one, compare before and after, download. Ctrl-C ends it.
+    """Restore photos on a page in the browser.
+
+    Drop a photo there, compare before and after, and download the result. Ctrl-C ends the command.
 
     The page works on this machine alone. It loads nothing from elsewhere and sends nothing away.
 

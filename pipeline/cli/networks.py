@@ -164,9 +164,9 @@ def import_(
 ):
     """Use somebody else's trained network as stage 1. See docs/networks.md.
 
-    Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. Reads weights of EDSR-PyTorch, RCAN, BasicSR,
-    KAIR, Real-ESRGAN (compact), NAFNet and UHDM, files of `export --to safetensors` that hold one network, and with the
-    package spandrel those of many other projects.
+    Writes models/NAME, and adds the entry NAME to `imports` in params.yaml. It reads weights of EDSR-PyTorch, RCAN, BasicSR,
+    KAIR, Real-ESRGAN (compact), NAFNet and UHDM. It also reads files of `export --to safetensors` that hold one network. If
+    the package spandrel is installed, it reads weights of many other projects.
 
     \b
     Example: python -m pipeline import edsr_baseline_x4-6b446fab.pt --as edsr-official

@@ -29,7 +29,8 @@ class CycleGanTraining(Strict):
     pool: WholeNumber
     """How many generated images each discriminator's history holds. 0 is none; the paper has 50."""
     d_layers: Count
-    """Convolutions with stride in each discriminator. 3 judges patches of 70x70 pixels; one more doubles their side, about."""
+    """Convolutions with stride in each discriminator. With 3 it judges patches of 70x70 pixels. One more
+    about doubles their side."""
     d_features: Count
     """Channels of the discriminators' first layer."""
     validate_every: Count
@@ -152,7 +153,8 @@ class ZssrEntry(Strict):
     scale: Annotated[int, Field(ge=2)]
     """How many times larger the result is, on each side."""
     gradual: Count
-    """Steps from the image to the result, each by the same factor. The results of all are learnt from later on."""
+    """In how many enlargements the result is reached, each by the same factor. Later ones also learn from the results of
+    earlier ones."""
     layers: Annotated[int, Field(ge=2)]
     """Layers of the network. The paper has 8."""
     features: Count

@@ -107,7 +107,8 @@ class Finetune(Strict):
     targets: str
     """What it is to make of them, such as labels/NAME."""
     clean: Name
-    """The set of unpaired clean images that the discriminator compares outputs with; none without a discriminator."""
+    """The set of unpaired clean images that the discriminator compares outputs with. Write none
+    if there is no discriminator."""
     settings: Literal["stage2", "supervised"]
     """The section of params.yaml that the training goes by."""
     method: str = ""
@@ -128,7 +129,8 @@ class Chain(Strict):
 
 class Ensemble(Strict):
     """The mean of the outputs of two networks of the same scale, as one network. Either may be a chain or an ensemble itself;
-    each network of an inner mean counts as much as the others. With `below`, the outputs are joined by bands instead."""
+    each network of an inner mean counts as much as the others. With `below`, coarse detail of one
+    output is joined with fine detail of the other instead."""
     first: Name
     """One network."""
     second: Name

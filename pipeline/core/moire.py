@@ -53,7 +53,7 @@ class Downsample(Strict):
 class Moire(Degradation):
     """A photograph of a screen in ten steps, after Liu, Shu, Wu, "Demoireing of Camera-Captured Screen Images Using Deep CNN",
     arXiv 1804.03809. The paper does not tell its ranges; those of params.yaml and the presets are ours. Camera pixels are
-    those of the sensor. headroom, glare, vignetting, colour_sigma and unsharp of [0, 0] leave that step out."""
+    those of the sensor. If headroom, glare, vignetting, colour_sigma or unsharp is [0, 0], this effect is left out."""
     kind: Literal["moire"]
     """The kind of this recipe."""
     layouts: choice("stripe", "bgr", "krgb", "turned", "pentile")

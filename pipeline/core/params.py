@@ -32,7 +32,8 @@ class Params(Strict):
     seed: WholeNumber = 1
     """Seed of everything that is drawn at random, except the built-in data and scoring, which have seeds of their own."""
     threads: Count = 1
-    """CPU threads of a stage. Another number sums in another order and rounds differently, so it is part of the result."""
+    """CPU threads of a stage. With another number, sums are added up in another order and rounded differently, so results
+    differ slightly."""
     ingest: Ingest = Ingest()
     stage1: Stage1Settings = Stage1Settings()
     stage2: Stage2Settings = Stage2Settings()

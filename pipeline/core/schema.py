@@ -41,7 +41,7 @@ def params_markdown() -> str:
             plain.append((key, value))
             continue
         about = " ".join(value.get("description", "").split())
-        lines += [f"## {key}", "", *([about, ""] if about else []), *(["Holds entries.", ""] if entries else [])]
+        lines += [f"## {key}", "", *([about, ""] if about else []), *(["This section holds entries.", ""] if entries else [])]
         for name in names:
             lines += [f"### {name}", ""] if len(names) > 1 else []
             lines += _table(kinds[name])

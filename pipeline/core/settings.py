@@ -35,7 +35,7 @@ class Training(Strict):
     clip: NonNegative = 0.5
     """A gradient whose norm is larger is scaled down to this norm. 0 changes no gradient."""
     ema: Fraction = 0.0
-    """Decay of the moving average of the weights, which is what is kept. With 0 the last weights are kept."""
+    """Decay of the moving average of the weights. The trained network has the averaged weights, or with 0 the last ones."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """The numbers that layers compute with: 32 bits, or 16 bits (bfloat16), which is faster on hardware that has it."""
     channels_last: bool = True
@@ -79,7 +79,8 @@ class Stage2Settings(Training):
     schedule: Literal["constant", "cosine", "halve", "tenth"] = "constant"
     """How the learning rate falls, as in stage 1."""
     ema: Fraction = 0.98
-    """Decay of the moving average of the weights, which is what is kept. It evens out the swings of adversarial training."""
+    """Decay of the moving average of the weights. The trained network has the averaged weights, which evens out the swings of
+    adversarial training."""
     validate_every: Count = 50
     """Steps between two points of the training curve."""
     batch_norm: BatchNorm = "frozen"
@@ -91,8 +92,8 @@ class Stage2Settings(Training):
     anchor: NonNegative = 20.0
     """Weight of the mean squared difference between 8x8 means of output and surrogate. It keeps colours where they are."""
     grid: NonNegative = 20.0
-    """Weight of the mean squared difference between means of output and surrogate in each phase of a 4x4 grid. Without it the
-    adversarial term can lay a checkerboard over flat areas."""
+    """Weight of the mean squared difference between output and surrogate in the means of every fourth pixel in each
+    direction. Without it the adversarial term can lay a checkerboard over flat areas."""
     blend: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the change of the weights that is kept. 1 keeps the trained weights. 0.25 keeps the weights that lie a quarter
     of the way from the start to the trained weights."""
@@ -162,6 +163,7 @@ class Select(Strict):
     Without `anchor` it added 0.2, and 0.9 at ten times `lambda`."""
     max_residual: NonNegative = 1.0
     """A network is refused when its residual exceeds stage 1's by more than this, in 8-bit levels. The residual is the rms
-    difference between the input and the output reduced to the input's size, both smoothed. It tells what was invented."""
+    difference between the input and the output reduced to the input's size, both smoothed. It is large if a network
+    invents detail."""
     blurrier: Fraction = 0.05
     """A further round gets a remark if its metric is better, but its sharpness falls by more than this share."""

@@ -95,8 +95,8 @@ class Set(Strict):
     """Which files belong to the set: a pattern on the path below `folder` without its ending. `*` stands for anything within a
     folder, `**` for anything. What the stars match is the image's name."""
     views: tuple[str, ...] = ()
-    """Endings of names. Each image is in the set once for each ending, as the truth of several captures. [] has each image
-    once."""
+    """Endings that are added to the names of images. Each image is in the set once for each ending, as the truth of several
+    captures. With [] each image is there once, without an ending."""
     scene: str = "(.+?)(-view[0-9]+)?"
     """A regular expression on the name. Its first group is the scene, and images of one scene are in one split. By default
     photo-view1.jpg and photo-view2.jpg are one scene, and any other name is a scene of its own."""
@@ -113,7 +113,7 @@ class Set(Strict):
     size: Count = 128
     """Side of a patch in pixels, a multiple of 8."""
     video_every: WholeNumber = 0
-    """How many frames of a video file there are to one that is taken: 10 takes the frames 0, 10, 20 and so on. 0 leaves video
+    """Distance between the frames that are taken from a video file: 10 takes the frames 0, 10, 20 and so on. 0 leaves video
     files out. All frames of a file are one scene."""
     faces: Annotated[tuple[Count, ...], Field(max_length=2)] = ()
     """[least, largest] side in pixels: square crops around faces of this size take the place of the images. They are not
@@ -153,8 +153,8 @@ class Calibration(Strict):
     block: Annotated[int, Field(ge=16, multiple_of=2)] = 32
     """Side in pixels of the capture of the blocks whose spectra are averaged."""
     fit: span(0.05, 1) = (0.5, 0.95)
-    """[low, high]: between these gains the estimate follows the measured ratio. What is left at lower gains counts as
-    noise."""
+    """[low, high]: the estimate follows the measured ratio of captures to clean images where this falls from high to low. Power
+    that is left beyond counts as noise."""
 
 
 class Fit(Strict):
@@ -183,7 +183,8 @@ class Pairs(Strict):
     """The entry of `recipes`."""
     calibration: Name
     """Recipes of kind calibrated or sharpened, or with `factors: estimated`, need a camera: an entry of `calibrations`. A
-    recipe of kind random may name an entry of `fits`, whose ranges are then used. All others have none."""
+    recipe of kind random may name an entry of `fits`, whose ranges are then used. With all
+    other recipes, write none."""
     scale: Annotated[int, Field(ge=1, le=4)]
     """How many times larger a target is than its input, on each side."""
     patches: WholeNumber = 0
