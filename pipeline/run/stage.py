@@ -152,9 +152,13 @@ def _reproduce(job: Job, sender: connection.Connection) -> None:
     os.environ.update(job.env)
     threading.Thread(target=_stop_when_alone, daemon=True).start()
     from dvc.cli import main
+    from dvc.dvcfile import Lockfile
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    from pipeline.run.entry import write_entries
+
+    Lockfile.dump_stages = write_entries
     with _locked(RUNNING / f"{log_of(job.stage).stem}.lock", job.stage):
         code = main(["--wait-for-lock", "repro", "--single-item", *(["--force"] if job.force else []), job.stage])
         if code == 0:  # so DVC has read dvc.lock
