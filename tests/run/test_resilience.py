@@ -54,7 +54,7 @@ def test_a_killed_repro_goes_on_where_it_was(folder):
     """Killed with `kill -9`: dvc alone, whose training then sees that it is gone, and all its processes at once."""
     text = (folder / "params.yaml").read_text()
     values = yaml.safe_load(text)
-    values["stage2"]["steps"] = 60
+    values["stage2"]["steps"] = 40
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     weights, found = folder / "models/sr-edsr-stage2/network.safetensors", []
     for kill, force in ((os.kill, ""), (os.killpg, "-f -s")):  # the second time it is in DVC's run cache
