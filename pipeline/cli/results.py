@@ -16,7 +16,7 @@ def page(
 ):
     """Write the page of results with training times.
 
-    It is the page metrics/report/index.html, and it also shows how long trainings took on this machine.
+    It shows what metrics/report/index.html shows, and also how long trainings took on this machine.
 
     \b
     Example: python -m pipeline page -o report.html
@@ -33,7 +33,7 @@ def tensorboard(
 ):
     """Show the training curves in TensorBoard.
 
-    It also shows those of trainings that run. Ctrl-C ends it. The package tensorboard has to be installed.
+    It also shows the curves of trainings that run. Ctrl-C ends it. The package tensorboard has to be installed.
 
     \b
     Example: python -m pipeline tensorboard

@@ -176,7 +176,8 @@ class ZssrEntry(Strict):
     fit_steps: Count
     """How many of the latest steps are looked at to see whether the errors still fall: a line is fitted to them."""
     fit_ratio: Positive
-    """The learning rate is divided by ten when the standard error of the line's slope is at least this many times its fall."""
+    """When the errors no longer fall, the learning rate is divided by ten. They count as falling if the line falls, and the
+    standard error of its slope is less than this many times the slope's size. More keeps a learning rate longer."""
     as_is: Annotated[float, Field(ge=0, le=1)]
     """Share of steps that see an unchanged crop of the image."""
     turned: Annotated[float, Field(ge=0, le=1)]

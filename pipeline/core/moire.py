@@ -60,8 +60,8 @@ class Moire(Degradation):
     """Arrangements of the screen's sub-pixels, one drawn for each pair. stripe: red, green, blue stripes. bgr: blue first.
     krgb: stripes below a dark row. turned: stripes on their side. pentile: diamonds."""
     zoom: span(0.25, 16) | None = (1, 1)
-    """Screen pixels per pixel of the clean image. null: the number with which one pixel of the target shows one pixel of the
-    clean image."""
+    """How many screen pixels show one pixel of the clean image. null: as many as one pixel of the target shows, so the target
+    shows the clean image pixel by pixel."""
     scale: span(0.3, 8)
     """Camera pixels per screen pixel, at the middle of the photograph."""
     resonances: tuple[Scale, ...] = ()
@@ -79,7 +79,7 @@ class Moire(Degradation):
     frame: Annotated[int, Field(ge=16)]
     """Side of the photograph in camera pixels. A pair shows a random part of it."""
     distortion: span(-0.15, 0.15) = (-0.05, 0.05)
-    """Coefficient k1 of the lens, on radii in half sides of the photograph. Positive is a barrel."""
+    """Coefficient k1 of the lens, with radii in units of half a side of the photograph. Positive is a barrel."""
     antialias: span(0.2, 4)
     """Sigma of the optical filter in front of the sensor, in camera pixels. Less lets more moire through."""
     exposure: span(-4, 4)
@@ -102,7 +102,7 @@ class Moire(Degradation):
     patterns: choice("RGGB", "BGGR", "GRBG", "GBRG") = ("RGGB", "BGGR", "GRBG", "GBRG")
     """Arrangements of the sensor's colour filters from its top left, one drawn for each pair."""
     shot_variance: span(0, 1)
-    """Variance of the photon noise over the signal, in linear light of full scale 1."""
+    """Variance of the photon noise, divided by the signal, in linear light of full scale 1."""
     read_sigma: span(0, 1)
     """Standard deviation of the sensor's own noise, in linear light of full scale 1."""
     demosaics: choice("bilinear", "malvar", "edge")

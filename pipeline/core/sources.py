@@ -12,7 +12,7 @@ from pipeline.core.moire import Moire
 class Ingest(Strict):
     """How image files are read."""
     max_rejected: WholeNumber = 0
-    """How many files of a set may be refused (damaged, fake, too large). With more, the set is refused as a whole."""
+    """How many files of a set may be refused (damaged, no image at all, too large). With more, the set is refused as a whole."""
     max_megapixels: Positive = 200
     """A file whose header claims more megapixels is refused before it is decoded."""
     face_margin: NonNegative = 0.15
@@ -29,7 +29,7 @@ class Camera(Strict):
     psf_ratio: span(0, 1)
     """Short axis over long axis of this blur; 1 is round."""
     shot_variance: Range
-    """Variance of the photon noise over the signal, in linear light of full scale 1."""
+    """Variance of the photon noise, divided by the signal, in linear light of full scale 1."""
     read_sigma: Range
     """Standard deviation of the noise that is added after the sRGB curve, in 8-bit levels."""
     jpeg_quality: span(1, 100)
@@ -151,10 +151,10 @@ class Calibration(Strict):
     scale: Annotated[int, Field(ge=1, le=4)]
     """How many times larger a clean image is than a capture of it, on each side."""
     block: Annotated[int, Field(ge=16, multiple_of=2)] = 32
-    """Side in pixels of the capture of the blocks whose spectra are averaged."""
+    """Side of the blocks whose spectra are averaged, in pixels of the capture."""
     fit: span(0.05, 1) = (0.5, 0.95)
-    """[low, high]: the estimate follows the measured ratio of captures to clean images where this falls from high to low. Power
-    that is left beyond counts as noise."""
+    """[low, high]: the blur of recipes of kind calibrated is fitted where the measured ratio of captures to clean images falls
+    from high to low; at the lowest frequency the ratio is 1. Beyond, power that the fit does not explain counts as noise."""
 
 
 class Fit(Strict):
