@@ -12,7 +12,7 @@ from pipeline.core.moire import Moire
 class Ingest(Strict):
     """How image files are read."""
     max_rejected: WholeNumber = 0
-    """How many files of a set may be refused (damaged, no image at all, too large). With more, the set is refused as a whole."""
+    """How many files of a set may be refused (damaged, no image, too large). With more, the set is refused as a whole."""
     max_megapixels: Positive = 200
     """A file whose header claims more megapixels is refused before it is decoded."""
     face_margin: NonNegative = 0.15
