@@ -1,4 +1,5 @@
 """Radial power spectra of luma and chroma: what sets of images share however different their scenes are."""
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,9 +73,16 @@ def radial_power(images, block: int) -> Powers:
 
 def _radially(power: np.ndarray) -> np.ndarray:
     """(channels, block, block // 2 + 1) of an rfft2 -> the mean in each ring, (channels, block // 2)."""
-    block = power.shape[1]
+    flat = power.reshape(len(power), -1)
+    return np.stack([(flat.take(places, axis=1) * weights).sum(axis=1) / weights.sum()
+                     for places, weights in _rings(power.shape[1])], axis=1)
+
+
+@cache
+def _rings(block: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each ring the places in the flattened rfft2 of a block, and their weights."""
     bins = (radius(block, block) * block).astype(int)
-    twice = np.full(block // 2 + 1, 2)  # rfft2 leaves out the mirror image of all columns but the first and the last
+    twice = np.full(block // 2 + 1, 2.0)  # rfft2 leaves out the mirror image of all columns but the first and the last
     twice[[0, -1]] = 1
     weights = np.broadcast_to(twice, bins.shape)
-    return np.array([[np.average(plane[bins == k], weights=weights[bins == k]) for k in range(block // 2)] for plane in power])
+    return [(np.flatnonzero(bins == k), weights[bins == k]) for k in range(block // 2)]

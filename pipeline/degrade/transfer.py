@@ -110,9 +110,9 @@ def _rise(f, onset):
 
 def _power(values, f, aliased):
     sharpening, onset, softness, incoherent = values
-    u, power, aliases = _reduction()
-    kept = np.interp(softness * f, u, power + aliases if aliased else power)
-    return (1 + sharpening * _rise(f, onset)) ** 2 * kept + incoherent * _rise(f, onset)
+    u, power, with_aliases = _reduction()
+    rise, kept = _rise(f, onset), np.interp(softness * f, u, with_aliases if aliased else power)
+    return (1 + sharpening * rise) ** 2 * kept + incoherent * rise
 
 
 def _values(fit: Fit) -> tuple[float, ...]:
@@ -127,7 +127,7 @@ def _cost(fit: Fit, f, ratio) -> float:
 
 @cache
 def _reduction() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frequencies u in cycles per pixel of the reduced image; the power that is kept there, and that of the aliases, as shares.
+    """Frequencies u in cycles per pixel of the reduced image; the share of the power that is kept there, and it with aliases.
 
     Reduction and enlargement are both a convolution with Keys' kernel, so a wave keeps K^2 of its amplitude; sampling lays the
     waves that differ by whole cycles per pixel over it. Both are means over the directions of an eighth of the circle.
@@ -148,4 +148,5 @@ def _reduction() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             if across or down:
                 distance = np.maximum(np.hypot(x - across, y - down), 0.03)  # the mean itself has no alias
                 aliases = aliases + kept(x - across, y - down) * (np.maximum(u, 1e-6)[:, None] / distance) ** FALL
-    return u, (kept(x, y) ** 2).mean(1), (kept(x, y) * aliases).mean(1)
+    power = (kept(x, y) ** 2).mean(1)
+    return u, power, power + (kept(x, y) * aliases).mean(1)
