@@ -20,20 +20,19 @@ def jpeg_quality(image: np.ndarray) -> int | None:
     gray = image @ np.array([0.299, 0.587, 0.114]) - 128
     rows, columns = gray.shape[0] // 8, gray.shape[1] // 8
     blocks = gray[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2).reshape(-1, 8, 8)
-    coefficients = dctn(blocks, axes=(1, 2), norm="ortho")
+    transformed = dctn(blocks, axes=(1, 2), norm="ortho")
+    coefficients = np.stack([transformed[:, row, column] for row, column in COEFFICIENTS])
     found = [(quality, _fit(coefficients, quality)) for quality in QUALITIES]
     best = max(fit for _, fit in found)
     return next(quality for quality, fit in found if fit > 0.95 * best) if best > BELIEVED else None
 
 
 def _fit(coefficients: np.ndarray, quality: int) -> float:
-    """Mean of cos(2 pi c / s) over the coefficients that are not rounded to zero; 0 when they are too few."""
-    table, cosines = luma_table(quality), []
-    for row, column in COEFFICIENTS:
-        step = table[row, column]
-        values = coefficients[:, row, column]
-        cosines.append(np.cos(2 * np.pi * values[np.abs(values) > step / 2] / step))
-    cosines = np.concatenate(cosines)
+    """Mean of cos(2 pi c / s) over the coefficients, (of COEFFICIENTS, blocks), that are not rounded to zero; 0 when they are
+    too few."""
+    steps = luma_table(quality)[tuple(zip(*COEFFICIENTS))][:, None]
+    live = np.abs(coefficients) > steps / 2
+    cosines = np.cos((2 * np.pi * coefficients / steps)[live])
     return float(cosines.mean()) if len(cosines) >= LEAST else 0.0
 
 
