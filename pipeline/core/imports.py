@@ -23,8 +23,13 @@ def _reached(module: str, direct: Callable[[str], set[str]]) -> set[str]:
 
 def _direct(path: Path) -> set[str]:
     """What a module imports of the pipeline itself, and names in these modules that may be modules or not."""
+    return _named(path.read_text(encoding="utf-8")) if path.is_file() else set()
+
+
+@cache
+def _named(text: str) -> set[str]:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), path) if path.is_file() else ast.Module([], [])
+        tree = ast.parse(text)
     except SyntaxError:  # whoever imports it will say so; other stages need not wait until it is mended
         return set()
     names = set()

@@ -2,7 +2,9 @@
 
 A reader of YAML 1.1 takes 010 for 8, where DVC hands out 10, and the last of two equal keys, where DVC stops.
 """
+import pickle
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from ruamel.yaml import YAML, YAMLError
@@ -37,7 +39,7 @@ def read_text(path: Path | str) -> str:
 def parse_yaml(text: str, source: Path | str) -> dict:
     """The mapping in a YAML text. Raises ParamsError, which names `source`, the line and the key."""
     try:
-        values = YAML(typ="safe").load(text)
+        values = pickle.loads(_pickled(text))
     except DuplicateKeyError:
         key, line, first = next(_twice(YAML(typ="safe").compose(text)))
         raise ParamsError(f"{source}, line {line}: the key {key} is in line {first} already") from None
@@ -53,6 +55,12 @@ def parse_yaml(text: str, source: Path | str) -> dict:
         found = "nothing" if values is None else repr(values)[:SHOWN]
         raise ParamsError(f"{source}: wanted a mapping of sections, got {found}")
     return values
+
+
+@lru_cache(maxsize=32)
+def _pickled(text: str) -> bytes:
+    """What a text holds. Commands read one text several times, and ruamel.yaml takes 20 ms; each has a copy of its own."""
+    return pickle.dumps(YAML(typ="safe").load(text))
 
 
 def read_yaml(path: Path | str) -> dict:
