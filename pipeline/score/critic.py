@@ -6,7 +6,8 @@ for every row, with the same weights to start from, batches and patch positions.
 and is asked about the other half, then the other way round, so that all images count and none is remembered. Its budget is
 meant to be small: a large one tells anything from anything, and all rows come near 1.
 """
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,10 +25,16 @@ PATCHES = 512  # of each side, training and held out; one of each image when the
 LEARNING_RATE = 1e-3
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True)
+class Sample:
     """Patches of a set of images, uint8 (n, 3, patch, patch), and which half of the scenes each is from, (n,) of 0 and 1."""
     patches: torch.Tensor
     half: np.ndarray
+
+    @cached_property
+    def seen(self) -> torch.Tensor:
+        """(n, 6, patch, patch): what a critic looks at. A few at a time, as the high-pass is quickest in the cache."""
+        return torch.cat([with_highpass(part.float() / 255) for part in self.patches.split(64)])
 
 
 def sample_patches(images: Shard, patch: int, seed: int) -> Sample:
@@ -56,7 +63,7 @@ def critic_auc(outputs: Sample, clean: Sample, settings: Bench, seed: int) -> fl
     """Mean over both ways of the AUC on patches of held-out scenes, clean being the positives: in [0, 1], lower is better, 0.5
     when it cannot tell, as for a sample and itself, below 0.5 by chance. Deterministic in `seed`."""
     found = []
-    sides = [(_seen(side.patches), torch.from_numpy(side.half)) for side in (clean, outputs)]
+    sides = [(side.seen, torch.from_numpy(side.half)) for side in (clean, outputs)]
     for held_out in (0, 1):
         network = _network(settings.critic_features, seed, held_out)
         known = [patches[half != held_out] for patches, half in sides]
@@ -98,8 +105,3 @@ def _train(network, clean: torch.Tensor, outputs: torch.Tensor, settings: Bench,
 def _opinion(network, patches: torch.Tensor) -> torch.Tensor:
     """The mean logit of each patch, (n,), positive for clean."""
     return network(patches).mean((1, 2, 3))
-
-
-def _seen(patches: torch.Tensor) -> torch.Tensor:
-    """uint8 (n, 3, patch, patch) -> (n, 6, patch, patch), a few at a time, as the high-pass is quickest in the cache."""
-    return torch.cat([with_highpass(part.float() / 255) for part in patches.split(64)])

@@ -5,6 +5,7 @@ from threading import Lock
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from pipeline.core.vision import mend_torchvision
 from pipeline.score.kept import Kept
@@ -29,8 +30,8 @@ class Lpips:
         path = Path(trunk_folder) / f"{TRUNKS[net]}_features.pth"
         if not path.is_file():
             raise MissingTrunk(f"{path} is not there; `python -m pipeline fetch-trunks` gets it")
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            # The package fills the backbone at random before we load it, by an interface that torchvision deprecates.
+        with torch.random.fork_rng(devices=[]), Unfilled(), warnings.catch_warnings():
+            # The package makes the backbone before we load it, by an interface that torchvision deprecates.
             warnings.simplefilter("ignore", UserWarning)
             self.network = import_lpips().LPIPS(pnet_rand=True, net=net, verbose=False)
         self.smallest = SMALLEST[net]
@@ -52,6 +53,17 @@ class Lpips:
         """Those of each layer, of norm 1 at each place."""
         image = torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous().to(self.device)
         return [import_lpips().normalize_tensor(layer) for layer in self.network.net(self.network.scaling_layer(image))]
+
+
+class Unfilled(TorchFunctionMode):
+    """Leaves weights as they lie in memory that would be drawn at random and then be replaced: 60 million of AlexNet take a
+    second."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function.__name__ in ("uniform_", "normal_", "kaiming_uniform_"):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
 
 
 def _load_trunk(trunk: torch.nn.Module, weights: dict, path: Path) -> None:

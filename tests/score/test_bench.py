@@ -20,6 +20,7 @@ from pipeline.images.shards import Shard, write_absent
 from pipeline.nets.build import build
 from pipeline.restore.manifest import save_absent
 from pipeline.restore.network import save_network
+from pipeline.score import critic
 from pipeline.score.names import TEST_SETS, Control, control_rows, reading_order
 from pipeline.score.score import Scorer
 from pipeline.stages import bench
@@ -27,9 +28,11 @@ from pipeline.stages import bench
 OPTIONS = {"scale": 2, "blocks": 1, "features": 4}
 
 
-def make(folder: Path) -> Path:
-    """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle, in the current
-    folder."""
+def make(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Test sets at x2 with a far set without truth, and the networks of system sr-edsr but for an absent oracle, in what is
+    then the current folder."""
+    patch.chdir(folder)
+    patch.setattr(critic, "PATCHES", 64)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["bench"] |= {"border": 2, "swd_projections": 8, "swd_patches": 64, "niqe_patch": 16, "sharpen": [0.3, 0.7],
                         "noise": [0, 3], "mix_input": [0.25],
@@ -53,16 +56,14 @@ def make(folder: Path) -> Path:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return make(tmp_path)
+    return make(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def scored_once(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scored")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make(folder)
+        make(folder, patch)
         bench.main("systems", "sr-edsr")
         for row in ("sr-edsr-oracle", "sr-edsr-round2", "sr-input"):
             bench.main("rows", row)
@@ -73,6 +74,7 @@ def scored_once(tmp_path_factory) -> Path:
 def scored(scored_once, tmp_path, monkeypatch) -> Path:
     """A project in which the system and these rows are scored."""
     monkeypatch.chdir(shutil.copytree(scored_once, tmp_path / "scored"))
+    monkeypatch.setattr(critic, "PATCHES", 64)
     return tmp_path / "scored"
 
 

@@ -90,7 +90,8 @@ def test_what_is_learnt_by_heart_does_not_help():
 def test_patches_are_shared_out_and_scenes_stay_in_one_half():
     images = pieces(40)
     images.scenes = [f"scene{i // 3}" for i in range(len(images))]
-    patches, half = sample_patches(images, 24, 1)
+    sample = sample_patches(images, 24, 1)
+    patches, half = sample.patches, sample.half
     assert patches.shape == (PATCHES, 3, 24, 24) and patches.dtype == torch.uint8
     ends = np.cumsum([3 * 43, 3 * 43, 2 * 43 + 42])  # four scenes of three images; 512 patches of twelve images
     assert [set(group) for group in np.split(half, ends)] == [{0}, {1}, {0}, {1}]
