@@ -42,7 +42,8 @@ def test_the_same_bytes_for_any_number_of_workers_and_over_older_files(made, tmp
 
 def test_another_seed_gives_other_scenes(made, tmp_path):
     builtin.make(SMALL.model_copy(update=ONE_EACH), 2, tmp_path, workers=1)
-    same = {name for name, data in files(tmp_path).items() if files(made).get(name) == data}
+    first = files(made)
+    same = {name for name, data in files(tmp_path).items() if first.get(name) == data}
     assert same  # the photographs
     assert not [name for name in same if re.search(r"-[cf]?\d{3}-", name) or "-captures/" in name]
 

@@ -17,10 +17,9 @@ def pair(height=33, width=41):
 def ssim_by_definition(a, b):
     """One channel: weighted moments in every window that fits."""
     line = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
-    window = np.outer(line, line) / np.outer(line, line).sum()
 
-    def mean(x):
-        return ndimage.correlate(x, window)[5:-5, 5:-5]
+    def mean(x):  # a window is the product of both lines
+        return ndimage.correlate1d(ndimage.correlate1d(x, line / line.sum(), 0), line / line.sum(), 1)[5:-5, 5:-5]
 
     a, b = a.astype(float), b.astype(float)
     mean_a, mean_b = mean(a), mean(b)
