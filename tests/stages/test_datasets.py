@@ -1,4 +1,5 @@
 """Public data sets and folders of pairs, as small trees, through the presets' patterns and the stages that read them."""
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -79,9 +80,16 @@ def params_with(*presets: str) -> str:
 def make(preset: str, folder: str, *sets: str, also: Sequence[str] = ()) -> None:
     """params.yaml with a preset (or none, "") and -S overrides, and those sets ingested from a folder."""
     Path("params.yaml").write_text(params_with(*preset.split()))
-    apply_overrides(Path("params.yaml"), [*(f"sets.{name}.folder={folder}" for name in sets), *also])
+    override(*(f"sets.{name}.folder={folder}" for name in sets), *also)
     for name in sets:
         ingest.main(name)
+
+
+def override(*overrides: str) -> None:
+    """params.yaml with -S overrides. DVC reads and writes JSON in a tenth of the time."""
+    Path("params.json").write_text(json.dumps(yaml.safe_load(Path("params.yaml").read_text())))
+    apply_overrides(Path("params.json"), [*overrides])
+    Path("params.yaml").write_text(yaml.safe_dump(json.loads(Path("params.json").read_text())))
 
 
 def patches(inputs: str, targets: str, number: int) -> list[str]:
@@ -176,7 +184,7 @@ def test_trained_on_div2k_and_tested_on_set5_and_set14(project):
         save(f"Set14/HR/{name}.png", rng.integers(0, 256, (41, 54, 3), np.uint8))
     save_div2k("unknown")
     make("div2k", "Set5", "set5", "set5-bicubic")
-    apply_overrides(Path("params.yaml"), [f"sets.set14.folder={project}/Set14", "sets.div2k-hr.folder=DIV2K"])
+    override(f"sets.set14.folder={project}/Set14", "sets.div2k-hr.folder=DIV2K")
     for name in ("set14", "div2k-hr"):
         ingest.main(name)
     synthesize.main("set14")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dvc.utils.hydra import apply_overrides
 from PIL import Image
 from test_datasets import (  # noqa: F401
     SETS,
     make,
     message,
     names,
+    override,
     pair_up,
     patches,
     project,
@@ -141,5 +141,5 @@ def test_the_wrong_folder_is_told_with_what_lies_there(project, preset, folder, 
     save_div2k("unknown")
     save_realsr()
     make(preset, folder)
-    apply_overrides(Path("params.yaml"), [f"sets.{key}.folder={folder}"])
+    override(f"sets.{key}.folder={folder}")
     assert message(ingest, key).startswith(wanted)
