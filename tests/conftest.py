@@ -125,8 +125,8 @@ def write_shard(folder: Path, images: dict[str, np.ndarray]) -> None:
             writer.add(name, name, image)
 
 
-def make_tiny_project(folder: Path) -> Path:
-    """Write a project with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
+@cache
+def tiny_params() -> str:
     values = params_with_all_systems()
     for section, steps in (("stage1", 12), ("stage2", 8), ("supervised", 8)):
         values[section] |= {"steps": steps, "batch": 2, "patch": 12, "validate_every": 5}
@@ -134,7 +134,12 @@ def make_tiny_project(folder: Path) -> Path:
     for network in values["networks"].values():
         network["options"] = {"scale": 2, "blocks": 1, "features": 8}
     values["pairs"]["sr"]["scale"] = 2
-    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    return yaml.safe_dump(values)
+
+
+def make_tiny_project(folder: Path) -> Path:
+    """Write a project with x2 pairs, captures, truth and clean images of odd sizes, ready for the training stages."""
+    (folder / "params.yaml").write_text(tiny_params())
     rng = np.random.default_rng(3)
     for split, count in (("train", 3), ("val", 1)):
         small = {f"{split}{i}": smooth_image(rng, 21 + i, 33) for i in range(count)}

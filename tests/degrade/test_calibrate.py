@@ -12,6 +12,7 @@ from pipeline.core.recipes import Calibrated
 from pipeline.core.seeds import rng
 from pipeline.core.sources import Calibration
 from pipeline.degrade import calibrate as calibration
+from pipeline.degrade import transfer_estimate
 from pipeline.degrade.calibrate import Estimate, degrade_calibrated, fit_transfer, flat_noise
 from pipeline.degrade.quality import jpeg_quality, luma_table
 from pipeline.degrade.spectra import frequencies, radial_power, to_rgb, to_ycc
@@ -177,10 +178,11 @@ def test_fit_of_transfers_that_hardly_fall():
     assert np.all(bump * tail <= 1.001) and (bump * tail)[-1] < 0.1
 
 
-def test_the_stage_writes_estimate_and_plot(tiny_project):
+def test_the_stage_writes_estimate_and_plot(tiny_project, monkeypatch):
     import yaml
 
     from pipeline.stages import calibrate as stage
+    monkeypatch.setattr(transfer_estimate, "DRAWS", 25)
     values = yaml.safe_load((tiny_project / "params.yaml").read_text())
     values["calibrations"]["sr"] |= {"scale": 2, "block": 16}
     (tiny_project / "params.yaml").write_text(yaml.safe_dump(values))

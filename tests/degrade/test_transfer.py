@@ -79,7 +79,7 @@ def test_known_softness_and_gain_are_found_from_other_scenes(clean):
 
 
 def test_a_camera_without_sharpening_is_told_as_such(clean, monkeypatch):
-    monkeypatch.setattr(transfer_estimate, "DRAWS", 50)
+    monkeypatch.setattr(transfer_estimate, "DRAWS", 25)
     told = [not estimate_transfer(captures, others).sharpens for _, _, captures, others in halves(clean, (0,), 2)]
     assert sum(told) >= 18
 
@@ -102,11 +102,12 @@ def test_an_exact_ratio_gives_its_parameters():
     assert {"sharpening", "softness", "incoherent"} <= set(sharpest.at_bounds)
 
 
-def test_photographs_of_screens_are_refused_and_the_reason_is_named(clean):
+def test_photographs_of_screens_are_refused_and_the_reason_is_named(clean, monkeypatch):
+    monkeypatch.setattr(transfer_estimate, "DRAWS", 25)
     _, powers = clean
     more = powers_of([(power * (1.4 + 20 * F), blocks) for power, blocks in powers])
     transfer = estimate_transfer(more, powers_of(powers))
     assert "at every frequency" in transfer.refused and "screens" in transfer.refused and not transfer.sharpens
     softest = powers_of([(power * softened(F, 12.0) ** 2, blocks) for power, blocks in powers])
-    assert "at its bound" in estimate_transfer(softest, powers_of(powers)).refused
-    assert estimate_transfer(softest, powers_of(powers)) == estimate_transfer(softest, powers_of(powers))
+    transfer = estimate_transfer(softest, powers_of(powers))
+    assert "at its bound" in transfer.refused and estimate_transfer(softest, powers_of(powers)) == transfer

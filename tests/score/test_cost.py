@@ -26,6 +26,11 @@ def flop(arch: str, options: str) -> int:
     return training_flop(arch, yaml.safe_load(options))
 
 
+def flop_of(network) -> int:
+    """Those of an entry; how its weights begin costs nothing."""
+    return flop(network.arch, yaml.safe_dump({key: value for key, value in network.options.items() if key != "start"}))
+
+
 def architecture(params: Params, network: str):
     while network in params.finetunes:
         network = params.finetunes[network].start
@@ -34,7 +39,7 @@ def architecture(params: Params, network: str):
 
 def cost_of(params: Params, chain: list[str]):
     networks = {each: architecture(params, each) for name in chain for each in graph(params).members(name)}
-    return costs(graph(params), chain, {name: flop(each.arch, yaml.safe_dump(each.options)) for name, each in networks.items()})
+    return costs(graph(params), chain, {name: flop_of(each) for name, each in networks.items()})
 
 
 @cache
@@ -162,7 +167,7 @@ def discriminating(kind: str, features: int) -> float:
 def hours(params: Params, network: str) -> float:
     """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
     settings, base = next(iter(graph(params).trainings(network).values())), next(reversed(graph(params).trainings(network)))
-    per_pixel = flop(params.networks[base].arch, yaml.safe_dump(params.networks[base].options))
+    per_pixel = flop_of(params.networks[base])
     if isinstance(settings, Stage2Settings):
         scale = params.networks[base].options.get("scale", 1)
         per_pixel += scale**2 * discriminating(settings.discriminator, settings.d_features)

@@ -13,6 +13,7 @@ from pipeline.restore.model import model_of
 from pipeline.restore.network import load_network
 from pipeline.restore.tiles import restore
 from pipeline.stages import stage1
+from pipeline.train import speed
 
 SMALL = {
     "compact": {"scale": 1, "layers": 1, "features": 6, "start": "nearest"},
@@ -24,7 +25,7 @@ FEWER = {"esdnet": {"steps": 24, "validate_every": 8}}  # it learns in fewer, wh
 
 
 @pytest.mark.parametrize("arch", SMALL)
-def test_stage_1_trains_it_and_speed_measures_it(tiny_project, arch):
+def test_stage_1_trains_it_and_speed_measures_it(tiny_project, monkeypatch, arch):
     draw = np.random.default_rng(5)
     for split, count in (("train", 3), ("val", 1)):
         images = {f"{split}{i}": smooth_image(draw, 21 + i, 33) for i in range(count)}
@@ -40,5 +41,6 @@ def test_stage_1_trains_it_and_speed_measures_it(tiny_project, arch):
     assert losses[-1] < 0.9 * losses[0]
     image = smooth_image(draw, 37, 45)
     assert restore(model_of(load_network("models/sr-edsr")), image).shape == image.shape
+    monkeypatch.setattr(speed, "WARM_UP", 0)
     done = CliRunner().invoke(app, ["speed", "sr-edsr", "--rounds", "1"])
     assert done.exit_code == 0 and "The fastest on" in done.output, done.output
