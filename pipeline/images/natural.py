@@ -4,6 +4,7 @@ Most rendered scenes are dead leaves: opaque, textured shapes dropped one on ano
 gives the scale invariance, sharp occlusions and 1/f^2 power spectrum of natural images (Lee, Mumford and Huang, "Occlusion
 Models for Natural Images", IJCV 2001).
 """
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg",
 KINDS = ("leaves", "leaves", "leaves", "texture", "leaves", "stripes", "leaves", "landscape")  # in turn
 LARGE_PHOTO = 900  # pixels of the longer side
 MOST_LEAVES = 1200
+SHAPES = ("round", "leaf", "stone")
 OVERSAMPLING = 2  # shapes are drawn hard-edged at twice the size and averaged down
 
 # Colours that occur together, as sRGB in 0..1; each scene draws a palette and varies it.
@@ -165,11 +167,11 @@ def _drop(canvas, colours, rng, smallest, cover=3.0, floor=0.0):
     area = 0.6 * 2 * np.pi * smallest**2 * np.log(largest / smallest)  # mean of pi r^2; outlines are slimmer than discs
     count = min(MOST_LEAVES, int(cover * side**2 * (1 - floor) / area))
     grains = [_fractal(side, slope, rng) for slope in (0.5, 1.0, 1.6)] + [_waves(side, rng)]
-    outline = rng.choice(["round", "leaf", "stone", "mixed"])
+    outline = rng.choice([*SHAPES, "mixed"])
     shadow, contrast = rng.uniform(0.1, 0.6), rng.uniform(0.2, 1)
     radii = (smallest**-2 + rng.uniform(size=count) * (largest**-2 - smallest**-2)) ** -0.5
     for radius in radii:
-        shape = rng.choice(["round", "leaf", "stone"]) if outline == "mixed" else outline
+        shape = SHAPES[rng.integers(len(SHAPES))] if outline == "mixed" else outline
         points = _outline(shape, radius, rng) + (rng.uniform(0, side), rng.uniform(floor * side, side))
         left, top = np.maximum(np.floor(points.min(0)).astype(int), 0)
         right, bottom = np.minimum(np.ceil(points.max(0)).astype(int) + 1, side)
@@ -181,16 +183,26 @@ def _drop(canvas, colours, rng, smallest, cover=3.0, floor=0.0):
         colour = colours[rng.integers(len(colours))] * rng.uniform(0.75, 1.3) + rng.normal(0, 0.03, 3)
         grain = grains[rng.integers(len(grains))][top:bottom, left:right]
         slope = rng.normal(0, 0.12, 2) * contrast
-        light = np.linspace(-1, 1, bottom - top)[:, None] * slope[0] + np.linspace(-1, 1, right - left) * slope[1]
+        light = _ramp(int(bottom - top))[:, None] * slope[0] + _ramp(int(right - left)) * slope[1]
         factor = 1 + light + contrast * rng.uniform(0.02, 0.3) * grain
         part = canvas[top:bottom, left:right]
         np.copyto(part, (factor[..., None] * colour).astype(np.float32), where=mask[..., None] > 0)
     return canvas
 
 
+@cache
+def _ramp(count: int) -> np.ndarray:
+    return np.linspace(-1, 1, count)
+
+
+@cache
+def _angles(count: int) -> np.ndarray:
+    return np.linspace(0, 2 * np.pi, count, endpoint=False)
+
+
 def _outline(shape, radius, rng) -> np.ndarray:
     """Corner points (n, 2) of a closed outline around the origin."""
-    theta = np.linspace(0, 2 * np.pi, max(12, min(64, int(radius))), endpoint=False)
+    theta = _angles(max(12, min(64, int(radius))))
     if shape == "leaf":  # two arcs that meet in points
         x, y = np.cos(theta), np.sin(theta) * np.abs(np.sin(theta)) ** rng.uniform(0.3, 1) * rng.uniform(0.25, 0.6)
     elif shape == "stone":  # a few corners
@@ -208,6 +220,9 @@ def _cast(canvas, mask, left, top, radius, strength) -> None:
     reach = int(min(radius * 0.25, 12))
     if reach < 1:
         return
-    grown = cv2.blur(np.pad(mask.astype(np.float32), reach), (reach, reach))
+    height, width = mask.shape
+    grown = np.zeros((height + 2 * reach, width + 2 * reach), np.float32)
+    grown[reach : reach + height, reach : reach + width] = mask
+    grown = cv2.blur(grown, (reach, reach))
     part = canvas[top : top + len(grown), left : left + grown.shape[1]]
     part *= 1 - strength * grown[: part.shape[0], : part.shape[1], None]

@@ -126,7 +126,7 @@ def project(tmp_path, monkeypatch, folder):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["recipes"]["random"] = OWN.model_dump(exclude={"fitted_with_truth"}, mode="json")
     values["fits"] = {"fit": {"recipe": "random", "captures": "sr-captures", "clean": "clean", "scale": 2,
-                              "parameters": [*NAMES], "crops": 400}}
+                              "parameters": [*NAMES], "crops": 200}}
     values["pairs"]["sr-random"] = {"clean": "clean", "recipe": "random", "calibration": "fit", "scale": 2, "patches": 40,
                                     "size": 48}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
@@ -139,7 +139,7 @@ def project(tmp_path, monkeypatch, folder):
         for split in ("val", "test"):
             write_shard(place / split, dict([*images.items()][-4:]))
     monkeypatch.setattr(stage, "TRIED", 60)
-    monkeypatch.setattr(fit, "LEAST_ESS", 1)  # for a tenth of the crops that the default has
+    monkeypatch.setattr(fit, "LEAST_ESS", 1)  # for a twentieth of the crops that the default has
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -157,7 +157,7 @@ def test_the_stage_writes_ranges_that_pairs_are_drawn_from(project):
     assert text.startswith("# Ranges of recipes.random") and not found["refused"]
     told = read_json("metrics/fits/fit.json")
     assert told["parameters"]["jpeg_quality"]["narrowed"] == found["ranges"]["jpeg_quality"]
-    assert told["captures"] == 20 and told["crops"] == 400 and told["side"] == 48 and len(told["halves"]) == 2
+    assert told["captures"] == 20 and told["crops"] == 200 and told["side"] == 48 and len(told["halves"]) == 2
     assert told["auc"].keys() == {"before", "after"} and 0 <= told["auc"]["after"] <= 1
     assert (project / "metrics/fits/fit.png").stat().st_size > 1000
     synthesize.main("sr-random")
