@@ -7,7 +7,7 @@ from conftest import ROOT, with_presets
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.compare.scores import Scores
-from pipeline.core.graph import graph
+from pipeline.core.graph import Graph, graph
 from pipeline.core.params import Params, parse
 from pipeline.core.settings import Stage2Settings
 from pipeline.nets.build import build
@@ -37,9 +37,9 @@ def architecture(params: Params, network: str):
     return params.rbsr.get(network) or params.networks[network]
 
 
-def cost_of(params: Params, chain: list[str]):
-    networks = {each: architecture(params, each) for name in chain for each in graph(params).members(name)}
-    return costs(graph(params), chain, {name: flop_of(each) for name, each in networks.items()})
+def cost_of(lineage: Graph, chain: list[str]):
+    networks = {each: architecture(lineage.params, each) for name in chain for each in lineage.members(name)}
+    return costs(lineage, chain, {name: flop_of(each) for name, each in networks.items()})
 
 
 @cache
@@ -79,10 +79,11 @@ def test_what_a_network_pads_a_patch_with_is_not_counted():
 
 def test_what_a_chain_was_given_is_counted_apart():
     p = params_with("p2")
-    assert list(graph(p).trainings("blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
-    assert list(graph(p).trainings("sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
+    lineage = graph(p)
+    assert list(lineage.trainings("blindsr-x2-specialised")) == ["blindsr-x2-specialised", "blindsr-x2"]
+    assert list(lineage.trainings("sr-edsr-round2")) == ["sr-edsr-round2", "sr-edsr-stage2", "sr-edsr"]
     assert list(graph(params_with("all")).trainings("sr-srresnet-adabn")) == ["sr-srresnet"]
-    assert graph(p).trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr-oracle")
+    assert lineage.trainings("sr-edsr-oracle")["sr-edsr-oracle"] == p.supervised_of("sr-edsr-oracle")
     steps = {name: p.stage1_of(name).steps for name in p.networks} | {name: p.finetune_of(name).steps for name in p.finetunes}
     for chain, own, given in (
             (["blindsr-map", "blindsr-x4"], ["blindsr-map"], ["blindsr-x4"]),
@@ -91,7 +92,7 @@ def test_what_a_chain_was_given_is_counted_apart():
             (["blindsr-x2", "blindsr-x2"], ["blindsr-x2"], []),
             (["blindsr-x2", "blindsr-x2x2-specialised"], ["blindsr-x2", "blindsr-x2x2-specialised"], []),
             (["blindsr-direct-edsr"], ["blindsr-direct-edsr"], [])):
-        cost, everything = cost_of(p, chain)
+        cost, everything = cost_of(lineage, chain)
         assert cost.steps == sum(steps[name] for name in own), chain
         assert everything.steps == cost.steps + sum(steps[name] for name in given), chain
         assert (everything.flop > cost.flop) == bool(given)
@@ -104,13 +105,14 @@ def test_all_members_of_an_ensemble_are_counted_and_those_behind_another_network
                             "other": {"first": "blindsr-direct-edsr", "second": "mapped"}}
     values["chains"] |= {"mapped": {"first": "blindsr-map", "then": "blindsr-x4"}}
     p = parse(values)
+    lineage = graph(p)
     steps = {name: p.stage1_of(name).steps for name in p.networks}
     for chain, own, given in (
             (["two"], ["blindsr-direct-edsr", "blindsr-x4"], []),
             (["blindsr-map", "two"], ["blindsr-map"], ["blindsr-direct-edsr", "blindsr-x4"]),
             (["other"], ["blindsr-direct-edsr", "blindsr-map"], ["blindsr-x4"]),
             (["three"], ["blindsr-direct-edsr", "blindsr-x4", "blindsr-map"], [])):
-        cost, everything = cost_of(p, chain)
+        cost, everything = cost_of(lineage, chain)
         assert (cost.steps, everything.steps) == (sum(map(steps.get, own)), sum(map(steps.get, own + given))), chain
         assert (everything.flop > cost.flop) == bool(given)
 
@@ -145,15 +147,16 @@ def test_the_section_has_a_line_per_row_with_networks():
 @pytest.mark.parametrize("presets", [("p2",), ("p2", "p2-paper")])
 def test_the_direct_control_has_the_weights_and_the_training_of_the_largest_chain(presets):
     p = params_with(*presets)
-    chains = {row.key: [*row.chain] for row in graph(p).rows("blindsr") if row.tests == "blindsr" and row.chain}
+    lineage = graph(p)
+    chains = {row.key: [*row.chain] for row in lineage.rows("blindsr") if row.tests == "blindsr" and row.chain}
     assert max(map(len, chains.values())) == 3
     control = chains.pop("blindsr-direct-matched")
-    spent = {key: cost_of(p, chain)[1].flop for key, chain in chains.items()}
+    spent = {key: cost_of(lineage, chain)[1].flop for key, chain in chains.items()}
     size = {key: sum(weights(each.arch, yaml.safe_dump(each.options))
                      for each in (architecture(p, name) for name in dict.fromkeys(chain))) for key, chain in chains.items()}
     each = architecture(p, control[0])
     assert 1 <= weights(each.arch, yaml.safe_dump(each.options)) / max(size.values()) < 1.03, size
-    assert 1 <= cost_of(p, control)[1].flop / max(spent.values()) < 1.03, spent
+    assert 1 <= cost_of(lineage, control)[1].flop / max(spent.values()) < 1.03, spent
 
 
 @cache
@@ -164,9 +167,10 @@ def discriminating(kind: str, features: int) -> float:
     return counter.get_total_flops() / 128**2 * (2 * 3 + 2)
 
 
-def hours(params: Params, network: str) -> float:
+def hours(lineage: Graph, network: str) -> float:
     """Of a network's own training at the 15 TFLOP/s that presets/gpu.yaml assumes."""
-    settings, base = next(iter(graph(params).trainings(network).values())), next(reversed(graph(params).trainings(network)))
+    params, trainings = lineage.params, lineage.trainings(network)
+    settings, base = next(iter(trainings.values())), next(reversed(trainings))
     per_pixel = flop_of(params.networks[base])
     if isinstance(settings, Stage2Settings):
         scale = params.networks[base].options.get("scale", 1)
@@ -176,11 +180,12 @@ def hours(params: Params, network: str) -> float:
 
 def test_the_gpu_preset_takes_the_hours_that_it_tells():
     p = params_with("gpu")
+    lineage = graph(p)
     told = {"SR": 0, "DM-Net": 0, "blind SR": 0, "deblurring": 0, "stage 2": 0}
     groups = {"sr": "SR", "demoire": "DM-Net", "blindsr": "blind SR", "deblur": "deblurring"}
     for name in p.trained() - set(p.adabn):
         group = groups[name.split("-")[0]] if name in p.networks else "stage 2"
-        told[group] += hours(p, name)
+        told[group] += hours(lineage, name)
     text = " ".join((ROOT / "presets/gpu.yaml").read_text().replace("#", "").split())
     wanted = "stage 1 4 SR networks {SR:.1f}, DM-Net {DM-Net:.1f}, blind SR {blind SR:.1f}, deblurring {deblurring:.1f} hours"
     assert wanted.format(**told) in text and f"and a further round: {told['stage 2']:.1f} hours" in text, told
@@ -200,5 +205,6 @@ def test_the_gpu_preset_has_the_networks_of_the_papers():
 
 def test_every_training_of_the_gpu_preset_is_in_bf16_with_batches_of_16():
     p = params_with("gpu")
-    every = [next(iter(graph(p).trainings(name).values())) for name in p.trained() - set(p.adabn)]
+    lineage = graph(p)
+    every = [next(iter(lineage.trainings(name).values())) for name in p.trained() - set(p.adabn)]
     assert {(settings.precision, settings.batch) for settings in every} == {("bf16", 16)}
