@@ -6,12 +6,13 @@ labelled them) and by the network it starts from, at any depth.
 """
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 from pipeline.core.model import Strict
 from pipeline.core.nodes import LabelNode, Node, labels_of, nodes_of
-from pipeline.core.overlap import common_file
+from pipeline.core.overlap import common_file, resolved
 from pipeline.core.params import Params, derived
 from pipeline.core.sources import TRUTH
 
@@ -188,8 +189,8 @@ def _truths(params: Params) -> dict[str, str]:
               if f"{key}/{TRUTH}" not in named}
     sets = params.sets | {f"{key}/{TRUTH}": entry.model_copy(update={"folder": f"{entry.folder}/{TRUTH}"})
                           for key, entry in params.sets.items()}
-    found = dict(named)
+    found, once = dict(named), cache(resolved)  # for this call, as links change
     for key, truth in product((key for key in params.sets if key not in named), named):
-        if file := common_file(sets[key], sets[truth]):
+        if file := common_file(sets[key], sets[truth], once):
             found[key] = f"sets.{key}, which has files of sets.{truth}, such as {file}"
     return found

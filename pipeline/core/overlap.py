@@ -1,6 +1,8 @@
 """Whether two sets of params.yaml can hold a file in common, told from their folders and patterns alone."""
 import re
 from collections import deque
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from pipeline.core.sources import TRUTH, Set
@@ -9,29 +11,33 @@ NONE = "data/none"
 OTHER = "\0"  # stands for any character that no pattern spells out
 
 
-def common_file(trained: Set, truth: Set) -> str:
+def resolved(folder: str) -> Path:
+    return Path(folder).resolve()
+
+
+def common_file(trained: Set, truth: Set, resolved: Callable[[str], Path] = resolved) -> str:
     """The path, without its ending, of a file that trainings on one set can see and that is truth in the other; empty when
-    there is none. It need not exist: no folder is read.
+    there is none. It need not exist: no folder is read. `resolved` gives a folder without links.
 
     Trainings see the splits train and val. The holdout of truth is of captures that nothing is trained, chosen or scored on, so
     it may be clean material. A split that is a share and no pattern tells nothing of a file, so such files count.
     """
     if NONE in (trained.folder, truth.folder):
         return ""
-    ours, theirs = Path(trained.folder).resolve(), Path(truth.folder).resolve()
+    ours, theirs = resolved(trained.folder), resolved(truth.folder)
     base = ours if theirs.is_relative_to(ours) else theirs
     if not ours.is_relative_to(base):
         return ""
-    wanted = [_alternatives(each.include, folder.relative_to(base)) for each, folder in ((trained, ours), (truth, theirs))]
-    splits = [(ours, trained.test), (ours, trained.holdout), (theirs, truth.holdout)]
-    splits += [(folder, f"{TRUTH}/**") for each, folder in ((trained, ours), (truth, theirs)) if not each.takes_truth]
-    left_out = [_alternatives(claim, folder.relative_to(base)) for folder, claim in splits if isinstance(claim, str)]
-    return _matched_by_all(wanted, left_out)
+    wanted = [(trained.include, ours), (truth.include, theirs)]
+    splits = [(trained.test, ours), (trained.holdout, ours), (truth.holdout, theirs)]
+    splits += [(f"{TRUTH}/**", folder) for each, folder in ((trained, ours), (truth, theirs)) if not each.takes_truth]
+    return _matched_by_all(*(tuple((claim, folder.relative_to(base).as_posix()) for claim, folder in claims
+                                   if isinstance(claim, str)) for claims in (wanted, splits)))
 
 
-def _alternatives(pattern: str, below: Path) -> list[list[str]]:
+def _alternatives(pattern: str, below: str) -> list[list[str]]:
     """A pattern of images/splits.py as lists of characters, `*` and `**`: each `**/` is there or not."""
-    prefix = "" if below == Path() else f"{below.as_posix()}/".replace("*", OTHER)
+    prefix = "" if below == "." else f"{below}/".replace("*", OTHER)
     found = [[*prefix]]
     for part in re.split(r"(\*\*/|\*\*|\*)", pattern):
         if part == "**/":
@@ -41,9 +47,11 @@ def _alternatives(pattern: str, below: Path) -> list[list[str]]:
     return found
 
 
-def _matched_by_all(wanted: list[list[list[str]]], left_out: list[list[list[str]]]) -> str:
-    """The shortest text that each of `wanted` matches and none of `left_out`: all are run side by side over every text."""
-    patterns = [*wanted, *left_out]
+@cache
+def _matched_by_all(wanted: tuple[tuple[str, str], ...], left_out: tuple[tuple[str, str], ...]) -> str:
+    """The shortest text that each of `wanted` matches and none of `left_out`, both patterns and the folders that they are of:
+    all are run side by side over every text."""
+    patterns = [_alternatives(*each) for each in (*wanted, *left_out)]
     letters = sorted({token for each in patterns for way in each for token in way} - {"*", "**"} | {"/", OTHER})
     first = tuple(_closed(each, {(way, 0) for way in range(len(each))}) for each in patterns)
     seen, waiting = set(), deque([(first, "")])
