@@ -1,4 +1,6 @@
 """The JPEG quality an image went through, read off its pixels."""
+from functools import cache
+
 import numpy as np
 from scipy.fft import dctn
 
@@ -20,20 +22,29 @@ def jpeg_quality(image: np.ndarray) -> int | None:
     gray = image @ np.array([0.299, 0.587, 0.114]) - 128
     rows, columns = gray.shape[0] // 8, gray.shape[1] // 8
     blocks = gray[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2).reshape(-1, 8, 8)
-    transformed = dctn(blocks, axes=(1, 2), norm="ortho")
-    coefficients = np.stack([transformed[:, row, column] for row, column in COEFFICIENTS])
-    found = [(quality, _fit(coefficients, quality)) for quality in QUALITIES]
+    coefficients = dctn(blocks, axes=(1, 2), norm="ortho")
+    values = [np.ascontiguousarray(coefficients[:, row, column]) for row, column in COEFFICIENTS]
+    cosines = cache(lambda k, step: _cosines(values[k], step))  # several qualities have the same step
+    found = [(quality, _fit([cosines(k, step) for k, step in enumerate(steps)])) for quality, steps in _steps().items()]
     best = max(fit for _, fit in found)
     return next(quality for quality, fit in found if fit > 0.95 * best) if best > BELIEVED else None
 
 
-def _fit(coefficients: np.ndarray, quality: int) -> float:
-    """Mean of cos(2 pi c / s) over the coefficients, (of COEFFICIENTS, blocks), that are not rounded to zero; 0 when they are
-    too few."""
-    steps = luma_table(quality)[tuple(zip(*COEFFICIENTS))][:, None]
-    live = np.abs(coefficients) > steps / 2
-    cosines = np.cos((2 * np.pi * coefficients / steps)[live])
+def _cosines(values: np.ndarray, step: int) -> np.ndarray:
+    """cos(2 pi c / s) of the coefficients that are not rounded to zero."""
+    return np.cos(2 * np.pi * values[np.abs(values) > step / 2] / step)
+
+
+def _fit(cosines: list[np.ndarray]) -> float:
+    """Their mean; 0 when they are too few."""
+    cosines = np.concatenate(cosines)
     return float(cosines.mean()) if len(cosines) >= LEAST else 0.0
+
+
+@cache
+def _steps() -> dict[int, list[int]]:
+    """Those of COEFFICIENTS at each quality."""
+    return {quality: [int(luma_table(quality)[place]) for place in COEFFICIENTS] for quality in QUALITIES}
 
 
 def luma_table(quality: int) -> np.ndarray:
