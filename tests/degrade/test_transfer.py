@@ -27,8 +27,8 @@ def leaves(random: np.random.Generator) -> np.ndarray:
 def seen(image: np.ndarray, reduced: int, amount: float, noise: float, random: np.random.Generator) -> np.ndarray:
     """Reduced to a side of `reduced` pixels and enlarged; an unsharp mask with a Gaussian of sigma 3; white noise."""
     soft = resize(resize(image, reduced, reduced), SIZE, SIZE)
-    sharp = soft + amount * (soft - cv2.GaussianBlur(soft, (0, 0), 3, borderType=cv2.BORDER_REFLECT))
-    return round_to_uint8((sharp + noise * random.standard_normal(sharp.shape)).astype(np.float32))
+    sharp = soft + np.float32(amount) * (soft - cv2.GaussianBlur(soft, (0, 0), 3, borderType=cv2.BORDER_REFLECT))
+    return round_to_uint8(sharp + np.float32(noise) * random.standard_normal(sharp.shape, np.float32))
 
 
 def true_gain(reduced: int, amount: float) -> np.ndarray:
