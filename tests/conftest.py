@@ -1,5 +1,6 @@
 import atexit
 import os
+import pickle
 import shutil
 from functools import cache
 from pathlib import Path
@@ -47,14 +48,19 @@ def with_presets(*presets: str) -> str:
 
 
 def params_with_all_systems() -> dict:
-    """The values of params.yaml with the systems of super-resolution that the preset all has beside them."""
+    """The values of params.yaml with the systems of super-resolution that the preset all has beside them, to change."""
+    return pickle.loads(_with_all_systems())
+
+
+@cache
+def _with_all_systems() -> bytes:
     values, preset = (yaml.safe_load((ROOT / name).read_text()) for name in ("params.yaml", "presets/all.yaml"))
     oracles = ("sr-edsr-bicubic-oracle", "sr-srresnet-oracle")
     for section, keys in {"networks": ("sr-srresnet",), "systems": ("sr-edsr-bicubic", "sr-srresnet"), "oracles": oracles,
                           "adabn": ("sr-srresnet-adabn",), "rows": ("sr-srresnet-adabn", *oracles)}.items():
         values[section] |= {key: preset[section][key] for key in keys}
     del values["rows"]["sr-edsr-bicubic"]
-    return values
+    return pickle.dumps(values)
 
 
 @pytest.fixture(scope="session")
