@@ -13,6 +13,7 @@ from clone import build
 from filelock import FileLock
 
 from pipeline.core.presets import merge
+from pipeline.core.reading import read_yaml
 from pipeline.images.shards import ShardWriter
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +111,7 @@ def gpu(monkeypatch):
 
 def change(**sections) -> None:
     """Merge settings into sections of the params.yaml in the current folder."""
-    values = yaml.safe_load(Path("params.yaml").read_text())
+    values = read_yaml("params.yaml")
     for section, settings in sections.items():
         values[section] |= settings
     Path("params.yaml").write_text(yaml.safe_dump(values))
