@@ -4,6 +4,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 import warm
@@ -84,6 +85,12 @@ def data_folder() -> Path:
     missing = [name for name in REAL if not (Path(folder) / name).is_dir()]
     assert not missing, f"RESTAGE_DATA={folder} holds no {missing[0]}"
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    with browser.Chromium(browser.program(), tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 @pytest.fixture
