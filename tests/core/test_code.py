@@ -13,7 +13,6 @@ import warm
 from conftest import ROOT
 from test_graph import GRAPH, deps_of, entry_of
 
-from pipeline.core import imports
 from pipeline.core.imports import imported
 from pipeline.nets.build import architectures
 from pipeline.stages import code
@@ -79,20 +78,10 @@ def test_what_imports_do_not_tell(monkeypatch):
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory) -> Path:
-    """A copy of the code, which tests leave as it was. What a file imports is found once for each text that a file has."""
-    found, direct = {}, imports._direct
-
-    def of_text(path: Path) -> set[str]:
-        text = path.read_bytes() if path.is_file() else None
-        if text not in found:
-            found[text] = direct(path)
-        return found[text]
-
+    """A copy of the code, which tests leave as it was."""
     folder = tmp_path_factory.mktemp("copied")
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imports, "_direct", of_text)
-        yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")
