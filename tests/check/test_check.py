@@ -11,7 +11,6 @@ import warm
 import yaml
 from conftest import ROOT
 from dvc.repo import Repo
-from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
 from pipeline.check import changes, findings, lockfile
@@ -187,11 +186,15 @@ def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
         with open(f"pipeline/{file}", "a") as handle:
             handle.write("# edited\n")
         assert predicted_and_run(code) == (runs, runs), file
-    for change, runs in {"seed=2": {"settings", "stage1", "stage2", "page"}, "bench.border=5": {"settings", "evaluate", "page"},
-                         "tasks.demoire.title=x": {"settings", "page"}, "builtin.demo.seed=2": {"settings"},
-                         "stage2.lambda=0.1": {"settings", "stage2", "evaluate", "page"}}.items():
-        apply_overrides("params.yaml", [change])
-        assert predicted_and_run(settings) == (runs, runs), change
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    for section, key, value, runs in ((values, "seed", 2, {"settings", "stage1", "stage2", "page"}),
+                                      (values["bench"], "border", 5, {"settings", "evaluate", "page"}),
+                                      (values["tasks"]["demoire"], "title", "x", {"settings", "page"}),
+                                      (values["builtin"]["demo"], "seed", 2, {"settings"}),
+                                      (values["stage2"], "lambda", 0.1, {"settings", "stage2", "evaluate", "page"})):
+        section[key] = value
+        Path("params.yaml").write_text(yaml.safe_dump(values))
+        assert predicted_and_run(settings) == (runs, runs), key
     assert predicted_and_run(code, settings) == (set(), set())
 
 
