@@ -12,6 +12,7 @@ import yaml
 from clone import build
 from filelock import FileLock
 
+from pipeline.core import imports
 from pipeline.core.presets import merge
 from pipeline.images.shards import ShardWriter
 
@@ -86,6 +87,22 @@ def data_folder() -> Path:
     missing = [name for name in REAL if not (Path(folder) / name).is_dir()]
     assert not missing, f"RESTAGE_DATA={folder} holds no {missing[0]}"
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="module")
+def imports_found_once():
+    """What a file of the code imports is found once for each text that a file has."""
+    found, direct = {}, imports._direct
+
+    def of_text(path: Path) -> set[str]:
+        text = path.read_bytes() if path.is_file() else None
+        if text not in found:
+            found[text] = direct(path)
+        return found[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "_direct", of_text)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Which files of the pipeline run when a module of it is imported."""
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def imported(modules: Iterable[str], root: Path = Path()) -> dict[str, set[Path]
     return {module: {path for path in map(_file, _reached(module, direct)) if (root / path).is_file()} for module in modules}
 
 
-def _reached(module: str, direct: Callable[[str], frozenset[str]]) -> set[str]:
+def _reached(module: str, direct: Callable[[str], set[str]]) -> set[str]:
     seen, left = set(), {module}
     while left:
         seen |= left
@@ -21,32 +21,19 @@ def _reached(module: str, direct: Callable[[str], frozenset[str]]) -> set[str]:
     return seen
 
 
-def _direct(path: Path) -> frozenset[str]:
-    return _named(path.read_text(encoding="utf-8")) if path.is_file() else frozenset()
-
-
-@cache
-def _named(text: str) -> frozenset[str]:
-    """What a module of this text imports of the pipeline itself, and names in these modules that may be modules or not."""
+def _direct(path: Path) -> set[str]:
+    """What a module imports of the pipeline itself, and names in these modules that may be modules or not."""
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(path.read_text(encoding="utf-8"), path) if path.is_file() else ast.Module([], [])
     except SyntaxError:  # whoever imports it will say so; other stages need not wait until it is mended
-        return frozenset()
+        return set()
     names = set()
-    for node in _statements(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return frozenset(name for name in names if name.partition(".")[0] == "pipeline")
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """What stands in a module, class, function or block, at any depth, without what is within a line: the most of a tree."""
-    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for inner in getattr(node, block, ()):
-            yield inner
-            yield from _statements(inner)
+    return {name for name in names if name.partition(".")[0] == "pipeline"}
 
 
 def _file(module: str) -> Path:

@@ -153,7 +153,7 @@ stages:
     assert compared() == {"second"}
 
 
-def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch):
+def test_what_is_foretold_is_what_dvc_runs(tmp_path, monkeypatch, imports_found_once):
     """The stages code and settings as they are, before some that make one small file each, whatever their code and params."""
     monkeypatch.chdir(tmp_path)
     for name, value in warm.environment().items():

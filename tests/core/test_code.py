@@ -77,7 +77,7 @@ def test_what_imports_do_not_tell(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def copied(tmp_path_factory) -> Path:
+def copied(imports_found_once, tmp_path_factory) -> Path:
     """A copy of the code, which tests leave as it was."""
     folder = tmp_path_factory.mktemp("copied")
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
