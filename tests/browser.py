@@ -19,7 +19,7 @@ def program() -> str | None:
 
 
 class Chromium:
-    """The program. It takes a second to begin, so tests share one, in which each has a page of its own."""
+    """The program. It takes a second to begin, so the tests of a file share one, in which each has a page of its own."""
 
     def __init__(self, program: str, profile: Path):
         self.read_end, told = os.pipe()

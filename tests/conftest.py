@@ -105,7 +105,7 @@ def imports_found_once():
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     with browser.Chromium(browser.program(), tmp_path_factory.mktemp("profile")) as found:
         yield found

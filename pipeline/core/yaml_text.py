@@ -1,6 +1,6 @@
 """Values of a YAML text changed, added and removed, where comments, order and all else stay as they are.
 
-The text is edited at the places that libyaml tells. ruamel.yaml takes a hundred times as long, hangs a comment on the value
+The text is edited at the places that libyaml tells. ruamel.yaml takes thirty times as long, hangs a comment on the value
 before it, and would take the next section's heading along. It has what is no matter of whole lines or of single values: keys in
 braces, a value in quotes or of several lines, and what stands behind an alias.
 """
