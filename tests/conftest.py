@@ -5,6 +5,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 import warm
@@ -17,9 +18,9 @@ from pipeline.core.reading import read_yaml
 from pipeline.images.shards import ShardWriter
 
 ROOT = Path(__file__).parent.parent
-yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same values in a seventh of the time
-yaml.SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 os.fsync = lambda file: None  # no test cuts the power, and many would wait for the disk more than anything else
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same values eight times as fast; tests read much
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR", "weights/lpips-check")
 
 
@@ -94,6 +95,12 @@ def data_folder() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with browser.Chromium(browser.program(), tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     """The device of tests marked gpu, which trainings take too; they are skipped where there is no CUDA. With
@@ -115,7 +122,7 @@ def change(**sections) -> None:
     values = read_yaml("params.yaml")
     for section, settings in sections.items():
         values[section] |= settings
-    Path("params.yaml").write_text(yaml.safe_dump(values))
+    Path("params.yaml").write_text(yaml.dump(values, Dumper=DUMPER))
 
 
 def smooth_image(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -142,7 +149,7 @@ def tiny_params() -> str:
     for network in values["networks"].values():
         network["options"] = {"scale": 2, "blocks": 1, "features": 8}
     values["pairs"]["sr"]["scale"] = 2
-    return yaml.safe_dump(values)
+    return yaml.dump(values, Dumper=DUMPER)
 
 
 def make_tiny_project(folder: Path) -> Path:

@@ -2,9 +2,9 @@
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
+import warm
 from conftest import REAL, ROOT
 
 
@@ -12,14 +12,14 @@ from conftest import REAL, ROOT
 def run(tmp_path):
     """Runs one test that uses the data folder, from elsewhere and under the project's settings."""
     (tmp_path / "tests").mkdir()
-    for name in ("conftest.py", "clone.py", "warm.py"):
+    for name in ("browser.py", "conftest.py", "clone.py", "warm.py"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     (tmp_path / "tests/test_real.py").write_text("def test_real(data_folder):\n    assert data_folder.is_absolute()\n")
 
     def call(folder):
         env = {key: value for key, value in os.environ.items() if key != "RESTAGE_DATA"} | {"PYTHONPATH": str(ROOT)}
-        env |= {} if folder is None else {"RESTAGE_DATA": folder}
-        command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), "--rootdir", ".",
+        env |= warm.environment() | ({} if folder is None else {"RESTAGE_DATA": folder})
+        command = ["python", "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), "--rootdir", ".",
                    "-p", "no:cacheprovider", "tests/test_real.py"]
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr

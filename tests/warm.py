@@ -94,6 +94,7 @@ def serve(folder: Path) -> list[str] | None:
         with suppress(ImportError):
             importlib.import_module(name)
     os.fsync = lambda file: None
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder / "compiled")  # of what is imported anew, for the next one
     lighten()
     gc.freeze()  # so that collecting garbage copies none of it in each process
     with socket.socket(socket.AF_UNIX) as listener, closing(Commands()) as commands:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,16 +56,21 @@ class Sources:
 
 def render_page(sources: Sources) -> tuple[str, dict]:
     """The page, and metrics/report/summary.json: `groups`, an entry for each entry of `tests`, and what is `missing`."""
-    environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)
-    environment.filters["prose"] = prose
     groups = sum(len(found) for found in sources.scores.values())
     tasks = [_task(sources, task, PICTURES // max(1, groups)) for task in sources.graph.params.tasks]
     shown = [group for task in tasks for group in task["groups"]]
     made_up = any(group["builtin"] or group["verdict"].test_set == "synthetic" for group in shown)
-    text = environment.get_template("page.html").render(
+    text = _templates().get_template("page.html").render(
         tasks=tasks, levels=LEVELS, metrics=METRICS, seed=sources.graph.params.seed, timed=bool(sources.times), made_up=made_up)
     return text, {"groups": [group["summary"] for group in shown], "missing": summary.missing(sources.scores)}
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)
+    environment.filters["prose"] = prose
+    return environment
 
 
 def prose(text: str) -> Markup:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from scipy.stats import linregress
 from torch.nn import functional as F
 
 from pipeline.core.adam import Adam
@@ -144,6 +143,8 @@ class Rate:
         last = self.settings.fit_steps // self.settings.test_every
         if len(self.steps) < 3:
             return
+        from scipy.stats import linregress  # most of a second, which restoring with a trained network need not wait
+
         line = linregress(self.steps[-last:], self.errors[-last:])
         if not line.stderr < -self.settings.fit_ratio * line.slope:  # nan, when all errors are the same, does not fall either
             self.value, self.changed = self.value / 10, step

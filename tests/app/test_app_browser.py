@@ -24,8 +24,8 @@ def server(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def browser(server, tmp_path_factory):
-    with Browser(program(), tmp_path_factory.mktemp("profile")) as found:
+def browser(server, chromium):
+    with Browser(chromium) as found:
         found.open(server.address)
         wait(found, "document.getElementById('row').options.length === 2")
         yield found

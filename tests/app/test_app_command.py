@@ -52,7 +52,7 @@ def test_it_takes_a_free_port_serves_and_ends_quietly(tmp_path):
 
 
 def test_ctrl_c_while_a_photo_is_restored_is_quiet_too(tmp_path):
-    Image.new("RGB", (3000, 3000)).save(tmp_path / "large.png")
+    Image.new("RGB", (2000, 2000)).save(tmp_path / "large.png")
     with running(tmp_path, "--port", "0") as process:
         address = process.stdout.readline().split()[0]
         place = address.removeprefix("http://").rstrip("/")
@@ -62,6 +62,7 @@ def test_ctrl_c_while_a_photo_is_restored_is_quiet_too(tmp_path):
         share, end = 0, time.monotonic() + 120
         while not share:
             assert time.monotonic() < end
+            time.sleep(0.02)
             with urllib.request.urlopen(f"{address}progress?job=mine") as answer:
                 share = json.load(answer)["share"]
         process.send_signal(signal.SIGINT)

@@ -1,6 +1,7 @@
 """`python -m pipeline init`: what it chooses from folders of photos, what it says, and what it refuses."""
 import shutil
 import subprocess
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def photos(folder: str, count: int, height: int, width: int, start: int = 0) -> 
     for k in range(start, start + count):
         image = np.full((height, width, 3), 16 * (k % 16), np.uint8)
         image[:, : width // 2] = 128
-        Image.fromarray(image).save(f"{folder}/{k:03d}.png")
+        Image.fromarray(image).save(f"{folder}/{k:03d}.png", compress_level=1)
 
 
 def init(task: str, *more: str, captures: str = "captures", clean: str = "clean"):
@@ -53,18 +54,26 @@ def git(*arguments: str) -> None:
     subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], check=True, capture_output=True)
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory) -> Path:
     """The demo's params.yaml and presets, committed; ten captures of 80x120 pixels and twelve clean images of 400x320."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-q", "-m", "as it comes")
-    photos("captures", 10, 80, 120)
-    photos("clean", 12, 400, 320)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("begun")
+    with chdir(folder):
+        shutil.copy(ROOT / "params.yaml", ".")
+        shutil.copytree(ROOT / "presets", "presets")
+        git("init", "-q", "--template=")
+        git("add", "-A")
+        git("commit", "-q", "-m", "as it comes")
+        photos("captures", 10, 80, 120)
+        photos("clean", 12, 400, 320)
+    return folder
+
+
+@pytest.fixture
+def project(begun, tmp_path, monkeypatch) -> Path:
+    """A copy of it, in which the test is."""
+    monkeypatch.chdir(shutil.copytree(begun, tmp_path / "project"))
+    return tmp_path / "project"
 
 
 @pytest.mark.parametrize("truth", ["none", "below", "apart"])

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from test_init import SCALES, photos, project, written  # noqa: F401
+from test_init import SCALES, begun, photos, project, written  # noqa: F401
 
 from pipeline.core.params import load
 

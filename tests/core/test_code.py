@@ -13,7 +13,6 @@ import warm
 from conftest import ROOT
 from test_graph import GRAPH, deps_of, entry_of
 
-from pipeline.core import imports
 from pipeline.core.imports import imported
 from pipeline.nets.build import architectures
 from pipeline.stages import code
@@ -79,20 +78,10 @@ def test_what_imports_do_not_tell(monkeypatch):
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory) -> Path:
-    """A copy of the code, which tests leave as it was. What a file imports is found once for each text that a file has."""
-    found, direct = {}, imports._direct
-
-    def of_text(path: Path) -> set[str]:
-        text = path.read_bytes() if path.is_file() else None
-        if text not in found:
-            found[text] = direct(path)
-        return found[text]
-
+    """A copy of the code, which tests leave as it was."""
     folder = tmp_path_factory.mktemp("copied")
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imports, "_direct", of_text)
-        yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -154,5 +143,20 @@ def test_pandas_is_imported_where_tables_are_made_and_read_alone(monkeypatch):
              if any(re.search(r"^ *(import|from) pandas\b", path.read_text(), re.MULTILINE) for path in files)}
     assert found == {f"stages.{name}" for name in ("calibrate", "evaluate", "page", "report")} | {
         f"cli.{name}" for name in ("networks", "repro", "results")}  # export, likeness, page, picture, seeds; not restore:
-    script = "import sys, pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch; sys.exit('pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+# steps of a training; then what bench and a photo need
+HEAVY = """
+import sys
+sys.path.append("tests/core")
+import test_adam
+test_adam.trained(test_adam.Adam, True)
+print("torch._dynamo" in sys.modules)
+import pipeline.stages.bench, pipeline.cli.app, pipeline.restore.batch
+print("pandas" in sys.modules, "scipy.stats" in sys.modules)
+"""
+
+
+def test_a_training_loads_no_compiler_and_restoring_no_tables_and_no_statistics():
+    done = subprocess.run([sys.executable, "-c", HEAVY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "False"]

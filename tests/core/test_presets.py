@@ -56,6 +56,29 @@ def test_new_keys_come_after_their_sisters():
     assert replaced == TEXT.replace("  only:\n    x: 1\n", "  other:\n    x: 2\n")
 
 
+def test_values_in_braces_change_alone_and_comments_keep_their_column():
+    text = "s: {a: 1, b: 2}    # here\nas:\n    it: {is:   1}\n"
+    assert merge(text, "s: {b: 33}") == text.replace("b: 2}    #", "b: 33}   #")
+    assert merge(text, "s: {a: 1000, b: 'x, y'}") == text.replace("a: 1, b: 2}    #", "a: 1000, b: 'x, y'} #")  # no room
+    quoted = "s: 'a  # b'    # here\nt: {x: ' #', y: 1} # t\n"
+    assert merge(quoted, "{s: c, t: {y: 2}}") == "s: 'c'         # here\nt: {x: ' #', y: 2} # t\n"
+
+
+@pytest.mark.parametrize("change", [
+    {"a": {"c": None, "e": [1, {"f": 2}]}}, {"long": "short", "list": [3]}, {"list": 3, "a": {"b": "x\n\ny"}}, {"two": 5},
+    {"one": {"k": 2}, "two": {"k": 2}}, {"new": {"x": {}}, "a": {"b": None}}, {"fold": 1, "list": None}, {"none": {"k": 1}}])
+def test_whatever_stands_there_the_values_are_those_that_were_asked_for(change):
+    text = ("a: {b: 1, c: {d: 2}}\nlong: |\n  x\n  y\nlist:\n- 1\nfold: several\n  lines\nnone:\n"
+            "one: &one {k: 1}\ntwo: *one\n")
+    wanted = yaml.safe_load(text)
+    for section, value in change.items():
+        if isinstance(value, dict) and isinstance(there := wanted.get(section), dict):
+            value = {key: new for key, new in (there | value).items() if new is not None}
+        wanted[section] = value
+    wanted = {section: value for section, value in wanted.items() if section == "none" or value is not None}
+    assert yaml.safe_load(merge(text, yaml.safe_dump(change))) == wanted
+
+
 def test_the_entries_of_a_task_can_be_removed_from_all_sections():
     text = "seed: 1\nsets:\n  sr: {a: 1}\n  sr-far: {a: 1}\n  srx: {a: 1}\nrows:\n  sr-input: {a: 1}\n"
     preset = "without: [sr]\nrows: {sr-other: {a: 2}, sr-input: {b: 3}}"

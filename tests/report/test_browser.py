@@ -12,9 +12,9 @@ PHONES = (360, 390)
 
 
 @pytest.fixture
-def browser(project, tmp_path_factory):  # noqa: F811
+def browser(project, chromium):  # noqa: F811
     made()
-    with Browser(program(), tmp_path_factory.mktemp("profile")) as found:
+    with Browser(chromium) as found:
         found.address = (project / page.PAGE).as_uri()
         found.open(found.address)
         yield found
