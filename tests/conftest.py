@@ -26,7 +26,7 @@ REAL = ("benchmarks/Set5/HR", "benchmarks/Set5/LR_bicubic", "benchmarks/Set14/HR
 
 def pytest_configure(config):
     """With -n the processes of the tests share a server of warm ones, which imports while they begin."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(config, "workerinput"):  # of pytest-xdist
         atexit.register(os._exit, 0)  # the last of all: to take apart what was imported would take seconds
     elif config.getoption("numprocesses", None):
         config.warm = warm.share()
