@@ -35,10 +35,12 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """The slow files first, so that two processes end at about the same time.
 
-    Not the two that share a clone one after the other: the second would wait while the first makes it.
+    Not the two that share a clone one after the other: the second would wait while the first makes it. And what waits for other
+    processes, as of test_cluster.py, beside what computes, as test_published.py.
     """
-    first = ("test_pipeline.py", "test_ranks.py", "test_resume.py", "test_graphs.py", "test_resilience.py", "test_export.py",
-             "test_bench.py", "test_presets.py")
+    first = ("test_pipeline.py", "test_ranks.py", "test_resume.py", "test_graphs.py", "test_resilience.py", "test_published.py",
+             "test_cluster.py", "test_repro.py", "test_transfer.py", "test_export.py", "test_extend.py", "test_likeness.py",
+             "test_bench.py", "test_training.py", "test_cost.py", "test_check.py", "test_app_command.py", "test_tiles.py")
     items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 

@@ -1,12 +1,10 @@
 """What the tests of several networks ask of them."""
 import numpy as np
-import onnxruntime
 import torch
-from conftest import ROOT, smooth_image
+from conftest import smooth_image
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.export.onnx_graph import onnx_difference
 from pipeline.nets.build import build
 from pipeline.restore.model import model_of
 from pipeline.restore.pixels import to_tensor
@@ -56,18 +54,6 @@ def check_that_tiles_give_what_the_whole_image_gives(network: nn.Module) -> None
     whole = in_one_pass([network], image)
     assert whole.shape == image.shape
     np.testing.assert_allclose(restore(model_of(network), image, "float32", tile=17), whole, atol=1e-5)
-
-
-def check_that_a_graph_computes_what_the_network_does(graph: bytes, network: nn.Module) -> None:
-    """At any size, in batches; and that the graph holds no path of this machine."""
-    assert onnx_difference(graph, model_of(network)) < 1e-5
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    for height, width in ((29, 50), (20, 7)):
-        images = [smooth_image(np.random.default_rng(i), height, width) for i in range(3)]
-        got = session.run(None, {"image": np.concatenate([to_tensor(image) for image in images])})[0]
-        wanted = np.stack([in_one_pass([network], image) for image in images])
-        np.testing.assert_allclose(got.transpose(0, 2, 3, 1), wanted, atol=1e-5)
-    assert str(ROOT).encode() not in graph and b"site-packages" not in graph
 
 
 def check_that_it_learns_a_tiny_batch(network: nn.Module, lr: float) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 import onnxruntime
 import pytest
 import torch
-from networks import check_that_a_graph_computes_what_the_network_does, seasoned
+from networks import seasoned
+from onnx_graphs import check_that_a_graph_computes_what_the_network_does
 from torch import nn
 
 from pipeline.export.onnx_graph import graph_of, onnx_difference

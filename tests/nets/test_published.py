@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import ROOT
 from foreign import weights_of
-from networks import check_that_a_graph_computes_what_the_network_does
+from onnx_graphs import check_that_a_graph_computes_what_the_network_does
 from published import PUBLISHED, Compact, ESDNet, NAFNet
 from typer.testing import CliRunner
 
