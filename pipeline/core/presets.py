@@ -9,7 +9,9 @@ Before all this `without: [TASK, ...]` removes the entries of tasks, which are c
 
 Comments and the order of params.yaml stay.
 """
+import copy
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 from pipeline.core.reading import parse_yaml
@@ -60,7 +62,19 @@ def _joined(first: dict, second: dict) -> dict:
 
 def _merged(text: str, values: dict, preset: dict) -> str:
     changes = [*_changes(values, preset)]
-    return edited(text, changes) if changes else text
+    return edited(text, changes, _after(values, changes)) if changes else text
+
+
+def _after(values: dict, changes: list[Change]) -> dict:
+    """The values with the changes."""
+    wanted = copy.deepcopy(values)
+    for path, value, _ in changes:
+        above = reduce(dict.__getitem__, path[:-1], wanted)
+        if value is None:
+            del above[path[-1]]
+        else:
+            above[path[-1]] = value
+    return wanted
 
 
 def difference(before: dict, after: dict, where: str = "") -> list[str]:

@@ -13,6 +13,8 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from pipeline.core.reading import parse_yaml
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EMPTY = re.compile(r": \{\}\s*(#.*)?$")  # the line of an entry that holds nothing
 COMMENT = re.compile(r"\s+(#.*)$")
@@ -37,8 +39,19 @@ class Lines(NamedTuple):
     new: list[str]
 
 
-def edited(text: str, changes: list[Change]) -> str:
-    """The text with the changes. No two of them are of the same path, nor is one within another."""
+def edited(text: str, changes: list[Change], wanted: dict) -> str:
+    """The text with the changes. No two of them are of the same path, nor is one within another. `wanted` are the values that
+    the text then holds: if it came out otherwise, ruamel.yaml makes all of the changes."""
+    try:
+        found = _by_lines(text, changes)
+        if parse_yaml(found, "params.yaml") == wanted:
+            return found
+    except ValueError:
+        pass
+    return _by_ruamel(text, changes)
+
+
+def _by_lines(text: str, changes: list[Change]) -> str:
     top = yaml.compose(text, Loader=LOADER)
     if hard := [change for change in changes if not _is_simple(text, top, change)]:
         text = _by_ruamel(text, hard)
