@@ -14,10 +14,11 @@ from pipeline.core.graph import Graph
 from pipeline.core.settings import Training
 
 HEADING = ["networks", "weights", "steps", "TFLOP", "steps, all", "TFLOP, all"]
-MEANING = ("Steps and TFLOP (10^12 floating-point operations of convolutions, forward and backward, without discriminators and "
-           "networks that only compare features; of a CycleGAN, those of both generators) count the trainings of a row's own "
-           "networks. `all` counts those of the given ones too: networks trained from scratch that stand behind another "
-           "(off-the-shelf), and those that its own were fine-tuned from. A network that is there twice counts once.")
+MEANING = ("Steps and TFLOP count the trainings of a row's own networks. TFLOP are 10^12 floating-point operations of "
+           "convolutions, forward and backward. Discriminators and networks that only compare features are left out; of a "
+           "CycleGAN, both generators count. `all` also counts the networks that were given: those trained from scratch that "
+           "stand behind another one (off-the-shelf), and those that the row's own networks were fine-tuned from. A network "
+           "that occurs twice counts once.")
 IMPORTED = " Trainings of imported networks are not known and not counted."
 EACH_ANEW = ("`per image` is the mean of what learning from a test image took, for a network that is learnt from each of them "
              "anew and from nothing else.")

@@ -167,11 +167,11 @@ def _rule(shown: Shown, picked: list[Place], metric: str, scenes: int) -> str:
     """How the places were picked, in words."""
     names = [name if name == INPUT else f"`{name.removeprefix('row ')}`" for name in shown.names[:-1]]
     nearer = ", whichever is nearer," if len(names) > 1 else ""
-    said = [f"Each square has {SIDE} pixels on a side, and a rule picked its place, whatever it looks like. The first image of "
-            f"each of {scenes} scenes takes part. **Most different**: the places of three scenes where `{shown.row}` differs "
-            f"most from {' and '.join(names)}{nearer} by the mean absolute difference in 8-bit levels."]
+    said = [f"Each square has {SIDE} pixels on a side. A rule picked the places, whatever they look like. The first image of "
+            f"each of {scenes} scenes takes part. **Most different**: three scenes, each at the place where `{shown.row}` "
+            f"differs most from {' and '.join(names)}{nearer} by the mean absolute difference in 8-bit levels."]
     if any(place.what == LEAST for place in picked):
-        said.append(f"**Least gain**: that place of the scene where `{shown.row}` gains least in {METRICS[metric].title}.")
+        said.append(f"**Least gain**: the scene where `{shown.row}` gains least in {METRICS[metric].title}, at such a place.")
     return " ".join([*said, "**Random**: scenes and places that were drawn before anything was scored."])
 
 

@@ -3,6 +3,7 @@ import pytest
 from browser import Browser, program
 from tiny import PSNR, ROWS, made, project  # noqa: F401
 
+from pipeline.report.verdict import LEVELS
 from pipeline.stages import page
 
 if program() is None:
@@ -109,6 +110,8 @@ def test_a_phone_scrolls_down_only_and_the_dark_is_dark(browser, width):
     assert browser.ask(colour) != light == "rgb(255, 255, 255)"
     browser.ask("document.querySelectorAll('details').forEach(element => element.open = true)")
     browser.ask("document.documentElement.style.setProperty('--zoom', 40)")  # as wide as 480 pixels
+    longest = max(LEVELS.values(), key=len)
+    browser.ask(f"document.querySelectorAll('.badge').forEach(element => element.textContent = '{longest}')")
     assert browser.ask("innerWidth") == browser.ask("document.documentElement.scrollWidth") == width
     inside = ("[...document.querySelectorAll('.short, .verdict, .stack, .lines, .scene > .figures img')].every(element => "
               "(({left, right}) => 0 <= left && right <= innerWidth && left < right)(element.getBoundingClientRect()))")
