@@ -72,10 +72,11 @@ class Comparison:
             found.append(f"[a, b]: 95 % interval of the paired difference over {over}; tie: 0 is inside. Each stands alone: "
                          "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
         if "minus-control" in kinds:
-            found.append("Controls: stage 1 itself, and its output changed without learning: sharpened with or without noise, "
-                         "mixed with the input, or what else bench and tests name. Each metric is compared with the best "
-                         "mixture of them that has the row's PSNR or more; where that is above them all, with the closest in "
-                         "PSNR. PSNR-top: the row's PSNR minus the highest of a control.")
+            found.append("The controls are stage 1 itself, and its output changed without learning: sharpened with or without "
+                         "noise, mixed with the input, or what else bench and tests name. Each metric of a row is compared with "
+                         "the best mixture of controls that has at least the row's PSNR. If no control has so much, it is "
+                         "compared with the control that is closest in PSNR. PSNR-top is the row's PSNR minus the highest of a "
+                         "control.")
         return found
 
     def show(self, console: Console) -> None:

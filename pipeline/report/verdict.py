@@ -73,8 +73,8 @@ def decide(graph: Graph, task: str, tests: str, group: Scores, paired: Paired, t
     found.ties = [other for other, difference in rivals.items() if not apart(difference)]
     if found.ties:
         found.level = "close"
-        found.reasons.append(f"{len(found.ties)} of {len(rivals)} other rows cannot be told from it by these "
-                             f"{len(paired.scenes)} scenes: {_names(found.ties)}.")
+        found.reasons.append(f"These {len(paired.scenes)} scenes cannot distinguish it from {len(found.ties)} of {len(rivals)} "
+                             f"other rows: {_names(found.ties)}.")
     elif rivals:
         others = f"each of the other {len(rivals)} rows" if len(rivals) > 1 else f"{_names(ranked[1:])}, the only other row"
         found.reasons.append(f"It is better than {others}, by more than other scenes would change.")
@@ -182,7 +182,7 @@ def _against_input(found: Verdict, base: str | None, paired: Paired) -> None:
         found.level, reason = "nothing", f"It is worse than {what}: {words}."
         reason += "" if changed else " Leave the photos as they are."
     else:
-        found.level, reason = "nothing", f"It cannot be told from {what}: {words}."
+        found.level, reason = "nothing", f"These scenes cannot distinguish it from {what}: {words}."
         reason += "" if changed else " Leaving the photos as they are does as well."
     found.reasons.append(reason)
 

@@ -30,7 +30,7 @@ def test_markdown_has_all_tables_and_notes(project):
     row = next(line for line in text.partition("minus its stage 1")[2].splitlines() if line.startswith("| sr-edsr-stage2"))
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells[1].startswith("-0.50 worse [-0.5") and cells[2].startswith("tie [-") and "better [" in cells[3]
-    assert "- Few scenes (6)" in text and "- Controls: stage 1 itself" in text
+    assert "- Few scenes (6)" in text and "- The controls are stage 1 itself" in text
 
 
 @pytest.mark.parametrize("arguments, message", [

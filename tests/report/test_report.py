@@ -87,7 +87,7 @@ def test_a_row_that_scenes_do_not_tell_from_the_best_is_a_tie(project, monkeypat
     monkeypatch.setitem(PSNR, "sr-edsr-gan", 21.39)
     write_scores("sr-edsr", ENTRIES["sr-edsr"])
     found = made()
-    assert "1 of 3 other rows cannot be told from it by these 4 scenes: sr-edsr-gan ." in found.said
+    assert "These 4 scenes cannot distinguish it from 1 of 3 other rows: sr-edsr-gan ." in found.said
     assert LEVELS["close"] in found.said
     line = found.text[found.text.index('<tr data-row="sr-edsr-gan"') :]
     assert re.search(r'class="tie">25\.89<', line[: line.index("</tr>")])  # 21.39 and 4.5 for the scenes
