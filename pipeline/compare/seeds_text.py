@@ -73,8 +73,8 @@ class Comparison:
                          "of 20 true ties, one shows as a difference. Scores of a whole set, such as SWD, have none.")
         if "minus-control" in kinds:
             found.append("The controls are stage 1 itself, and its output changed without learning: sharpened with or without "
-                         "noise, mixed with the input, or what else bench and tests name. Each metric of a row is compared with "
-                         "the best mixture of controls that has at least the row's PSNR. If no control has so much, it is "
+                         "noise, mixed with the input, or what else bench and tests name. Each metric of a row is compared "
+                         "with the best mixture of controls that has at least the row's PSNR. If no control has so much, it is "
                          "compared with the control that is closest in PSNR. PSNR-top is the row's PSNR minus the highest of a "
                          "control.")
         return found
