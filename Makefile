@@ -16,7 +16,8 @@ install: .venv/installed
 repro: .venv/installed
 	$(IN_VENV) python -m pipeline repro
 
-# each of the two processes of the tests has one core; what Python compiles is kept, as reading the tests takes half as long then
+# Each of the two processes of the tests has one core. Python keeps what it compiled, even on a machine that forbids it by
+# PYTHONDONTWRITEBYTECODE: it then reads the tests in half the time.
 test: .venv/installed lint
 	$(IN_VENV) PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -35,8 +35,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """The slow files first, so that two processes end at about the same time.
 
-    Not the two that share a clone one after the other: the second would wait while the first makes it. And what waits for other
-    processes, as of test_cluster.py, beside what computes, as test_published.py.
+    The two files that share a clone do not begin together: the second would wait while the first makes it. Files that wait for
+    other processes, such as test_cluster.py, run beside files that compute, such as test_published.py.
     """
     first = ("test_pipeline.py", "test_ranks.py", "test_resume.py", "test_graphs.py", "test_resilience.py", "test_published.py",
              "test_cluster.py", "test_repro.py", "test_transfer.py", "test_export.py", "test_extend.py", "test_likeness.py",

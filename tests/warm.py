@@ -34,7 +34,7 @@ IMPORTED = (
     "dvc.repo.experiments.queue.tempdir", "dvc.repo.experiments.show", "dvc.repo.index", "dvc.repo.metrics",
     "dvc.repo.params", "dvc.repo.plots", "dvc.repo.reproduce", "dvc.repo.stage", "dvc.rwlock", "dvc.scm", "dvc.stage.cache",
     "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "filelock", "imagecodecs._imcd", "jinja2", "joblib",
-    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "networkx", "pandas", "PIL.ImageCms", "PIL.ImageDraw", "psutil",
+    "matplotlib.backends.backend_agg", "networkx", "pandas", "PIL.ImageCms", "PIL.ImageDraw", "psutil",
     "pydantic.fields", "pydantic.json_schema", "pydantic.main", "rich.progress", "ruamel.yaml", "safetensors.torch",
     "scipy.ndimage", "scipy.signal", "scipy.stats", "scmrepo.git", "simplejpeg", "skimage.metrics", "tabulate", "tifffile",
     "torch", "torch._dynamo", "torch.distributed.run", "torch.utils.flop_counter", "typer", "yaml")

@@ -7,6 +7,7 @@ import warm
 import yaml
 from conftest import ROOT, with_presets
 
+from pipeline.core import yaml_text
 from pipeline.core.params import parse
 from pipeline.core.presets import difference, merge
 from pipeline.nets.build import build
@@ -77,6 +78,13 @@ def test_whatever_stands_there_the_values_are_those_that_were_asked_for(change):
         wanted[section] = value
     wanted = {section: value for section, value in wanted.items() if section == "none" or value is not None}
     assert yaml.safe_load(merge(text, yaml.safe_dump(change))) == wanted
+
+
+@pytest.mark.parametrize("wrong", [lambda text, changes: text, lambda text, changes: text + "s: ["])
+def test_an_edit_by_lines_that_comes_out_otherwise_is_left_to_ruamel(monkeypatch, wrong):
+    text = "s: {a: 1}\nt:\n  b: 2\n  c: 3\n"
+    monkeypatch.setattr(yaml_text, "_by_lines", wrong)
+    assert yaml.safe_load(merge(text, "{s: {a: 5}, t: {b: null, d: 4}}")) == {"s": {"a": 5}, "t": {"c": 3, "d": 4}}
 
 
 def test_the_entries_of_a_task_can_be_removed_from_all_sections():
